@@ -1,0 +1,1 @@
+"""Everfit's components: everything that knows data and models, and nothing of Airflow."""

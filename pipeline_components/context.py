@@ -1,0 +1,49 @@
+"""What a component works with: its store, its ledger, a private folder and someone to tell."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.ledger import Ledger, open_ledger
+from pipeline_components.progress import LogProgress, Progress
+from pipeline_components.store import Store, open_store
+
+
+@dataclass(frozen=True)
+class Context:
+    """Handed to every component; the only way it reaches anything outside its request."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    progress: Progress
+    scratch: Path
+    """A private folder, gone when the component is."""
+
+
+@contextmanager
+def open_context(settings: Settings, progress: Progress | None = None) -> Iterator[Context]:
+    """Open store and ledger as the settings say, and close them after."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="everfit-") as scratch,
+        open_ledger(settings.ledger) as ledger,
+    ):
+        store = open_store(settings.store)
+        yield Context(settings, store, ledger, progress or LogProgress(), Path(scratch))
+
+
+def pin_threads(threads: int) -> None:
+    """Fix the thread pools of numerical libraries; call before any of them is imported.
+
+    Waiting threads sleep instead of spinning: on a busy machine that is an order of magnitude.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    os.environ["OMP_WAIT_POLICY"] = "passive"

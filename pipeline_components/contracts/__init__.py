@@ -1,0 +1,1 @@
+"""What Airflow and the components agree on: values only, pydantic and the standard library only."""

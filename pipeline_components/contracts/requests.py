@@ -1,0 +1,295 @@
+"""Request and result of each component, in the chain's order.
+
+Every request is complete: equal requests give equal results, byte for byte. Results are stored as
+canonical JSON under the request's content key and referred to by their own digest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .artifacts import Artifact
+from .base import Digest, Frozen, PipelineName
+from .metrics import Task
+from .spans import Refusal, Snapshot, Span, SpanRef
+from .spec import FamilySpec, FeatureSpec, GateSpec, PipelineSpec, SliceSpec, SourceSpec
+from .table_schema import TableSchema
+from .verdicts import Check, Comparison, Estimate, VerdictName
+
+
+class ChampionRef(Frozen):
+    """The champion a run is compared with, pinned when it was planned."""
+
+    version: int
+    run_key: Digest
+    model: Artifact
+    train: Artifact = Field(description="its training table; holds the digest of every row it saw")
+    window: tuple[Digest, ...] = Field(description="digests of the spans it was trained on")
+    sequence: int = Field(description="position in the promotion journal")
+
+
+class PlanRequest(Frozen):
+    """What plan is asked; it reads the world, so it is never cached."""
+
+    pipeline: PipelineSpec
+    force: bool = False
+
+
+class PlanResult(Frozen):
+    """The spans of one run, decided. Holds nothing that differs between machines or wakes."""
+
+    decision: Literal["train", "skip"]
+    because: str = Field(description="a sentence")
+    window: tuple[SpanRef, ...] = Field(description="spans to train on, oldest first")
+    holdout: tuple[SpanRef, ...] = Field(description="spans to judge on; empty if row-wise")
+    champion: ChampionRef | None
+    code: Digest
+    environment: Digest
+    run_key: Digest | None = Field(None, description="where every span is already known")
+    detectable: str | None = Field(None, description="what the holdout can tell, where known")
+    notes: tuple[str, ...] = Field((), description="spans left out, and why")
+
+
+class ExtractRequest(Frozen):
+    """Snapshot these spans."""
+
+    pipeline: PipelineName
+    source: SourceSpec
+    curated: TableSchema | None
+    time: str | None
+    spans: tuple[SpanRef, ...]
+
+
+class ExtractResult(Frozen):
+    """Snapshots made or found, in the order asked, and the spans refused."""
+
+    snapshots: tuple[Snapshot, ...]
+    refused: tuple[Refusal, ...]
+
+
+class ValidateRequest(Frozen):
+    """Judge these spans, then choose window and holdout among the good ones."""
+
+    pipeline: PipelineSpec
+    spans: tuple[Span, ...] = Field(description="window then holdout, oldest first")
+    champion_window: tuple[Digest, ...] = Field((), description="spans the champion has seen")
+    code: Digest
+    environment: Digest
+
+
+class Anomaly(Frozen):
+    """One strange thing in one span."""
+
+    code: str = Field(description="stable, upper case, documented in docs/anomalies.md")
+    severity: Literal["error", "warning", "info"]
+    span: str
+    column: str | None
+    message: str = Field(description="a sentence with counts")
+
+
+class ValidateResult(Frozen):
+    """Which spans are good; the run key is known from here on."""
+
+    run_key: Digest
+    window: tuple[Span, ...]
+    holdout: tuple[Span, ...]
+    quarantined: tuple[Span, ...]
+    anomalies: tuple[Anomaly, ...]
+    statistics: dict[str, Artifact] = Field(description="span name → statistics JSON")
+    report: Artifact = Field(description="self-contained HTML: the data report")
+    columns: dict[str, str] = Field(description="column → type, over all good spans")
+
+
+class PrepareRequest(Frozen):
+    """Assemble the training and holdout tables."""
+
+    run_key: Digest
+    task: Task
+    target: str
+    target_expression: str | None
+    positive: str | int | float | bool | None
+    time: str | None
+    entity: tuple[str, ...]
+    features: FeatureSpec
+    slice_columns: tuple[str, ...]
+    columns: dict[str, str]
+    window: tuple[Span, ...]
+    holdout: tuple[Span, ...]
+    fraction: float | None = Field(description="of rows held out, where holdout spans are none")
+
+
+class ColumnRole(Frozen):
+    """A column of the prepared tables."""
+
+    name: str
+    type: str = Field(description="integer, float, string, boolean or timestamp")
+    role: Literal["feature", "target", "time", "entity", "slice"] = Field(
+        description="only features are shown to a model"
+    )
+    distinct: int | None = Field(None, description="distinct training values of a string column")
+
+
+class PrepareResult(Frozen):
+    """Two Parquet tables and the proof that they share nothing.
+
+    Both tables hold the columns of ``columns`` and ``__row`` (uint64 row digest), ordered by time
+    where there is one, else by row digest. The target keeps its own type (number, boolean or
+    string); ``classes`` names its values as text, in the order of scikit-learn's ``classes_``.
+    """
+
+    run_key: Digest
+    train: Artifact
+    holdout: Artifact
+    columns: tuple[ColumnRole, ...]
+    classes: tuple[str, ...] | None = Field(description="class names as text, sorted by value; None: regression")
+    rows_train: int
+    rows_holdout: int
+    dropped: dict[str, int] = Field(description="reason → rows left out")
+    proof: Artifact = Field(description="JSON: row digests of both sides, counts, overlaps (0)")
+
+
+class TrainRequest(Frozen):
+    """Fit one family."""
+
+    task: Task
+    metric: str
+    target: str
+    classes: tuple[str, ...] | None
+    train: Artifact
+    columns: tuple[ColumnRole, ...]
+    time: str | None
+    entity: tuple[str, ...]
+    features: FeatureSpec
+    family: FamilySpec
+    trials: int
+    folds: int
+    search_rows: int
+    seed: int
+    threads: int
+
+
+class Trial(Frozen):
+    """One parameter setting and its cross-validated score."""
+
+    params: dict[str, Any]
+    score: float | None = Field(description="mean over folds; None where a fold failed")
+    spread: float | None = Field(description="standard deviation over folds")
+
+
+class TrainResult(Frozen):
+    """A fitted model in canonical skops bytes."""
+
+    family: str
+    model: Artifact
+    params: dict[str, Any]
+    cv_score: float
+    trials: tuple[Trial, ...]
+    trusted: tuple[str, ...] = Field(description="types the file holds beyond skops' defaults")
+    rows: int
+
+
+class EvaluateRequest(Frozen):
+    """Score candidates, baseline and champion on the holdout."""
+
+    run_key: Digest
+    pipeline: PipelineName
+    task: Task
+    metric: str
+    confidence: float
+    baseline: str
+    target: str
+    classes: tuple[str, ...] | None
+    positive: str | int | float | bool | None
+    train: Artifact
+    holdout: Artifact
+    columns: tuple[ColumnRole, ...]
+    time: str | None
+    entity: tuple[str, ...]
+    slices: tuple[SliceSpec, ...]
+    models: tuple[TrainResult, ...]
+    champion: ChampionRef | None
+    seed: int
+    threads: int
+
+
+class SliceScore(Frozen):
+    """The primary metric on one slice; ``None`` scores where too few rows."""
+
+    name: str
+    rows: int
+    candidate: Estimate | None
+    baseline: Estimate | None
+
+
+class EvaluateResult(Frozen):
+    """Scores, pictures and the row losses the gate tests."""
+
+    candidate: TrainResult = Field(description="the family with the best cross-validated score")
+    baseline: str = Field(description="``champion v3`` or the dummy's name")
+    scores: dict[str, dict[str, Estimate]] = Field(
+        description="candidate | baseline | dummy | family:<name> → metric → estimate"
+    )
+    comparison: Comparison | None = Field(description="None where it could not be computed")
+    slices: tuple[SliceScore, ...]
+    rows: int
+    losses: Artifact = Field(
+        description="Parquet: __row, candidate, baseline (row losses of the primary metric)"
+    )
+    sample: Artifact = Field(description="Parquet: raw holdout rows for the servability check")
+    predictions: Artifact = Field(description="JSON: the candidate's predictions of the sample")
+    plots: tuple[Artifact, ...] = Field(description="SVG pictures")
+    card: Artifact = Field(description="model card, Markdown")
+    importances: dict[str, float] = Field(description="feature → permutation importance")
+    not_finite: tuple[str, ...] = Field((), description="what came out NaN or infinite")
+
+
+class GateRequest(Frozen):
+    """Judge a candidate."""
+
+    run_key: Digest
+    pipeline: PipelineName
+    gate: GateSpec
+    metric: str
+    window: tuple[Digest, ...]
+    holdout: tuple[Digest, ...]
+    champion: ChampionRef | None
+    prepared: PrepareResult
+    evaluated: EvaluateResult
+    seed: int
+
+
+class GateResult(Frozen):
+    """The verdict with every check, and the decision report."""
+
+    verdict: VerdictName
+    because: str
+    checks: tuple[Check, ...]
+    report_json: Artifact
+    report_html: Artifact
+
+
+class RegisterRequest(Frozen):
+    """Record the run in MLflow; register and promote where the verdict says so."""
+
+    run_key: Digest
+    spec: PipelineSpec
+    champion: ChampionRef | None
+    window: tuple[Span, ...]
+    holdout: tuple[Span, ...]
+    prepared: PrepareResult
+    evaluated: EvaluateResult
+    decision: GateResult
+    data_report: Artifact | None
+    code: Digest
+    environment: Digest
+
+
+class RegisterResult(Frozen):
+    """What MLflow and the ledger now say of this run."""
+
+    mlflow_run: str
+    version: int | None = Field(description="None where the verdict was not promote")
+    champion: int | None = Field(description="the version the alias names")
+    model: Artifact

@@ -1,0 +1,19 @@
+"""The identity of the rules a span was judged by."""
+
+from __future__ import annotations
+
+from .base import Digest, digest_of
+from .spec import PipelineSpec
+
+
+def rules_digest(spec: PipelineSpec) -> Digest:
+    """sha-256 of what validate judges by: change a rule, and quarantined spans are looked at anew."""
+    return digest_of(
+        {
+            "validation": spec.validation.model_dump(mode="json"),
+            "curated": spec.curated.model_dump(mode="json") if spec.curated else None,
+            "task": spec.task,
+            "target": spec.target.model_dump(mode="json"),
+            "time": spec.time,
+        }
+    )

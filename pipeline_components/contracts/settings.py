@@ -1,0 +1,63 @@
+"""Where things are on this machine: read from ``EVERFIT_*``, never from a spec."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from .base import Frozen
+
+
+class Settings(Frozen):
+    """Places and addresses. The same spec runs under any of them."""
+
+    root: Path
+    """The checkout, or the folder that holds ``dags/``."""
+    home: Path
+    """Everything Everfit writes by default: ``EVERFIT_HOME`` (``<root>/.everfit``)."""
+    pipelines: Path
+    """The folder of specs: ``EVERFIT_PIPELINES`` (``<root>/dags/pipelines``)."""
+    data: Path
+    """What ``{data}`` in a source stands for: ``EVERFIT_DATA`` (``<root>/data``)."""
+    store: str
+    """``EVERFIT_STORE``: ``file://``, ``s3://`` or ``memory://``."""
+    ledger: str
+    """``EVERFIT_LEDGER``: a SQLAlchemy URL; may hold a password, so it is never shown."""
+    mlflow: str
+    """``EVERFIT_MLFLOW`` or ``MLFLOW_TRACKING_URI``: an MLflow tracking and registry URI."""
+    mlflow_page: str | None
+    """``EVERFIT_MLFLOW_PAGE``: the address a browser reaches MLflow at, for links."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment; every path comes out absolute.
+
+        Parameters
+        ----------
+        environ : mapping, optional
+            ``os.environ`` where left out.
+        """
+        env = os.environ if environ is None else environ
+        root = Path(env.get("EVERFIT_ROOT") or find_root(Path.cwd())).resolve()
+        home = Path(env.get("EVERFIT_HOME") or root / ".everfit").resolve()
+        mlflow = env.get("EVERFIT_MLFLOW") or env.get("MLFLOW_TRACKING_URI")
+        page = mlflow if mlflow and mlflow.startswith(("http://", "https://")) else None
+        return cls(
+            root=root,
+            home=home,
+            pipelines=Path(env.get("EVERFIT_PIPELINES") or root / "dags" / "pipelines").resolve(),
+            data=Path(env.get("EVERFIT_DATA") or root / "data").resolve(),
+            store=env.get("EVERFIT_STORE") or f"file://{home / 'store'}",
+            ledger=env.get("EVERFIT_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
+            mlflow=mlflow or f"sqlite:///{home / 'mlflow.db'}",
+            mlflow_page=env.get("EVERFIT_MLFLOW_PAGE") or page,
+        )
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above ``start`` that holds ``dags/pipelines``, else ``start``."""
+    for folder in (start, *start.parents):
+        if (folder / "dags" / "pipelines").is_dir():
+            return folder
+    return start

@@ -1,0 +1,376 @@
+"""The pipeline spec: one YAML file, values only. Every field is described in ``docs/spec.md``."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from .base import Frozen, PipelineName
+from .expression import columns_of, parse_expression
+from .metrics import METRICS, PRIMARY, Task, metrics_of
+from .table_schema import TableSchema
+
+Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class CsvOptions(Frozen):
+    """How a CSV is read; recorded in the lineage."""
+
+    delimiter: str = Field(",", min_length=1, max_length=1, description="one character")
+    encoding: str = Field("utf-8", description="text encoding")
+    null_values: tuple[str, ...] = Field(
+        ("", "NA", "NaN", "nan", "null", "NULL", "N/A"), description="texts read as missing"
+    )
+
+
+class SourceSpec(Frozen):
+    """Where the table comes from; each file, object or query window is a span."""
+
+    uri: str = Field(
+        description="path or glob (``{data}`` is the data folder), ``s3://bucket/prefix``, "
+        "``https://…`` or ``sql`` (with ``connection`` and ``query``)"
+    )
+    format: Literal["auto", "csv", "parquet"] = Field("auto", description="auto: by suffix")
+    connection: Identifier | None = Field(
+        None, description="name of the Airflow connection or ``EVERFIT_CONN_<NAME>`` variable"
+    )
+    query: str | None = Field(None, description="SQL only: a SELECT, without a trailing semicolon")
+    watermark: Column | None = Field(None, description="SQL only: timestamp column spans are cut by")
+    every: Literal["hour", "day", "week", "month"] = Field(
+        "month", description="SQL only: a span's length; only windows already over are spans"
+    )
+    period: str | None = Field(
+        None, description="strptime pattern of the period in a file's name, such as ``%Y-%m``"
+    )
+    columns: tuple[Column, ...] | None = Field(None, description="read only these; default all")
+    where: str | None = Field(None, description="expression; only rows where it is true are read")
+    csv: CsvOptions = CsvOptions()
+    settle: float = Field(
+        0.0, ge=0, le=3600, description="seconds a file must have been left alone to count"
+    )
+
+    @field_validator("uri")
+    @classmethod
+    def _no_credentials(cls, uri: str) -> str:
+        if re.match(r"^[a-z0-9+]+://[^/]*@", uri):
+            raise ValueError("a URI holds no credentials: name a connection instead")
+        scheme = uri.split("://", 1)[0] if "://" in uri else ""
+        if scheme not in ("", "file", "s3", "https", "http"):
+            raise ValueError(
+                "a source is a path, file://, s3:// or https://, or sql with a connection"
+            )
+        return uri
+
+    @field_validator("where")
+    @classmethod
+    def _parses(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_expression(text)
+        return text
+
+    @model_validator(mode="after")
+    def _sql_is_whole(self) -> SourceSpec:
+        if self.is_sql:
+            missing = [f for f in ("connection", "query", "watermark") if getattr(self, f) is None]
+            if missing:
+                raise ValueError(f"a sql source also needs {', '.join(missing)}")
+        elif self.query is not None or self.watermark is not None:
+            raise ValueError("query and watermark belong to a source with uri: sql")
+        return self
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether spans are query windows."""
+        return self.uri == "sql"
+
+
+class TargetSpec(Frozen):
+    """What is predicted: a column, or an expression over columns."""
+
+    name: Column
+    expression: str | None = Field(None, description="computes the target; its columns may leak")
+    positive: str | int | float | bool | None = Field(
+        None, description="binary: the class whose probability is scored; default the larger"
+    )
+
+    @field_validator("expression")
+    @classmethod
+    def _parses(cls, text: str | None) -> str | None:
+        if text is not None:
+            parse_expression(text)
+        return text
+
+
+class FeatureSpec(Frozen):
+    """What the model may see. Everything not dropped is a feature."""
+
+    drop: tuple[Column, ...] = Field((), description="never shown to a model: leaks and keys")
+    keep: tuple[Column, ...] = Field(
+        (), description="columns of the target's expression that are known at prediction time"
+    )
+    derive: dict[Identifier, str] = Field(
+        default_factory=dict, description="new column → expression; computed inside the model"
+    )
+    high_cardinality: int = Field(
+        40, ge=2, description="distinct values from which a text column is hashed, not one-hot"
+    )
+
+    @field_validator("derive")
+    @classmethod
+    def _parse(cls, derive: dict[str, str]) -> dict[str, str]:
+        for text in derive.values():
+            parse_expression(text)
+        return derive
+
+
+class WindowSpec(Frozen):
+    """Which spans a candidate trains on."""
+
+    spans: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        "all", description="the newest so many, or all"
+    )
+    skip_recent: int = Field(0, ge=0, description="newest spans left out, for labels still to come")
+    min_spans: int = Field(1, ge=1, description="fewer than this: nothing is trained")
+
+
+class HoldoutSpec(Frozen):
+    """What a candidate is judged on: whole spans, or a share of rows for a source of one table."""
+
+    spans: int | None = Field(None, ge=1, description="the newest so many spans of the window")
+    fraction: float | None = Field(
+        None, gt=0, lt=0.9, description="share of rows, split by a hash of entity or content"
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> HoldoutSpec:
+        if (self.spans is None) == (self.fraction is None):
+            raise ValueError("holdout takes either spans or fraction")
+        return self
+
+
+class ValidateSpec(Frozen):
+    """When a span is too strange to train on."""
+
+    max_null_jump: float = Field(0.25, gt=0, le=1, description="rise of a column's null fraction")
+    unit_factor: float = Field(20.0, gt=1, description="change of a median that looks like units")
+    max_outside_period: float = Field(
+        0.05, ge=0, le=1, description="rows dated outside their span's period"
+    )
+    max_duplicates: float = Field(0.5, ge=0, le=1, description="fraction of repeated rows")
+    ignore: tuple[str, ...] = Field((), description="anomaly codes that never quarantine")
+
+
+class FamilySpec(Frozen):
+    """A model family: a built-in name, or any scikit-learn estimator by import path."""
+
+    name: Identifier
+    estimator: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$",
+        description="import path of an estimator class; default the built-in of that name",
+    )
+    params: dict[str, Any] = Field(default_factory=dict, description="fixed parameters")
+    search: dict[str, tuple[Any, ...]] | None = Field(
+        None, description="parameter → values to try; default the family's own space"
+    )
+
+
+FAMILIES = ("linear", "gradient_boosting", "random_forest", "extra_trees")
+"""The built-in model families."""
+
+
+class TrainSpec(Frozen):
+    """Which candidates are fitted and how hard they are searched."""
+
+    families: tuple[FamilySpec, ...] = Field(
+        (FamilySpec(name="linear"), FamilySpec(name="gradient_boosting")), min_length=1
+    )
+    trials: int = Field(4, ge=1, le=500, description="parameter settings tried per family")
+    folds: int = Field(3, ge=2, le=20, description="cross-validation folds")
+    search_rows: int = Field(
+        200_000, ge=100, description="rows the search sees at most; the winner is refitted on all"
+    )
+    seed: int = Field(0, ge=0, lt=2**31)
+    threads: int = Field(1, ge=1, le=64, description="part of the run key: it can change bits")
+
+    @field_validator("families", mode="before")
+    @classmethod
+    def _names_are_families(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"name": item} if isinstance(item, str) else item for item in value]
+
+    @model_validator(mode="after")
+    def _known_and_distinct(self) -> TrainSpec:
+        names = [family.name for family in self.families]
+        if len(set(names)) != len(names):
+            raise ValueError("two families have the same name")
+        for family in self.families:
+            if family.estimator is None and family.name not in FAMILIES:
+                raise ValueError(
+                    f"{family.name!r} is no built-in family ({', '.join(FAMILIES)}) "
+                    "and names no estimator"
+                )
+        return self
+
+
+class SliceSpec(Frozen):
+    """A named subset of rows that is scored on its own."""
+
+    name: Identifier
+    where: str = Field(description="expression; rows where it is true")
+    min_rows: int = Field(200, ge=1, description="fewer rows: not assessed")
+
+    @field_validator("where")
+    @classmethod
+    def _parses(cls, text: str) -> str:
+        parse_expression(text)
+        return text
+
+
+class Limit(Frozen):
+    """An absolute bound on a metric of the candidate."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Margin(Frozen):
+    """A difference that matters, absolute or relative to the baseline's score."""
+
+    value: float = Field(ge=0, allow_inf_nan=False)
+    relative: bool = False
+
+    @classmethod
+    def parse(cls, text: Any) -> Any:
+        """Read ``1%`` as relative and ``0.5`` as absolute."""
+        if isinstance(text, str) and text.strip().endswith("%"):
+            return {"value": float(text.strip()[:-1]) / 100, "relative": True}
+        if isinstance(text, int | float) and not isinstance(text, bool):
+            return {"value": float(text), "relative": False}
+        return text
+
+
+class GateSpec(Frozen):
+    """What better means. There is no default: a pipeline without a gate is refused."""
+
+    metric: str | None = Field(None, description="primary metric; default by task")
+    superior_by: Margin | None = Field(
+        None, description="promote only where the candidate is surely better by this, ``1%`` or 0.5"
+    )
+    not_worse_than: Margin | None = Field(
+        None, description="promote where the candidate is surely not worse by more than this"
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
+    baseline: Literal["mean", "median", "most_frequent", "prior"] = Field(
+        description="the dummy that a first candidate must beat"
+    )
+    min_rows: int = Field(100, ge=10, description="fewer holdout rows: hold, not judged")
+    limits: dict[str, Limit] = Field(default_factory=dict, description="metric → absolute bounds")
+
+    @field_validator("superior_by", "not_worse_than", mode="before")
+    @classmethod
+    def _margin(cls, value: Any) -> Any:
+        try:
+            return Margin.parse(value)
+        except ValueError:
+            raise ValueError("a margin is a percentage such as 1% or a number") from None
+
+    @model_validator(mode="after")
+    def _one_intention(self) -> GateSpec:
+        if (self.superior_by is None) == (self.not_worse_than is None):
+            raise ValueError("a gate declares either superior_by or not_worse_than")
+        return self
+
+
+class TriggerSpec(Frozen):
+    """What wakes the pipeline; plan decides whether there is work."""
+
+    schedule: str | None = Field(None, description="cron expression; none: by hand only")
+    timezone: str = Field("UTC", description="of the schedule")
+
+
+class PipelineSpec(Frozen):
+    """One pipeline."""
+
+    name: PipelineName
+    description: str = Field("", max_length=2000)
+    owner: str = Field("everfit", max_length=100)
+    tags: tuple[str, ...] = ()
+    task: Task
+    target: TargetSpec
+    source: SourceSpec
+    time: Column | None = Field(None, description="the timestamp column rows are ordered by")
+    entity: tuple[Column, ...] = Field(
+        (), description="columns that name who a row is about; never on both sides of a split"
+    )
+    features: FeatureSpec = FeatureSpec()
+    window: WindowSpec = WindowSpec()
+    holdout: HoldoutSpec = HoldoutSpec(spans=1)
+    validation: ValidateSpec = ValidateSpec()
+    train: TrainSpec = TrainSpec()
+    slices: tuple[SliceSpec, ...] = ()
+    gate: GateSpec
+    triggers: TriggerSpec = TriggerSpec()
+    curated: TableSchema | None = Field(
+        None, description="not written here: filled from <name>.schema.yaml beside the spec"
+    )
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _target_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> PipelineSpec:
+        problems = list(self._problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> list[str]:
+        problems = []
+        allowed = metrics_of(self.task)
+        for name in (self.gate.metric, *self.gate.limits):
+            if name is not None and name not in allowed:
+                problems.append(f"{name!r} is no metric of a {self.task}: {', '.join(allowed)}")
+        dummies = ("mean", "median") if self.task == "regression" else ("most_frequent", "prior")
+        if self.gate.baseline not in dummies:
+            problems.append(f"gate.baseline of a {self.task} is one of {', '.join(dummies)}")
+        if self.target.name in self.features.drop or self.target.name in self.features.keep:
+            problems.append("the target is neither dropped nor kept: it is never a feature")
+        for column in sorted(self.target_columns - set(self.features.drop)):
+            if column not in self.features.keep:
+                problems.append(
+                    f"the target is computed from {column!r}: list it in features.drop, or in "
+                    "features.keep if it is known when a prediction is made"
+                )
+        hidden = self.hidden_columns
+        for name, text in self.features.derive.items():
+            leaks = sorted(columns_of(text) & hidden)
+            if leaks:
+                problems.append(f"features.derive.{name} reads {leaks[0]!r}, which is hidden")
+        return problems
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric candidates are compared by."""
+        return self.gate.metric or PRIMARY[self.task]
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Direction of the primary metric."""
+        return METRICS[self.primary_metric].greater_is_better
+
+    @property
+    def target_columns(self) -> frozenset[str]:
+        """Columns the target's expression reads; empty where the target is a column."""
+        return columns_of(self.target.expression) if self.target.expression else frozenset()
+
+    @property
+    def hidden_columns(self) -> frozenset[str]:
+        """Columns no model sees: the target and everything dropped."""
+        return frozenset({self.target.name, *self.features.drop})

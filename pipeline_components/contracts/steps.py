@@ -1,0 +1,77 @@
+"""The chain's topology and what travels along it: an order in, an outcome out.
+
+An ``Order`` says which component is to work for which pipeline on which earlier results. At its
+door the component turns the order into its own frozen request (see ``requests``), whose digest,
+with code and environment, is the content key. The ``Outcome`` is all that Airflow ever sees.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from .artifacts import Artifact
+from .base import Digest, Frozen
+from .spec import PipelineSpec
+
+Component = Literal[
+    "plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register"
+]
+
+CHAIN: dict[Component, tuple[Component, ...]] = {
+    "plan": (),
+    "extract": ("plan",),
+    "validate": ("plan", "extract"),
+    "prepare": ("validate",),
+    "train": ("prepare",),
+    "evaluate": ("plan", "prepare", "train"),
+    "gate": ("plan", "validate", "prepare", "evaluate"),
+    "register": ("plan", "validate", "prepare", "evaluate", "gate"),
+}
+"""component → the components whose results it reads, in running order."""
+
+RunType = Literal["manual", "scheduled", "asset", "backfill", "cli"]
+
+
+class Trigger(Frozen):
+    """Who or what woke the pipeline; recorded, and in no key."""
+
+    run_type: RunType = "cli"
+    reason: str = Field("", max_length=500)
+    run_id: str = ""
+
+
+class Wishes(Frozen):
+    """What a person may ask of one run, from the form or the command line."""
+
+    force: bool = Field(False, description="go through the chain even where nothing changed")
+    window: int | Literal["all"] | None = Field(None, description="instead of window.spans")
+
+
+class Order(Frozen):
+    """``order.json``: what a task is told."""
+
+    component: Component
+    pipeline: PipelineSpec
+    upstream: dict[Component, tuple[Digest, ...]] = Field(
+        default_factory=dict, description="component → digests of its result documents"
+    )
+    family: str | None = Field(None, description="train: which model family")
+    trigger: Trigger = Trigger()
+    wishes: Wishes = Wishes()
+
+
+class Outcome(Frozen):
+    """``outcome.json``: what a task tells, small enough for an XCom."""
+
+    component: Component
+    result: Digest = Field(description="digest of the result document in the store")
+    key: Digest = Field(description="content key of the request")
+    cached: bool = Field(description="true where the key was found and no work was done")
+    seconds: float = Field(description="wall seconds of this task, not of the cached work")
+    summary: dict[str, Any] = Field(default_factory=dict, description="a few counts and scores")
+    reports: dict[str, Artifact] = Field(
+        default_factory=dict, description="pages to look at: data_report, decision_report"
+    )
+    links: dict[str, str] = Field(default_factory=dict, description="addresses, such as mlflow_run")

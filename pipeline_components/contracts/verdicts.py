@@ -1,0 +1,47 @@
+"""Checks and the verdict they end in. A verdict is data, never a crashed task."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Frozen
+
+CheckState = Literal["passed", "failed", "not_applicable", "not_assessed"]
+Severity = Literal["error", "warning", "info"]
+VerdictName = Literal["promote", "hold", "reject"]
+
+
+class Check(Frozen):
+    """One question the gate asked. A check that could not look is never ``passed``."""
+
+    code: str = Field(description="stable, upper case, documented in docs/checks.md")
+    title: str
+    severity: Severity = Field(description="error: must pass before a promotion")
+    state: CheckState
+    message: str = Field(description="a sentence with the numbers in it")
+    flip: str | None = Field(None, description="what would have changed the state")
+    values: dict[str, float | int | str | None] = Field(default_factory=dict)
+
+
+class Estimate(Frozen):
+    """A score with its interval."""
+
+    value: float
+    low: float
+    high: float
+    rows: int
+    method: str = Field(description="how the interval was computed")
+
+
+class Comparison(Frozen):
+    """Candidate against baseline on the same rows; ``gain`` is positive where it is better."""
+
+    metric: str
+    baseline: str = Field(description="``champion v3`` or the dummy's name")
+    candidate_score: float
+    baseline_score: float
+    gain: Estimate
+    margin: float = Field(description="absolute, in the metric's unit")
+    intention: Literal["superior_by", "not_worse_than"]

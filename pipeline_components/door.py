@@ -1,0 +1,222 @@
+"""The one door to every component: order in, content key, work or cache hit, outcome out.
+
+A component is a package with a ``door.py`` of four functions::
+
+    request(order, upstream, context) -> Request       resolve the order; reads, never writes
+    run(request, context)             -> Result        the work; a function of its request
+    settle(request, result, context, order)            record in the ledger; idempotent, runs on
+                                                       cache hits too; may raise NothingToDo
+    tell(result, context)             -> Telling       summary, reports and links for people
+
+and two constants: ``RESULT`` (the result's type) and ``CACHED`` (whether a found key is a hit;
+false for those that read or change the world: plan, extract, register).
+
+The result is published in one atomic create under ``results/<component>/<key>.json``; a kill
+before leaves nothing that counts, a kill after leaves a cache hit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from pipeline_components.context import Context, open_context, pin_threads
+from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.base import Frozen, canonical_json, digest_of
+from pipeline_components.contracts.errors import (
+    EXIT_RETRY,
+    EverfitError,
+    NothingToDo,
+    RequestError,
+)
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.steps import Component, Order, Outcome
+from pipeline_components.identity import code_digest, environment_digest
+from pipeline_components.store import result_key
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What people are shown of a result."""
+
+    summary: dict[str, Any] = field(default_factory=dict)
+    reports: dict[str, Artifact] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+class Step(Protocol):
+    """What a component's ``door`` module offers."""
+
+    RESULT: type[Frozen]
+    CACHED: bool
+
+    def request(self, order: Order, upstream: Upstream, context: Context) -> Frozen:
+        """Resolve an order into a complete request."""
+
+    def run(self, request: Any, context: Context) -> Frozen:
+        """Do the work."""
+
+    def settle(self, request: Any, result: Any, context: Context, order: Order) -> None:
+        """Record the result in the ledger."""
+
+    def tell(self, result: Any, context: Context) -> Telling:
+        """Summarise the result."""
+
+
+Result = TypeVar("Result", bound=Frozen)
+
+
+class Upstream:
+    """Typed access to the results an order names."""
+
+    def __init__(self, order: Order, context: Context) -> None:
+        self._order, self._context = order, context
+
+    def all(self, component: Component, kind: type[Result]) -> tuple[Result, ...]:
+        """Every result of a component, in the order named.
+
+        Raises
+        ------
+        RequestError
+            If the order names none.
+        """
+        digests = self._order.upstream.get(component, ())
+        if not digests:
+            raise RequestError(
+                "ORDER-UPSTREAM",
+                self._order.component,
+                f"an order must name the result of {component}",
+                todo="Run the chain from its beginning",
+            )
+        return tuple(kind.model_validate_json(self._context.store.get(d)) for d in digests)
+
+    def one(self, component: Component, kind: type[Result]) -> Result:
+        """The only result of a component."""
+        return self.all(component, kind)[0]
+
+
+def step(component: Component) -> Step:
+    """A component's door module, imported only now."""
+    module: Any = importlib.import_module(f"pipeline_components.{component}.door")
+    return module  # type: ignore[no-any-return]
+
+
+def perform(order: Order, context: Context) -> Outcome:
+    """Carry out one order.
+
+    Raises
+    ------
+    NothingToDo
+        If there is no work; the ledger has the reason.
+    EverfitError
+        If it cannot be done.
+    """
+    began = time.monotonic()
+    component = step(order.component)
+    request = component.request(order, Upstream(order, context), context)
+    key = digest_of(
+        {
+            "component": order.component,
+            "code": code_digest(),
+            "environment": environment_digest(),
+            "request": request.model_dump(mode="json"),
+        }
+    )
+    where = result_key(order.component, key)
+    found = context.store.read(where) if component.CACHED else None
+    if found is None:
+        log.info("%s %s: key %s", order.pipeline.name, order.component, key[:12])
+        result = component.run(request, context)
+        document = canonical_json(result)
+        if component.CACHED and not context.store.create(where, document):
+            document = context.store.read(where) or document  # someone was first; theirs counts
+            result = component.RESULT.model_validate_json(document)
+    else:
+        document = found
+        result = component.RESULT.model_validate_json(document)
+    stored = context.store.put(f"{order.component}.json", document)
+    component.settle(request, result, context, order)
+    telling = component.tell(result, context)
+    seconds = round(time.monotonic() - began, 3)
+    log.info(
+        "%s %s: %s in %.1f s; %s",
+        order.pipeline.name, order.component, "cache hit" if found else "done", seconds,
+        ", ".join(f"{name}={value}" for name, value in telling.summary.items()),
+    )  # fmt: skip
+    return Outcome(
+        component=order.component,
+        result=stored.digest,
+        key=key,
+        cached=found is not None,
+        seconds=seconds,
+        summary=telling.summary,
+        reports=telling.reports,
+        links=telling.links,
+    )
+
+
+def read_order(path: Path) -> Order:
+    """Read and validate ``order.json``.
+
+    Raises
+    ------
+    RequestError
+        If it is not a valid order.
+    """
+    try:
+        return Order.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field_path = ".".join(map(str, first["loc"])) or "the document"
+        raise RequestError(
+            "ORDER", f"{path.name} {field_path}", first["msg"], todo="Check the spec and try again"
+        ) from error
+    except OSError as error:
+        raise RequestError(
+            "ORDER", path.name, "an order must be a readable file", error.strerror,
+            "Check the path",
+        ) from error  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """``python -m pipeline_components.door --order FILE --outcome FILE``."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline_components.door")
+    parser.add_argument("--order", type=Path, required=True, help="the order to carry out (JSON)")
+    parser.add_argument("--outcome", type=Path, required=True, help="where to write the outcome")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    try:
+        order = read_order(options.order)
+        pin_threads(order.pipeline.train.threads)
+        with open_context(Settings.from_environment()) as context:
+            outcome = perform(order, context)
+        options.outcome.write_bytes(canonical_json(outcome))
+    except NothingToDo as reason:
+        options.outcome.write_bytes(
+            (json.dumps({"nothing_to_do": reason.line}) + "\n").encode()
+        )
+        log.info("%s", reason.line)
+        return reason.exit_code
+    except EverfitError as error:
+        log.debug("details", exc_info=True)
+        log.error("%s", error.line)
+        return error.exit_code
+    except Exception:
+        log.exception("INTERNAL: this is a defect of Everfit; please report it with this log")
+        return EXIT_RETRY
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

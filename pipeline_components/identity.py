@@ -1,0 +1,74 @@
+"""Digests of what a result depends on besides its request: the code and the environment."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pipeline_components.contracts.base import Digest, digest_of
+from pipeline_components.contracts.spans import Span
+from pipeline_components.contracts.spec import PipelineSpec
+
+CAN_CHANGE_BITS = (
+    "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "skrub",
+    "threadpoolctl",
+)  # fmt: skip
+"""The distributions whose version can change a model's bits."""
+
+
+@cache
+def code_digest() -> Digest:
+    """sha-256 over the components' source files, by relative path and content."""
+    here = Path(__file__).parent
+    total = hashlib.sha256()
+    for path in sorted(here.rglob("*")):
+        if path.suffix in (".py", ".html") and "__pycache__" not in path.parts:
+            total.update(path.relative_to(here).as_posix().encode() + b"\0")
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Python, machine and the versions that can change a model's bits."""
+    found = {"python": ".".join(map(str, sys.version_info[:3])), "machine": platform.machine()}
+    for name in CAN_CHANGE_BITS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+@cache
+def environment_digest() -> Digest:
+    """sha-256 of ``environment()``."""
+    return digest_of(environment())
+
+
+def spec_digest(spec: PipelineSpec) -> Digest:
+    """sha-256 of the values that can change a result; not owner, tags, text or triggers."""
+    return digest_of(
+        spec.model_dump(mode="json", exclude={"description", "owner", "tags", "triggers"})
+    )
+
+
+def run_key(
+    spec: PipelineSpec, window: tuple[Span, ...], holdout: tuple[Span, ...], code: Digest,
+    environment: Digest,
+) -> Digest:  # fmt: skip
+    """The identity of a run: two runs with one key are the same run."""
+    return digest_of(
+        {
+            "spec": spec_digest(spec),
+            "window": [span.digest for span in window],
+            "holdout": [span.digest for span in holdout],
+            "code": code,
+            "environment": environment,
+            "seed": spec.train.seed,
+        }
+    )

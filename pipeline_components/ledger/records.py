@@ -1,0 +1,85 @@
+"""What the ledger remembers. Times are UTC ISO strings, set by the ledger; they are in no key."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pipeline_components.contracts.base import Digest, Frozen
+from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.steps import Trigger
+from pipeline_components.contracts.verdicts import VerdictName
+
+
+class SpanRecord(Frozen):
+    """A span that was looked at once: snapshotted, or refused for good."""
+
+    name: str
+    fingerprint: str
+    reader: Digest
+    """Digest of the reader options and schema types it was read with."""
+    digest: Digest | None
+    """None where it was refused."""
+    snapshot: dict[str, Any] | None
+    """The ``Snapshot`` as JSON, or None where it was refused."""
+    code: str | None = None
+    message: str | None = None
+    at: str = ""
+
+
+class EvaluationRecord(Frozen):
+    """One wake of a pipeline and what plan made of it."""
+
+    trigger: Trigger
+    decision: Literal["train", "skip"]
+    because: str
+    run_key: Digest | None
+    at: str = ""
+
+
+class RunRecord(Frozen):
+    """A run, from the moment its run key is known."""
+
+    run_key: Digest
+    spec: Digest
+    window: tuple[Digest, ...]
+    holdout: tuple[Digest, ...]
+    code: Digest
+    environment: Digest
+    seed: int
+    champion: ChampionRef | None
+    """What it is compared with, pinned: a rerun of the run is compared with the same."""
+    trigger: Trigger
+    at: str = ""
+
+
+class VerdictRecord(Frozen):
+    """The one decision about a run."""
+
+    run_key: Digest
+    verdict: VerdictName
+    because: str
+    decision: Digest
+    """Digest of the gate's result document."""
+    at: str = ""
+
+
+class VersionRecord(Frozen):
+    """A finished registration: the one registry version of a run."""
+
+    run_key: Digest
+    version: int
+    mlflow_run: str
+    champion: ChampionRef
+    """The version as a later run would be compared with it (``sequence`` filled on promotion)."""
+    at: str = ""
+
+
+class PromotionRecord(Frozen):
+    """An entry of the champion journal; ``sequence`` counts from 1 without gaps."""
+
+    sequence: int
+    version: int
+    run_key: Digest
+    kind: Literal["promote", "rollback"]
+    reason: str
+    at: str = ""

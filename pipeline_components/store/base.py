@@ -1,0 +1,127 @@
+"""The one interface to stored bytes: create-if-absent, read, list. Nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.base import Digest, digest_bytes
+from pipeline_components.contracts.errors import IntegrityError
+
+
+class Store(ABC):
+    """Where artifacts live.
+
+    Keys are relative, ``/``-separated and made by Everfit alone. Two kinds are used:
+    ``blobs/<aa>/<digest>`` holds bytes under their sha-256, ``results/<component>/<key>.json`` a
+    result under the content key of its request; creating that one is a step's commit.
+    """
+
+    url: str
+
+    @abstractmethod
+    def create(self, key: str, data: bytes | Path) -> bool:
+        """Publish ``data`` under ``key`` in one atomic step, durably, unless the key exists.
+
+        Returns
+        -------
+        bool
+            False where the key was already there; what it holds is left as it is.
+        """
+
+    @abstractmethod
+    def read(self, key: str) -> bytes | None:
+        """The bytes under ``key``, or None where there are none."""
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether ``key`` holds anything."""
+
+    @abstractmethod
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Keys that begin with ``prefix``, sorted."""
+
+    @abstractmethod
+    def fetch(self, key: str, scratch: Path) -> Path | None:
+        """A local file with the bytes under ``key``, in ``scratch`` unless already local.
+
+        Callers only read it.
+        """
+
+    def put(self, name: str, data: bytes | Path) -> Artifact:
+        """Store bytes or a file under their own digest."""
+        if isinstance(data, bytes):
+            digest, size = digest_bytes(data), len(data)
+        else:
+            digest, size = digest_file(data), data.stat().st_size
+        self.create(blob_key(digest), data)
+        return Artifact(name=name, digest=digest, size=size)
+
+    def get(self, digest: Digest) -> bytes:
+        """The bytes of that digest, verified.
+
+        Raises
+        ------
+        IntegrityError
+            If they are missing or differ from their digest.
+        """
+        data = self.read(blob_key(digest))
+        if data is None:
+            raise _missing(self.url, digest)
+        if digest_bytes(data) != digest:
+            raise _altered(self.url, digest)
+        return data
+
+    def local(self, digest: Digest, scratch: Path) -> Path:
+        """A local file with the bytes of that digest, verified; for reading only.
+
+        Raises
+        ------
+        IntegrityError
+            If they are missing or differ from their digest.
+        """
+        path = self.fetch(blob_key(digest), scratch)
+        if path is None:
+            raise _missing(self.url, digest)
+        if digest_file(path) != digest:
+            raise _altered(self.url, digest)
+        return path
+
+
+def blob_key(digest: Digest) -> str:
+    """Where bytes of that digest live."""
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def result_key(component: str, key: Digest) -> str:
+    """Where the result of a request lives."""
+    return f"results/{component}/{key}.json"
+
+
+def digest_file(path: Path) -> Digest:
+    """sha-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _missing(url: str, digest: Digest) -> IntegrityError:
+    return IntegrityError(
+        "STORE-MISSING",
+        f"{url} blob {digest[:12]}",
+        "an artifact that a record names must be in the store",
+        "it is not there",
+        "Restore the store from its backup, or run the pipeline again with force",
+    )
+
+
+def _altered(url: str, digest: Digest) -> IntegrityError:
+    return IntegrityError(
+        "STORE-ALTERED",
+        f"{url} blob {digest[:12]}",
+        "stored bytes must have the digest they are filed under",
+        "they differ, so nothing was loaded",
+        "Remove the altered blob and restore it from a backup",
+    )
