@@ -20,7 +20,7 @@ def run_pipeline(
     context: Context,
     trigger: Trigger | None = None,
     wishes: Wishes | None = None,
-    watch: Watcher = lambda component, family, outcome: None,
+    watch: Watcher | None = None,
 ) -> list[Outcome]:
     """Run plan to register.
 
@@ -37,7 +37,8 @@ def run_pipeline(
         )
         digests: list[Digest] = []
         for family in families:
-            watch(component, family, None)
+            if watch:
+                watch(component, family, None)
             scratch = context.scratch / (component if family is None else f"{component}-{family}")
             scratch.mkdir()
             order = Order(
@@ -49,7 +50,8 @@ def run_pipeline(
                 wishes=wishes or Wishes(),
             )
             outcome = perform(order, replace(context, scratch=scratch))
-            watch(component, family, outcome)
+            if watch:
+                watch(component, family, outcome)
             outcomes.append(outcome)
             digests.append(outcome.result)
         done[component] = tuple(digests)

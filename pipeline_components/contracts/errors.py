@@ -25,7 +25,7 @@ EXIT_RETRY = 75
 
 
 class EverfitError(Exception):
-    """``CODE where: what must hold; what was found. What to do next.``
+    """One line: ``CODE where: what must hold; what was found. What to do next.``.
 
     Parameters
     ----------

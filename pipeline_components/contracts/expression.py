@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, tuple[int, str]] = {
     "weekday": (1, "day of the week of a timestamp, Monday 0"),
     "day": (1, "day of the month of a timestamp"),
     "month": (1, "month of a timestamp"),
-    "epoch": (1, "the timestamp that many seconds after 1970-01-01 UTC"),
+    "epoch": (1, "seconds from 1970-01-01 UTC to a timestamp"),
     "isnull": (1, "true where missing"),
     "min": (2, "the smaller of two"),
     "max": (2, "the larger of two"),

@@ -7,7 +7,7 @@ from .spec import PipelineSpec
 
 
 def rules_digest(spec: PipelineSpec) -> Digest:
-    """sha-256 of what validate judges by: change a rule, and quarantined spans are looked at anew."""
+    """sha-256 of what validate judges by; a changed rule has quarantined spans judged anew."""
     return digest_of(
         {
             "validation": spec.validation.model_dump(mode="json"),

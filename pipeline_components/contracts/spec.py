@@ -38,7 +38,7 @@ class SourceSpec(Frozen):
         None, description="name of the Airflow connection or ``EVERFIT_CONN_<NAME>`` variable"
     )
     query: str | None = Field(None, description="SQL only: a SELECT, without a trailing semicolon")
-    watermark: Column | None = Field(None, description="SQL only: timestamp column spans are cut by")
+    watermark: Column | None = Field(None, description="SQL only: timestamp that cuts spans")
     every: Literal["hour", "day", "week", "month"] = Field(
         "month", description="SQL only: a span's length; only windows already over are spans"
     )

@@ -1,0 +1,53 @@
+# The same targets here and in CI. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+AIRFLOW_PY := .venv-airflow/bin/python
+
+.PHONY: help setup setup-dev demo test lint types imports unit dags airflow format lock bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup:  ## prepare both environments (locked, hash-checked)
+	@scripts/setup.sh
+
+setup-dev:  ## and the tools that test them
+	@scripts/setup.sh dev
+
+demo: setup  ## train the example through a real Airflow scheduler, then show it
+	@.venv/bin/everfit example
+	@$(AIRFLOW_PY) -m plugins.everfit_launch.demo taxi_fare
+
+test: setup-dev lint types imports unit dags airflow  ## everything CI runs
+
+lint:  ## ruff
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+types:  ## mypy --strict
+	@$(PY) -m mypy pipeline_components
+	@$(AIRFLOW_PY) -m mypy plugins dags
+
+imports:  ## the house's import rules
+	@.venv/bin/lint-imports
+
+unit:  ## components, contracts and the whole chain in one process
+	@$(PY) -m pytest -q tests/unit tests/contract tests/pipeline
+
+dags:  ## DAG files and plugins, without running them
+	@$(AIRFLOW_PY) -m pytest -q tests/dags
+
+airflow:  ## a real scheduler runs the real tables to a champion
+	@$(AIRFLOW_PY) -m pytest -q tests/airflow
+
+format:  ## rewrite the code in the house's format
+	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+lock:  ## resolve the requirements anew
+	@scripts/lock.sh
+
+bench:  ## the chain beside a plain script (minutes)
+	@$(PY) benchmarks/chain.py
+
+clean:  ## forget runs, models and environments of this checkout
+	rm -rf .venv .venv-airflow .everfit data

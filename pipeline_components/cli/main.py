@@ -1,0 +1,80 @@
+"""Parsing of the command line, and the one place where errors become a line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from typing import Any
+
+from pipeline_components.contracts.errors import EverfitError, NothingToDo, SpecError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command and flag; ``docs/cli.md`` describes them."""
+    top = argparse.ArgumentParser(
+        prog="everfit", description="Continuous training for tabular models: models that stay fit."
+    )
+    top.add_argument("-v", "--verbose", action="store_true", help="log what each step does")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="find every mistake in a pipeline's YAML")
+    check.add_argument("names", nargs="*", metavar="NAME", help="pipelines; default all")
+    check.add_argument(
+        "--spec-only", action="store_true", help="do not look at the source, only at the YAML"
+    )
+
+    run = commands.add_parser("run", help="run the whole chain in this process, without Airflow")
+    run.add_argument("name", metavar="NAME", help="the pipeline")
+    run.add_argument(
+        "--force", action="store_true", help="go through the chain even where nothing changed"
+    )
+    run.add_argument("--window", metavar="N|all", help="spans to train on, instead of the spec's")
+    run.add_argument("--reason", default="", help="why; kept in the ledger")
+
+    schema = commands.add_parser(
+        "schema", help="infer the table's schema from its spans and write it for review"
+    )
+    schema.add_argument("name", metavar="NAME", help="the pipeline")
+    schema.add_argument("--spans", type=int, metavar="N", help="look at the newest N spans only")
+    schema.add_argument("--replace", action="store_true", help="overwrite an existing schema")
+
+    example = commands.add_parser("example", help="write monthly trip records to try Everfit on")
+    example.add_argument("--months", type=int, metavar="N", help="months there shall be (6)")
+    example.add_argument("--next", action="store_true", help="add one month to what is there")
+    example.add_argument("--rows", type=int, default=10_000, metavar="N", help="trips a month")
+    example.add_argument("--seed", type=int, default=2018, metavar="N", help="of the generator")
+    return top
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code (0 done, 2 a mistake to mend, 75 try again)."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO if options.verbose else logging.ERROR,
+        stream=sys.stderr,
+        format="  %(message)s",
+    )
+    command: Any = importlib.import_module(f"pipeline_components.cli.{options.command}")
+    try:
+        code: int = command.command(options)
+        sys.stdout.flush()
+    except NothingToDo as reason:
+        sys.stdout.write(f"Nothing to do. {reason.line}\n")
+        return 0
+    except SpecError as error:
+        sys.stderr.write("".join(f"SPEC {error.where} {line}\n" for line in error.problems))
+        return error.exit_code
+    except EverfitError as error:
+        logging.getLogger(__name__).debug("details", exc_info=True)
+        sys.stderr.write(error.line + "\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. What was finished is kept: run it again to go on.\n")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code

@@ -1,0 +1,1 @@
+"""Data to try Everfit on: made, not downloaded."""

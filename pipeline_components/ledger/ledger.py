@@ -1,0 +1,258 @@
+"""What can be recorded and asked. Every record is inserted once; the first one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import Superseded
+
+from . import statements
+from .connection import Connection, open_connection
+from .records import (
+    EvaluationRecord,
+    PromotionRecord,
+    RunRecord,
+    SpanRecord,
+    VerdictRecord,
+    VersionRecord,
+)
+from .schema import bring_up_to_date
+
+
+class Ledger:
+    """An append-only record, safe to share between processes and machines.
+
+    Every method is one insert that the database itself makes first-wins, one select, or one after
+    the other; so a process killed at any point leaves a record whole or absent, and asking again
+    with the same record changes nothing. ``record_evaluation`` is the exception: every wake of a
+    pipeline is an entry of its own.
+
+    The ledger sets ``at`` of every record itself. Any method raises ``Unavailable`` where the
+    database does not answer.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # Spans: what was snapshotted, refused or quarantined.
+
+    def record_span(self, pipeline: str, record: SpanRecord) -> SpanRecord:
+        """Record a span once; a snapshot may follow a refusal, and nothing follows a snapshot.
+
+        Returns
+        -------
+        SpanRecord
+            The one that counts from now on.
+        """
+        self._insert(statements.SPANS, record, pipeline=pipeline)
+        return next(
+            known
+            for known in self.spans(pipeline)
+            if (known.name, known.fingerprint, known.reader)
+            == (record.name, record.fingerprint, record.reader)
+        )
+
+    def spans(self, pipeline: str) -> list[SpanRecord]:
+        """One record per name, fingerprint and reader, in the order they were first seen."""
+        found: dict[tuple[str, str, str], SpanRecord] = {}
+        for record in self._select(statements.SPANS, statements.OF_PIPELINE, pipeline=pipeline):
+            key = (record.name, record.fingerprint, record.reader)
+            if key not in found or found[key].digest is None:
+                found[key] = record
+        return list(found.values())
+
+    def record_quarantine(
+        self, pipeline: str, digest: Digest, rules: Digest, codes: tuple[str, ...]
+    ) -> None:
+        """Record that a span failed validation under those rules, with the anomalies' codes."""
+        self._connection.insert(
+            statements.INSERT_QUARANTINE,
+            {
+                "pipeline": pipeline,
+                "digest": digest,
+                "rules": rules,
+                "codes": ",".join(codes),
+                "at": _now(),
+            },
+        )
+
+    def quarantined(self, pipeline: str, rules: Digest) -> frozenset[Digest]:
+        """Digests of the spans that failed validation under those rules."""
+        rows = self._connection.rows(
+            statements.QUARANTINED, {"pipeline": pipeline, "rules": rules}
+        )
+        return frozenset(row[0] for row in rows)
+
+    # Wakes and runs.
+
+    def record_evaluation(self, pipeline: str, record: EvaluationRecord) -> None:
+        """Record one wake of a pipeline, also one that came to nothing."""
+        self._insert(statements.EVALUATIONS, record, pipeline=pipeline)
+
+    def evaluations(self, pipeline: str, limit: int = 20) -> list[EvaluationRecord]:
+        """The last wakes of a pipeline, newest first."""
+        return self._select(
+            statements.EVALUATIONS, statements.NEWEST, pipeline=pipeline, limit=limit
+        )
+
+    def open_run(self, pipeline: str, record: RunRecord) -> RunRecord:
+        """Record a run, unless its run key is known; what was recorded first is returned."""
+        self._insert(statements.RUNS, record, pipeline=pipeline)
+        return self._one(statements.RUNS, statements.OF_RUN, run_key=record.run_key)
+
+    def run(self, run_key: Digest) -> RunRecord | None:
+        """The run of that key."""
+        return self._first(statements.RUNS, statements.OF_RUN, run_key=run_key)
+
+    def runs(self, pipeline: str, limit: int = 20) -> list[RunRecord]:
+        """The last runs of a pipeline, newest first."""
+        return self._select(statements.RUNS, statements.NEWEST, pipeline=pipeline, limit=limit)
+
+    def record_verdict(self, record: VerdictRecord) -> VerdictRecord:
+        """Record the decision about a run, unless there is one; the first is returned."""
+        self._insert(statements.VERDICTS, record)
+        return self._one(statements.VERDICTS, statements.OF_RUN, run_key=record.run_key)
+
+    def verdict(self, run_key: Digest) -> VerdictRecord | None:
+        """The decision about a run."""
+        return self._first(statements.VERDICTS, statements.OF_RUN, run_key=run_key)
+
+    # Registrations: first the intent, then the version it led to.
+
+    def intend_registration(self, pipeline: str, run_key: Digest) -> None:
+        """Record that a version of that run is about to be made in the registry."""
+        self._connection.insert(
+            statements.INSERT_INTENT, {"pipeline": pipeline, "run_key": run_key, "at": _now()}
+        )
+
+    def unfinished_registrations(self, pipeline: str) -> list[Digest]:
+        """Run keys whose intent is recorded and whose version is not, oldest first."""
+        rows = self._connection.rows(statements.UNFINISHED, {"pipeline": pipeline})
+        return [row[0] for row in rows]
+
+    def record_version(self, pipeline: str, record: VersionRecord) -> VersionRecord:
+        """Record the one version of a run, unless there is one; the first is returned."""
+        self._insert(statements.VERSIONS, record, pipeline=pipeline)
+        return self._one(statements.VERSIONS, statements.OF_RUN, run_key=record.run_key)
+
+    def version(self, run_key: Digest) -> VersionRecord | None:
+        """The version of a run."""
+        return self._first(statements.VERSIONS, statements.OF_RUN, run_key=run_key)
+
+    def versions(self, pipeline: str) -> list[VersionRecord]:
+        """Every version of a pipeline, oldest first."""
+        return self._select(statements.VERSIONS, statements.OF_PIPELINE, pipeline=pipeline)
+
+    # Promotions: the champion's journal.
+
+    def champion(self, pipeline: str) -> PromotionRecord | None:
+        """The head of the journal: what serves, or should."""
+        return self._first(statements.PROMOTIONS, statements.HEAD, pipeline=pipeline)
+
+    def promote(self, pipeline: str, record: PromotionRecord) -> PromotionRecord:
+        """Append to the journal if its head is still the one the promotion was decided on.
+
+        Parameters
+        ----------
+        pipeline : str
+            Whose journal.
+        record : PromotionRecord
+            Its ``sequence`` is that of the head it was decided on, plus one.
+
+        Returns
+        -------
+        PromotionRecord
+            The stored one, also where it was there already.
+
+        Raises
+        ------
+        Superseded
+            If another run has that place, or the journal has not come so far.
+        """
+        head = self.champion(pipeline)
+        reached = head.sequence if head else 0
+        # Entries are never removed, so a head that fits now can only be overtaken by an entry
+        # with our own sequence number, and the unique constraint settles that race.
+        if reached == record.sequence - 1:
+            self._insert(statements.PROMOTIONS, record, pipeline=pipeline)
+        stored = self._first(
+            statements.PROMOTIONS,
+            statements.AT_SEQUENCE,
+            pipeline=pipeline,
+            sequence=record.sequence,
+        )
+        if stored is None or stored.run_key != record.run_key:
+            found = (
+                f"its head is {reached}"
+                if stored is None
+                else f"run {stored.run_key[:12]} (version {stored.version}) has that place"
+            )
+            raise Superseded(
+                "LEDGER-SUPERSEDED",
+                f"{pipeline} promotion of version {record.version}",
+                f"a promotion must follow the champion it was judged against"
+                f" (journal entry {record.sequence - 1})",
+                found,
+                "Run the pipeline again: the plan will compare with the new champion",
+            )
+        return stored
+
+    def history(self, pipeline: str) -> list[PromotionRecord]:
+        """The whole journal, oldest first."""
+        return self._select(statements.PROMOTIONS, statements.JOURNAL, pipeline=pipeline)
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._connection.close()
+
+    def _insert(self, kind: statements.Kind[Any], record: Any, **more: Any) -> None:
+        self._connection.insert(kind.insert, {**kind.row(record), **more, "at": _now()})
+
+    def _select(
+        self, kind: statements.Kind[statements.Record], where: str, **values: Any
+    ) -> list[statements.Record]:
+        return [kind.read(row) for row in self._connection.rows(kind.select + where, values)]
+
+    def _first(
+        self, kind: statements.Kind[statements.Record], where: str, **values: Any
+    ) -> statements.Record | None:
+        return next(iter(self._select(kind, where, **values)), None)
+
+    def _one(
+        self, kind: statements.Kind[statements.Record], where: str, **values: Any
+    ) -> statements.Record:
+        return self._select(kind, where, **values)[0]
+
+
+@contextmanager
+def open_ledger(url: str) -> Iterator[Ledger]:
+    """Open the ledger at a SQLAlchemy URL, made or brought up to date if need be.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:////absolute/file.db`` or ``postgresql+psycopg://user:password@host/database``.
+
+    Raises
+    ------
+    UserError
+        If the URL is wrong, the file cannot be used, or a newer Everfit wrote the ledger.
+    CredentialsError
+        If the database refuses the credentials.
+    Unavailable
+        If the database does not answer.
+    """
+    connection = open_connection(url)
+    try:
+        bring_up_to_date(connection)
+        yield Ledger(connection)
+    finally:
+        connection.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

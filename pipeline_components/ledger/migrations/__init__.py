@@ -1,0 +1,42 @@
+"""The ledger's schema, step by step. Imported only where a step is missing."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ..schema import refuse_newer
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+VERSION_TABLE = "everfit_ledger_version"
+"""Not Alembic's own name, as Airflow or MLflow may live in the same database."""
+
+log = logging.getLogger(__name__)
+
+
+def upgrade(connection: Connection, where: str, newest: str) -> None:
+    """Apply what is missing, inside the caller's transaction, which must be the only one.
+
+    Raises
+    ------
+    UserError
+        If the schema is newer than the code.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    version = context.get_current_revision()
+    if version == newest:
+        return  # another process was faster
+    refuse_newer(where, version)
+    config = Config()
+    config.set_main_option("script_location", "pipeline_components.ledger:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, newest)
+    log.info("%s: schema %s (was %s)", where, newest, version or "empty")

@@ -1,0 +1,151 @@
+"""A ledger in a SQLite file, through the standard library alone."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline_components.contracts.errors import EverfitError, Unavailable, UserError
+
+from .statements import SCHEMA_VERSION
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process to finish writing."""
+
+
+class SQLiteConnection:
+    """One connection in autocommit mode; threads of the process take turns.
+
+    Parameters
+    ----------
+    location : str
+        What follows ``sqlite://`` in the URL: ``/file.db`` relative to the working folder,
+        ``//absolute/file.db``, or nothing for a ledger in memory.
+    """
+
+    def __init__(self, location: str) -> None:
+        name = location.removeprefix("/")
+        if not location.startswith("/") and location or "?" in name:
+            raise UserError(
+                "LEDGER-URL",
+                "EVERFIT_LEDGER",
+                "a SQLite ledger is sqlite:////absolute/file.db, without host or options",
+                todo="Correct the setting",
+            )
+        self.where = f"ledger {name or 'in memory'}"
+        self._lock = threading.Lock()
+        with self._plainly():
+            if name not in ("", ":memory:"):
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(
+                name or ":memory:",
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            # A power cut must not take back a record that something was done upon.
+            self._database.execute("PRAGMA synchronous = FULL")
+
+    def insert(self, sql: str, values: Mapping[str, Any]) -> None:
+        """Insert at most one row."""
+        with self._lock, self._plainly():
+            self._database.execute(sql, values)
+
+    def rows(self, sql: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """Select every row."""
+        with self._lock, self._plainly():
+            return self._database.execute(sql, values).fetchall()
+
+    def schema_version(self) -> str | None:
+        """The last migration applied, or None in a database that holds no ledger."""
+        with self._lock, self._plainly():
+            try:
+                row = self._database.execute(SCHEMA_VERSION).fetchone()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return None
+                raise
+            return row[0] if row else None
+
+    def migrate(self, known: Sequence[str]) -> None:
+        """Apply the migrations not yet applied, in one transaction that holds the write lock."""
+        from sqlalchemy import StaticPool, create_engine, event
+
+        from .migrations import upgrade
+
+        with self._lock, self._plainly():
+            self._use_write_ahead_log()
+            engine = create_engine(
+                "sqlite://", creator=lambda: self._database, poolclass=StaticPool
+            )
+            # The first statement takes the write lock: whoever comes second finds all done.
+            event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
+            with engine.begin() as connection:
+                upgrade(connection, self.where, known[-1])
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def _use_write_ahead_log(self) -> None:
+        """Let readers and a writer work at once; the file remembers it."""
+        give_up = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                # SQLite does not wait here where two processes switch at once.
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    raise
+                time.sleep(0.02)
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Say in one line what a person can do."""
+        try:
+            yield
+        except EverfitError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, self.where) from error
+
+
+def explained(error: Exception, where: str) -> EverfitError:
+    """What SQLite's complaint means for a person."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return Unavailable(
+            "LEDGER-BUSY",
+            where,
+            f"other processes must let go of the ledger within {BUSY_SECONDS:.0f} s",
+            text,
+            "It is tried again; look for a stopped process that holds the file",
+        )
+    if "full" in text or "No space" in text:
+        return Unavailable(
+            "LEDGER-FULL", where, "the disk must have room", text, "Free some space and try again"
+        )
+    if "not a database" in text or "malformed" in text:
+        return UserError(
+            "LEDGER-DAMAGED",
+            where,
+            "the file must be a sound SQLite database",
+            text,
+            "Restore it from a backup, or give another file with EVERFIT_LEDGER",
+        )
+    if isinstance(error, OSError) or "unable to open" in text or "readonly" in text:
+        return UserError(
+            "LEDGER-FILE",
+            where,
+            "the file and its folder must be writable",
+            text,
+            "Correct the permissions or EVERFIT_LEDGER",
+        )
+    return Unavailable("LEDGER", where, "the database must answer", text)

@@ -1,0 +1,108 @@
+"""Every SQL text of the ledger, once, in the words that SQLite and PostgreSQL share.
+
+Nothing here updates or deletes, and triggers in both databases refuse it. The texts are plain, not
+built by SQLAlchemy, because importing SQLAlchemy costs more than a whole unchanged run may.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from pipeline_components.contracts.base import Frozen
+
+from .records import (
+    EvaluationRecord,
+    PromotionRecord,
+    RunRecord,
+    SpanRecord,
+    VerdictRecord,
+    VersionRecord,
+)
+
+Record = TypeVar("Record", bound=Frozen)
+
+_JSON = frozenset({"snapshot", "trigger", "window", "holdout", "champion"})
+"""Fields that are stored as JSON text; all others are stored as they are."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Record]):
+    """A kind of record and the table that holds it: a column per field."""
+
+    table: str
+    record: type[Record]
+    of_pipeline: bool = True
+    """Whether rows name the pipeline; records themselves do not."""
+
+    @cached_property
+    def insert(self) -> str:
+        """Insert a row unless a unique constraint says that it is there."""
+        names = ["pipeline"] if self.of_pipeline else []
+        names += self.record.model_fields
+        # Names are ours, and values are bound; quoted, as WINDOW is a word of SQL.
+        columns = ", ".join(f'"{name}"' for name in names)
+        values = ", ".join(f":{name}" for name in names)
+        return f"INSERT INTO {self.table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+    @cached_property
+    def select(self) -> str:
+        """Select records; one of the endings below says which."""
+        columns = ", ".join(f'"{name}"' for name in self.record.model_fields)
+        return f"SELECT {columns} FROM {self.table} "  # noqa: S608
+
+    def row(self, record: Record) -> dict[str, Any]:
+        """The values of a record's columns."""
+        return {
+            name: json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+            if name in _JSON
+            else value
+            for name, value in record.model_dump(mode="json").items()
+        }
+
+    def read(self, row: Sequence[Any]) -> Record:
+        """The record in a row."""
+        fields = zip(self.record.model_fields, row, strict=True)
+        return self.record.model_validate(
+            {name: json.loads(value) if name in _JSON else value for name, value in fields}
+        )
+
+
+SPANS = Kind("everfit_spans", SpanRecord)
+EVALUATIONS = Kind("everfit_evaluations", EvaluationRecord)
+RUNS = Kind("everfit_runs", RunRecord)
+VERDICTS = Kind("everfit_verdicts", VerdictRecord, of_pipeline=False)
+VERSIONS = Kind("everfit_versions", VersionRecord)
+PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
+
+OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
+NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
+OF_RUN = "WHERE run_key = :run_key"
+JOURNAL = "WHERE pipeline = :pipeline ORDER BY sequence"
+HEAD = "WHERE pipeline = :pipeline ORDER BY sequence DESC LIMIT 1"
+AT_SEQUENCE = "WHERE pipeline = :pipeline AND sequence = :sequence"
+
+INSERT_QUARANTINE = """
+INSERT INTO everfit_quarantines (pipeline, digest, rules, codes, at)
+VALUES (:pipeline, :digest, :rules, :codes, :at) ON CONFLICT DO NOTHING
+"""
+
+QUARANTINED = """
+SELECT digest FROM everfit_quarantines WHERE pipeline = :pipeline AND rules = :rules
+"""
+
+INSERT_INTENT = """
+INSERT INTO everfit_registrations (pipeline, run_key, at)
+VALUES (:pipeline, :run_key, :at) ON CONFLICT DO NOTHING
+"""
+
+UNFINISHED = """
+SELECT run_key FROM everfit_registrations AS intent WHERE pipeline = :pipeline
+AND NOT EXISTS (SELECT 1 FROM everfit_versions AS made WHERE made.run_key = intent.run_key)
+ORDER BY id
+"""
+
+SCHEMA_VERSION = "SELECT version_num FROM everfit_ledger_version"

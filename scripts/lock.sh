@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Resolves all requirements together into requirements.txt, then cuts the environments out of it,
+# so that Airflow's and the components' versions agree wherever both have a package.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=${UV:-.venv/bin/uv}
+compile() { "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header "$@"; }
+compile pyproject.toml --all-extras -o requirements.txt
+printf 'uv\nsetuptools\n' | compile - -o requirements/bootstrap.txt
+compile pyproject.toml -c requirements.txt --extra components -o requirements/components.txt
+compile pyproject.toml -c requirements.txt --extra components --extra dev -o requirements/components-dev.txt
+compile pyproject.toml -c requirements.txt --extra airflow -o requirements/airflow.txt
+compile pyproject.toml -c requirements.txt --extra airflow --extra airflow-dev -o requirements/airflow-dev.txt

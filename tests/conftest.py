@@ -1,0 +1,39 @@
+"""Fixtures every layer shares: real data, a private home, a context."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real tables, beside the checkout or where ``EVERFIT_SHARED_DATA`` says."""
+    folder = Path(os.environ.get("EVERFIT_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "nyc_yellow").is_dir():
+        pytest.skip(f"no real tables: {folder} is absent; set EVERFIT_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path):
+    """Settings whose home, data and pipelines are private to the test."""
+    from pipeline_components.contracts.settings import Settings
+
+    (tmp_path / "dags" / "pipelines").mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    return Settings.from_environment({"EVERFIT_ROOT": str(tmp_path)})
+
+
+@pytest.fixture
+def context(settings) -> Iterator[object]:
+    """A context on a folder store and an SQLite ledger."""
+    from pipeline_components.context import open_context
+
+    with open_context(settings) as opened:
+        yield opened
