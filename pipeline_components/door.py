@@ -203,9 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
             outcome = perform(order, context)
         options.outcome.write_bytes(canonical_json(outcome))
     except NothingToDo as reason:
-        options.outcome.write_bytes(
-            (json.dumps({"nothing_to_do": reason.line}) + "\n").encode()
-        )
+        options.outcome.write_bytes((json.dumps({"nothing_to_do": reason.line}) + "\n").encode())
         log.info("%s", reason.line)
         return reason.exit_code
     except EverfitError as error:

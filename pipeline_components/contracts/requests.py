@@ -14,7 +14,15 @@ from .artifacts import Artifact
 from .base import Digest, Frozen, PipelineName
 from .metrics import Task
 from .spans import Refusal, Snapshot, Span, SpanRef
-from .spec import FamilySpec, FeatureSpec, GateSpec, PipelineSpec, SliceSpec, SourceSpec
+from .spec import (
+    FamilySpec,
+    FeatureSpec,
+    GateSpec,
+    Margin,
+    PipelineSpec,
+    SliceSpec,
+    SourceSpec,
+)
 from .table_schema import TableSchema
 from .verdicts import Check, Comparison, Estimate, VerdictName
 
@@ -143,7 +151,9 @@ class PrepareResult(Frozen):
     train: Artifact
     holdout: Artifact
     columns: tuple[ColumnRole, ...]
-    classes: tuple[str, ...] | None = Field(description="class names as text, sorted by value; None: regression")
+    classes: tuple[str, ...] | None = Field(
+        description="class names as text, sorted by value; None: regression"
+    )
     rows_train: int
     rows_holdout: int
     dropped: dict[str, int] = Field(description="reason → rows left out")
@@ -212,6 +222,13 @@ class EvaluateRequest(Frozen):
     champion: ChampionRef | None
     seed: int
     threads: int
+    intention: Literal["superior_by", "not_worse_than"]
+    margin: Margin
+    trusted: tuple[str, ...] = Field((), description="import paths of the spec's own estimators")
+    description: str = Field("", description="of the pipeline; stands in the model card")
+    dropped: dict[str, int] = Field(
+        default_factory=dict, description="reason → rows prepare left out; for the model card"
+    )
 
 
 class SliceScore(Frozen):
@@ -251,12 +268,16 @@ class GateRequest(Frozen):
     run_key: Digest
     pipeline: PipelineName
     gate: GateSpec
+    task: Task
     metric: str
-    window: tuple[Digest, ...]
-    holdout: tuple[Digest, ...]
+    window: tuple[Span, ...]
+    holdout: tuple[Span, ...] = Field(description="empty where rows were divided")
     champion: ChampionRef | None
     prepared: PrepareResult
     evaluated: EvaluateResult
+    estimators: tuple[str, ...] = Field(
+        (), description="import path of the candidate's own estimator, where the spec names one"
+    )
     seed: int
 
 

@@ -79,7 +79,7 @@ def choose(
         holdout every span of the window trains and the holdout is empty: rows are divided later.
         Both empty where fewer than ``min_spans`` could train.
     """
-    usable = list(spans[: len(spans) - window.skip_recent])
+    usable = list(spans[: max(len(spans) - window.skip_recent, 0)])
     judged = holdout.spans or 0
     split = len(usable) - judged
     if split < max(window.min_spans, 1):

@@ -47,7 +47,7 @@ class SourceSpec(Frozen):
     )
     columns: tuple[Column, ...] | None = Field(None, description="read only these; default all")
     where: str | None = Field(None, description="expression; only rows where it is true are read")
-    csv: CsvOptions = CsvOptions()
+    csv: CsvOptions = Field(CsvOptions(), description="how a CSV is read")
     settle: float = Field(
         0.0, ge=0, le=3600, description="seconds a file must have been left alone to count"
     )
@@ -90,7 +90,7 @@ class SourceSpec(Frozen):
 class TargetSpec(Frozen):
     """What is predicted: a column, or an expression over columns."""
 
-    name: Column
+    name: Column = Field(description="the column, or what the expression is called")
     expression: str | None = Field(None, description="computes the target; its columns may leak")
     positive: str | int | float | bool | None = Field(
         None, description="binary: the class whose probability is scored; default the larger"
@@ -135,6 +135,12 @@ class WindowSpec(Frozen):
     skip_recent: int = Field(0, ge=0, description="newest spans left out, for labels still to come")
     min_spans: int = Field(1, ge=1, description="fewer than this: nothing is trained")
 
+    @model_validator(mode="after")
+    def _can_be_met(self) -> WindowSpec:
+        if self.spans != "all" and self.spans < self.min_spans:
+            raise ValueError("spans is smaller than min_spans, so nothing would ever be trained")
+        return self
+
 
 class HoldoutSpec(Frozen):
     """What a candidate is judged on: whole spans, or a share of rows for a source of one table."""
@@ -166,7 +172,7 @@ class ValidateSpec(Frozen):
 class FamilySpec(Frozen):
     """A model family: a built-in name, or any scikit-learn estimator by import path."""
 
-    name: Identifier
+    name: Identifier = Field(description="linear, gradient_boosting, random_forest, extra_trees, …")
     estimator: str | None = Field(
         None,
         pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$",
@@ -186,14 +192,16 @@ class TrainSpec(Frozen):
     """Which candidates are fitted and how hard they are searched."""
 
     families: tuple[FamilySpec, ...] = Field(
-        (FamilySpec(name="linear"), FamilySpec(name="gradient_boosting")), min_length=1
+        (FamilySpec(name="linear"), FamilySpec(name="gradient_boosting")),
+        min_length=1,
+        description="names, or fields for more",
     )
     trials: int = Field(4, ge=1, le=500, description="parameter settings tried per family")
     folds: int = Field(3, ge=2, le=20, description="cross-validation folds")
     search_rows: int = Field(
         200_000, ge=100, description="rows the search sees at most; the winner is refitted on all"
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(0, ge=0, lt=2**31, description="of every random choice")
     threads: int = Field(1, ge=1, le=64, description="part of the run key: it can change bits")
 
     @field_validator("families", mode="before")
@@ -220,7 +228,7 @@ class TrainSpec(Frozen):
 class SliceSpec(Frozen):
     """A named subset of rows that is scored on its own."""
 
-    name: Identifier
+    name: Identifier = Field(description="as reports call it")
     where: str = Field(description="expression; rows where it is true")
     min_rows: int = Field(200, ge=1, description="fewer rows: not assessed")
 
@@ -234,22 +242,22 @@ class SliceSpec(Frozen):
 class Limit(Frozen):
     """An absolute bound on a metric of the candidate."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="smallest score allowed")
+    max: float | None = Field(None, description="largest score allowed")
 
 
 class Margin(Frozen):
     """A difference that matters, absolute or relative to the baseline's score."""
 
-    value: float = Field(ge=0, allow_inf_nan=False)
-    relative: bool = False
+    value: float = Field(ge=0, allow_inf_nan=False, description="written as 1% or 0.5")
+    relative: bool = Field(False, description="of the baseline's score")
 
     @classmethod
     def parse(cls, text: Any) -> Any:
         """Read ``1%`` as relative and ``0.5`` as absolute."""
         if isinstance(text, str) and text.strip().endswith("%"):
             return {"value": float(text.strip()[:-1]) / 100, "relative": True}
-        if isinstance(text, int | float) and not isinstance(text, bool):
+        if isinstance(text, int | float | str) and not isinstance(text, bool):
             return {"value": float(text), "relative": False}
         return text
 
@@ -290,31 +298,35 @@ class TriggerSpec(Frozen):
     """What wakes the pipeline; plan decides whether there is work."""
 
     schedule: str | None = Field(None, description="cron expression; none: by hand only")
-    timezone: str = Field("UTC", description="of the schedule")
+    timezone: str = Field("UTC", description="IANA name, of the schedule")
 
 
 class PipelineSpec(Frozen):
     """One pipeline."""
 
-    name: PipelineName
-    description: str = Field("", max_length=2000)
-    owner: str = Field("everfit", max_length=100)
-    tags: tuple[str, ...] = ()
-    task: Task
-    target: TargetSpec
-    source: SourceSpec
+    name: PipelineName = Field(description="the file's name; may be left out")
+    description: str = Field("", max_length=2000, description="shown in Airflow and the model card")
+    owner: str = Field("everfit", max_length=100, description="shown in Airflow")
+    tags: tuple[str, ...] = Field((), description="shown in Airflow")
+    task: Task = Field(description="what kind of target")
+    target: TargetSpec = Field(description="the target's column name, or the fields below")
+    source: SourceSpec = Field(description="where the table comes from")
     time: Column | None = Field(None, description="the timestamp column rows are ordered by")
     entity: tuple[Column, ...] = Field(
         (), description="columns that name who a row is about; never on both sides of a split"
     )
-    features: FeatureSpec = FeatureSpec()
-    window: WindowSpec = WindowSpec()
-    holdout: HoldoutSpec = HoldoutSpec(spans=1)
-    validation: ValidateSpec = ValidateSpec()
-    train: TrainSpec = TrainSpec()
-    slices: tuple[SliceSpec, ...] = ()
-    gate: GateSpec
-    triggers: TriggerSpec = TriggerSpec()
+    features: FeatureSpec = Field(FeatureSpec(), description="what the model may see")
+    window: WindowSpec = Field(WindowSpec(), description="what a candidate is trained on")
+    holdout: HoldoutSpec = Field(
+        HoldoutSpec(spans=1), description="what it is judged on; default the newest span"
+    )
+    validation: ValidateSpec = Field(
+        ValidateSpec(), description="when a span is too strange to train on"
+    )
+    train: TrainSpec = Field(TrainSpec(), description="which candidates are fitted")
+    slices: tuple[SliceSpec, ...] = Field((), description="subsets scored on their own")
+    gate: GateSpec = Field(description="what better means")
+    triggers: TriggerSpec = Field(TriggerSpec(), description="what wakes the pipeline")
     curated: TableSchema | None = Field(
         None, description="not written here: filled from <name>.schema.yaml beside the spec"
     )

@@ -188,7 +188,8 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> Iterator[str]:
     for part in path:
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(part)
-            current = _model_in(field.annotation) if field else None
+            # What is no field is a list's index or a mapping's key: the model stays the same.
+            current = _model_in(field.annotation) if field else current
     if isinstance(current, type) and issubclass(current, BaseModel):
         yield from current.model_fields
 

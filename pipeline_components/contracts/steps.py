@@ -61,6 +61,14 @@ class Order(Frozen):
     trigger: Trigger = Trigger()
     wishes: Wishes = Wishes()
 
+    @property
+    def wished(self) -> PipelineSpec:
+        """The pipeline as this run sees it: the spec, with the wishes in place of its values."""
+        if self.wishes.window is None:
+            return self.pipeline
+        window = self.pipeline.window.model_copy(update={"spans": self.wishes.window})
+        return self.pipeline.model_copy(update={"window": window})
+
 
 class Outcome(Frozen):
     """``outcome.json``: what a task tells, small enough for an XCom."""

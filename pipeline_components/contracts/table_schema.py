@@ -14,7 +14,7 @@ ColumnType = Literal["integer", "float", "string", "boolean", "timestamp"]
 class ColumnSchema(Frozen):
     """What every good span holds in one column."""
 
-    type: ColumnType
+    type: ColumnType = Field(description="as snapshots store it")
     required: bool = Field(True, description="a span without the column is an anomaly")
     max_null: float = Field(1.0, ge=0, le=1, description="largest fraction of missing values")
     min: float | None = Field(None, description="smallest value; numbers only")
@@ -28,5 +28,5 @@ class ColumnSchema(Frozen):
 class TableSchema(Frozen):
     """Column name → what it must hold; columns not listed are extra."""
 
-    columns: dict[str, ColumnSchema]
+    columns: dict[str, ColumnSchema] = Field(description="column → its rules")
     allow_extra: bool = Field(True, description="false makes an extra column an error")

@@ -22,6 +22,9 @@ class Check(Frozen):
     state: CheckState
     message: str = Field(description="a sentence with the numbers in it")
     flip: str | None = Field(None, description="what would have changed the state")
+    forces: Literal["hold", "reject"] | None = Field(
+        None, description="the verdict this state forces; None: it stands in no promotion's way"
+    )
     values: dict[str, float | int | str | None] = Field(default_factory=dict)
 
 

@@ -1,0 +1,1 @@
+"""The judgement: checks, verdict and decision report."""

@@ -49,11 +49,13 @@ class Ledger:
             The one that counts from now on.
         """
         self._insert(statements.SPANS, record, pipeline=pipeline)
-        return next(
-            known
-            for known in self.spans(pipeline)
-            if (known.name, known.fingerprint, known.reader)
-            == (record.name, record.fingerprint, record.reader)
+        return self._one(
+            statements.SPANS,
+            statements.OF_SPAN,
+            pipeline=pipeline,
+            name=record.name,
+            fingerprint=record.fingerprint,
+            reader=record.reader,
         )
 
     def spans(self, pipeline: str) -> list[SpanRecord]:
@@ -82,9 +84,7 @@ class Ledger:
 
     def quarantined(self, pipeline: str, rules: Digest) -> frozenset[Digest]:
         """Digests of the spans that failed validation under those rules."""
-        rows = self._connection.rows(
-            statements.QUARANTINED, {"pipeline": pipeline, "rules": rules}
-        )
+        rows = self._connection.rows(statements.QUARANTINED, {"pipeline": pipeline, "rules": rules})
         return frozenset(row[0] for row in rows)
 
     # Wakes and runs.

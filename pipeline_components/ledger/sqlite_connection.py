@@ -30,7 +30,7 @@ class SQLiteConnection:
 
     def __init__(self, location: str) -> None:
         name = location.removeprefix("/")
-        if not location.startswith("/") and location or "?" in name:
+        if (not location.startswith("/") and location) or "?" in name:
             raise UserError(
                 "LEDGER-URL",
                 "EVERFIT_LEDGER",

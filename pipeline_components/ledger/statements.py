@@ -58,7 +58,7 @@ class Kind(Generic[Record]):
         """The values of a record's columns."""
         return {
             name: json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-            if name in _JSON
+            if name in _JSON and value is not None
             else value
             for name, value in record.model_dump(mode="json").items()
         }
@@ -67,7 +67,10 @@ class Kind(Generic[Record]):
         """The record in a row."""
         fields = zip(self.record.model_fields, row, strict=True)
         return self.record.model_validate(
-            {name: json.loads(value) if name in _JSON else value for name, value in fields}
+            {
+                name: json.loads(value) if name in _JSON and value is not None else value
+                for name, value in fields
+            }
         )
 
 
@@ -81,6 +84,10 @@ PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
 OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
 NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
 OF_RUN = "WHERE run_key = :run_key"
+OF_SPAN = """
+WHERE pipeline = :pipeline AND name = :name AND fingerprint = :fingerprint AND reader = :reader
+ORDER BY digest IS NULL, id LIMIT 1
+"""
 JOURNAL = "WHERE pipeline = :pipeline ORDER BY sequence"
 HEAD = "WHERE pipeline = :pipeline ORDER BY sequence DESC LIMIT 1"
 AT_SEQUENCE = "WHERE pipeline = :pipeline AND sequence = :sequence"

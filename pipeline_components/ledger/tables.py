@@ -1,20 +1,105 @@
 """The ledger's tables as they are today; ``migrations`` leads there, and a test compares.
 
-A unique constraint on every table but evaluations is what makes its records first-wins.
+The unique constraints are what makes records first-wins; wakes alone have none. Names begin with
+``everfit_``, as MLflow or Airflow may live in the same database.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
-    Computed,
-    Identity,
     Index,
     Integer,
     MetaData,
     Table,
     Text,
     UniqueConstraint,
+    text,
+)
+
+METADATA = MetaData()
+
+_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts in INTEGER keys alone
+
+
+def _text(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _table(name: str, *parts: Column[str] | Column[int] | UniqueConstraint | Index) -> Table:
+    return Table(name, METADATA, Column("id", _ID, primary_key=True), *parts)
+
+
+SPANS = _table(
+    "everfit_spans",
+    *_text("pipeline", "name", "fingerprint", "reader"),
+    Column("digest", Text),
+    Column("snapshot", Text),
+    Column("code", Text),
+    Column("message", Text),
+    *_text("at"),
+    # One refusal and one snapshot each, so that a span refused by mistake can be taken in later.
+    Index(
+        "everfit_spans_snapshot", "pipeline", "name", "fingerprint", "reader", unique=True,
+        sqlite_where=text("digest IS NOT NULL"), postgresql_where=text("digest IS NOT NULL"),
+    ),
+    Index(
+        "everfit_spans_refusal", "pipeline", "name", "fingerprint", "reader", unique=True,
+        sqlite_where=text("digest IS NULL"), postgresql_where=text("digest IS NULL"),
+    ),
+)  # fmt: skip
+
+QUARANTINES = _table(
+    "everfit_quarantines",
+    *_text("pipeline", "digest", "rules", "codes", "at"),
+    UniqueConstraint("pipeline", "rules", "digest", name="everfit_quarantines_once"),
+)
+
+EVALUATIONS = _table(
+    "everfit_evaluations",
+    *_text("pipeline", "trigger", "decision", "because"),
+    Column("run_key", Text),
+    *_text("at"),
+    Index("everfit_evaluations_newest", "pipeline", "id"),
+)
+
+RUNS = _table(
+    "everfit_runs",
+    *_text("pipeline", "run_key", "spec", "window", "holdout", "code", "environment"),
+    Column("seed", BigInteger, nullable=False),
+    Column("champion", Text),
+    *_text("trigger", "at"),
+    UniqueConstraint("run_key", name="everfit_runs_once"),
+    Index("everfit_runs_newest", "pipeline", "id"),
+)
+
+VERDICTS = _table(
+    "everfit_verdicts",
+    *_text("run_key", "verdict", "because", "decision", "at"),
+    UniqueConstraint("run_key", name="everfit_verdicts_once"),
+)
+
+REGISTRATIONS = _table(
+    "everfit_registrations",
+    *_text("pipeline", "run_key", "at"),
+    UniqueConstraint("pipeline", "run_key", name="everfit_registrations_once"),
+)
+
+VERSIONS = _table(
+    "everfit_versions",
+    *_text("pipeline", "run_key"),
+    Column("version", BigInteger, nullable=False),
+    *_text("mlflow_run", "champion", "at"),
+    UniqueConstraint("run_key", name="everfit_versions_once"),
+    Index("everfit_versions_pipeline", "pipeline", "id"),
+)
+
+PROMOTIONS = _table(
+    "everfit_promotions",
+    *_text("pipeline"),
+    Column("sequence", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    *_text("run_key", "kind", "reason", "at"),
+    UniqueConstraint("pipeline", "sequence", name="everfit_promotions_once"),
 )

@@ -6,6 +6,7 @@ Text is escaped unless it is ``Html``, and only this package's functions make ``
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -55,10 +56,10 @@ class Section:
 
 
 def escape(value: object) -> Html:
-    """A value as markup that shows it, and does nothing else.
+    r"""A value as markup that shows it, and does nothing else.
 
     ``Html`` is returned as it is. Control, invisible and direction-changing characters are shown
-    as ``\\uXXXX``, so that a hostile column name can neither break nor disguise what is read.
+    as ``\uXXXX``, so that a hostile column name can neither break nor disguise what is read.
     """
     if isinstance(value, Html):
         return value
@@ -72,17 +73,17 @@ def number(value: float | None, digits: int = 4) -> str:
         return "–"
     if isinstance(value, int):
         return f"{value:,}"
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         return str(value)
     if value == 0:
         return "0"
     size = abs(value)
     if size >= 1e9 or size < 10 ** -(digits + 1):
-        return f"{value:.{digits - 1}e}".replace("-", "−", 1 if value < 0 else 0)
+        return f"{value:.{digits - 1}e}"
     whole = len(str(int(size))) if size >= 1 else 0
     leading = 0 if size >= 0.1 else len(re.match(r"0\.(0*)", f"{size:.12f}")[1])  # type: ignore[index]
     text = f"{size:,.{max(digits - whole + leading, 0)}f}"
-    return f"−{text}" if value < 0 else text
+    return f"-{text}" if value < 0 else text
 
 
 def table(
@@ -224,5 +225,5 @@ def _cell(value: object) -> Html:
     if value is None:
         return escape("–")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return escape(number(value))
+        return escape(number(value).replace("-", "−"))
     return escape(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pipeline_components.contracts.errors import RequestError
 
@@ -18,25 +18,28 @@ def open_store(url: str) -> Store:
     Raises
     ------
     RequestError
-        If the scheme is none of these.
+        If the URL is none of these.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
+    # By hand: '#' and '?' are ordinary letters in the name of a folder.
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme == "file" and not host and path:
         from .local import LocalStore
 
-        return LocalStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3":
+        return LocalStore(Path(unquote(f"/{path}")))
+    if scheme == "s3" and host and "@" not in host:
         from .s3 import S3Store
 
-        return S3Store(parts.netloc, parts.path.strip("/"))
-    if parts.scheme == "memory":
+        return S3Store(host, path.strip("/"))
+    if scheme == "memory" and not slash:
         from .memory import MemoryStore
 
-        return MemoryStore(parts.netloc)
+        return MemoryStore(host)
     raise RequestError(
         "STORE-URL",
         "EVERFIT_STORE",
         "a store is file:///folder, s3://bucket/prefix or memory://name",
-        f"its scheme is {parts.scheme!r}",
+        # The rest of it may hold a secret.
+        f"this is another form of {scheme}://" if separator else "it is not a URL",
         "Correct the setting",
     )

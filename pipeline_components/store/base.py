@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest, digest_bytes
-from pipeline_components.contracts.errors import IntegrityError
+from pipeline_components.contracts.errors import IntegrityError, RequestError
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_PREFIX = re.compile(rf"(?:{_KEY.pattern}/?)?")
 
 
 class Store(ABC):
     """Where artifacts live.
 
-    Keys are relative, ``/``-separated and made by Everfit alone. Two kinds are used:
+    Keys are relative, ``/``-separated and made by Everfit alone; none can name a place outside
+    the store, nor one that begins with a dot. Two kinds are used:
     ``blobs/<aa>/<digest>`` holds bytes under their sha-256, ``results/<component>/<key>.json`` a
     result under the content key of its request; creating that one is a step's commit.
     """
@@ -30,6 +35,15 @@ class Store(ABC):
         -------
         bool
             False where the key was already there; what it holds is left as it is.
+
+        Raises
+        ------
+        RequestError
+            If ``key`` is not one that Everfit makes.
+        UserError
+            If the store cannot be written to until a person mends it.
+        Unavailable
+            If it cannot be written to now; nothing of ``data`` is under ``key``.
         """
 
     @abstractmethod
@@ -101,10 +115,45 @@ def result_key(component: str, key: Digest) -> str:
     return f"results/{component}/{key}.json"
 
 
+def safe_key(key: str) -> str:
+    """The key itself.
+
+    Raises
+    ------
+    RequestError
+        If it could name anything but a place inside the store.
+    """
+    if not _KEY.fullmatch(key):
+        raise _unsafe(key)
+    return key
+
+
+def safe_prefix(prefix: str) -> str:
+    """The prefix itself: empty, or the beginning of a key.
+
+    Raises
+    ------
+    RequestError
+        If it could name anything but a place inside the store.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        raise _unsafe(prefix)
+    return prefix
+
+
 def digest_file(path: Path) -> Digest:
     """sha-256 of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unsafe(key: str) -> RequestError:
+    return RequestError(
+        "STORE-KEY",
+        f"key {key[:80]!r}",
+        "a key is made of names of letters, digits, '_', '.' and '-', separated by '/'",
+        todo="Use the keys that blob_key and result_key make",
+    )
 
 
 def _missing(url: str, digest: Digest) -> IntegrityError:

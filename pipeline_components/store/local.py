@@ -2,31 +2,95 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import secrets
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .base import Store
+from pipeline_components.contracts.errors import EverfitError, Unavailable, UserError
+
+from .base import Store, safe_key, safe_prefix
+
+STAGING = ".staging"
+"""Where files are written before they count; no key begins with a dot."""
+
+LEFTOVER_SECONDS = 3600
+"""A staged file that nobody has written to for so long has lost its writer."""
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
 
 
 class LocalStore(Store):
-    """``file:///absolute/folder``; processes and machines that share the folder share the store."""
+    """``file:///absolute/folder``; processes and machines that share the folder share the store.
+
+    A process killed at any point leaves a key whole or absent. What it may leave in ``.staging``
+    counts for nothing, and a later writer sweeps it away.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.url = f"file://{root}"
+        self._swept = False
 
     def create(self, key: str, data: bytes | Path) -> bool:
         """Publish by hard link, which the kernel makes atomic and refuses to overwrite."""
-        target = self.root / key
-        if target.exists():
-            return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        staging = self.root / "staging"
-        staging.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=staging)
+        target = self.root / safe_key(key)
+        with self._plainly():
+            if target.exists():
+                created = False
+            else:
+                staging = self.root / STAGING
+                _make_folder(staging)
+                _make_folder(target.parent)
+                created = self._publish(staging / secrets.token_hex(16), target, data)
+            # Also where somebody else was first: what is built on the key must not outlast it.
+            folder = target.parent
+            while folder != self.root.parent:
+                _sync_folder(folder)
+                folder = folder.parent
+        return created
+
+    def read(self, key: str) -> bytes | None:
+        """Read the whole file."""
+        path = self.root / safe_key(key)
+        with self._plainly():
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def exists(self, key: str) -> bool:
+        """Look the file up."""
+        path = self.root / safe_key(key)
+        with self._plainly():
+            return path.exists()
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Walk the folder the prefix names."""
+        base = self.root / safe_prefix(prefix).rpartition("/")[0]
+        found = []
+        with self._plainly():
+            for folder, names, files in os.walk(base):
+                names[:] = [name for name in names if name != STAGING]
+                relative = Path(folder).relative_to(self.root)
+                found += [(relative / name).as_posix() for name in files]
+        yield from sorted(key for key in found if key.startswith(prefix))
+
+    def fetch(self, key: str, scratch: Path) -> Path | None:  # noqa: ARG002
+        """The file itself."""
+        return self.root / key if self.exists(key) else None
+
+    def _publish(self, staged: Path, target: Path, data: bytes | Path) -> bool:
+        """Write ``staged``, make it ``target`` unless there is one, and leave nothing else."""
+        # Read-only for everybody the umask lets read at all: artifacts hold people's data.
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
             with os.fdopen(handle, "wb") as file:
                 if isinstance(data, bytes):
@@ -35,38 +99,68 @@ class LocalStore(Store):
                     with data.open("rb") as source:
                         shutil.copyfileobj(source, file, 1 << 20)
                 file.flush()
-                os.fchmod(file.fileno(), 0o444)
                 os.fsync(file.fileno())
-            try:
-                os.link(name, target)
-            except FileExistsError:
-                return False
+                self._sweep(staged.parent, os.fstat(file.fileno()).st_mtime)
+            return _place(staged, target)
         finally:
-            os.unlink(name)
-        _sync_folder(target.parent)
+            with suppress(OSError):
+                staged.unlink()
+
+    def _sweep(self, staging: Path, now: float) -> None:
+        """Remove what killed writers left, once per store; ``now`` by the file system's clock."""
+        if self._swept:
+            return
+        self._swept = True
+        for path in staging.iterdir():
+            with suppress(OSError):  # another process may sweep too
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < now - LEFTOVER_SECONDS:
+                    path.unlink()
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        """Say in one line what a person can do."""
+        try:
+            yield
+        except OSError as error:
+            raise _explained(error, self.url) from error
+
+
+def _place(staged: Path, target: Path) -> bool:
+    """Make ``staged`` appear as ``target``, whole, unless something is there."""
+    try:
+        os.link(staged, target)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _place_without_links(staged, target)
+    return True
+
+
+def _place_without_links(staged: Path, target: Path) -> bool:
+    """Rename under a lock, for file systems without hard links (FAT, some network shares).
+
+    Renaming is atomic but overwrites; the lock keeps a second writer from doing so, and the
+    kernel lets go of it when its holder dies.
+    """
+    with (staged.parent / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return False
+        staged.rename(target)
         return True
 
-    def read(self, key: str) -> bytes | None:
-        """Read the whole file."""
-        try:
-            return (self.root / key).read_bytes()
-        except FileNotFoundError:
-            return None
 
-    def exists(self, key: str) -> bool:
-        """Look the file up."""
-        return (self.root / key).exists()
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Walk the folder the prefix names."""
-        base = self.root / prefix.rpartition("/")[0]
-        found = (p.relative_to(self.root).as_posix() for p in base.rglob("*") if p.is_file())
-        yield from sorted(key for key in found if key.startswith(prefix))
-
-    def fetch(self, key: str, scratch: Path) -> Path | None:
-        """The file itself."""
-        path = self.root / key
-        return path if path.exists() else None
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, each of them durably."""
+    if folder.is_dir():
+        return
+    if folder.parent != folder:
+        _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -75,3 +169,24 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _explained(error: OSError, url: str) -> EverfitError:
+    """What the kernel's complaint means for a person."""
+    if error.errno in _FULL:
+        return Unavailable(
+            "STORE-FULL",
+            url,
+            "the disk must have room",
+            f"{error.strerror}; nothing was published",
+            "Free some space and try again",
+        )
+    if error.errno in _FORBIDDEN:
+        return UserError(
+            "STORE-ACCESS",
+            url,
+            "the store must be a folder this user may read and write",
+            error.strerror,
+            "Correct its permissions or EVERFIT_STORE",
+        )
+    return Unavailable("STORE", url, "the folder must answer", error.strerror, "Try again")

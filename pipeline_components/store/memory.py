@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from .base import Store
+from .base import Store, safe_key, safe_prefix
 
 _SHARED: dict[str, dict[str, bytes]] = {}
+_LOCK = threading.Lock()
 
 
 class MemoryStore(Store):
@@ -17,12 +18,12 @@ class MemoryStore(Store):
     def __init__(self, name: str = "") -> None:
         self.url = f"memory://{name}"
         self._data = _SHARED.setdefault(name, {})
-        self._lock = threading.Lock()
 
     def create(self, key: str, data: bytes | Path) -> bool:
         """Keep a copy."""
+        safe_key(key)
         content = data if isinstance(data, bytes) else data.read_bytes()
-        with self._lock:
+        with _LOCK:
             if key in self._data:
                 return False
             self._data[key] = content
@@ -30,15 +31,18 @@ class MemoryStore(Store):
 
     def read(self, key: str) -> bytes | None:
         """Look the key up."""
-        return self._data.get(key)
+        return self._data.get(safe_key(key))
 
     def exists(self, key: str) -> bool:
         """Look the key up."""
-        return key in self._data
+        return safe_key(key) in self._data
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Filter all keys."""
-        yield from sorted(key for key in list(self._data) if key.startswith(prefix))
+        safe_prefix(prefix)
+        with _LOCK:
+            known = sorted(self._data)
+        yield from (key for key in known if key.startswith(prefix))
 
     def fetch(self, key: str, scratch: Path) -> Path | None:
         """Write the bytes into ``scratch``."""

@@ -1,0 +1,124 @@
+"""The door of evaluate: tables and models in; scores, pictures, losses and a model card out."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pipeline_components.context import Context
+from pipeline_components.contracts.requests import (
+    EvaluateRequest,
+    EvaluateResult,
+    PlanResult,
+    PrepareResult,
+    TrainResult,
+)
+from pipeline_components.contracts.steps import Order
+from pipeline_components.door import Telling, Upstream
+
+log = logging.getLogger(__name__)
+
+RESULT = EvaluateResult
+CACHED = True
+
+
+def request(order: Order, upstream: Upstream, context: Context) -> EvaluateRequest:  # noqa: ARG001
+    """Score what was trained, on what was held out, against the champion pinned by plan."""
+    spec, gate = order.pipeline, order.pipeline.gate
+    plan = upstream.one("plan", PlanResult)
+    prepared = upstream.one("prepare", PrepareResult)
+    margin = gate.superior_by or gate.not_worse_than
+    assert margin is not None  # the spec holds exactly one of them
+    return EvaluateRequest(
+        run_key=prepared.run_key,
+        pipeline=spec.name,
+        task=spec.task,
+        metric=spec.primary_metric,
+        confidence=gate.confidence,
+        baseline=gate.baseline,
+        target=spec.target.name,
+        classes=prepared.classes,
+        positive=spec.target.positive,
+        train=prepared.train,
+        holdout=prepared.holdout,
+        columns=prepared.columns,
+        time=spec.time,
+        entity=spec.entity,
+        slices=spec.slices,
+        models=upstream.all("train", TrainResult),
+        champion=plan.champion,
+        seed=spec.train.seed,
+        threads=spec.train.threads,
+        intention="superior_by" if gate.superior_by else "not_worse_than",
+        margin=margin,
+        trusted=tuple(family.estimator for family in spec.train.families if family.estimator),
+        description=spec.description,
+        dropped=prepared.dropped,
+    )
+
+
+def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
+    """Score, draw and describe."""
+    from pipeline_components.identity import environment
+
+    from . import tables
+    from .card import card
+    from .evaluation import Evaluation
+    from .judge import judge
+    from .pictures import pictures
+
+    evaluation = Evaluation(request, context)
+    evaluation.score()
+    judged = judge(
+        request, evaluation.frame, evaluation.scored, evaluation.baseline, evaluation.troubles
+    )
+    sample, predictions, strange = evaluation.servability_sample()
+    importances, unknown = evaluation.importances()
+    drawn = pictures(request, evaluation.scored, judged, importances)
+    words = card(
+        request, evaluation.candidate, evaluation.baseline, judged, importances,
+        evaluation.facts(), environment(),
+    )  # fmt: skip
+    put = context.store.put
+    return EvaluateResult(
+        candidate=evaluation.candidate,
+        baseline=evaluation.baseline,
+        scores=judged.scores,
+        comparison=judged.comparison,
+        slices=judged.slices,
+        rows=len(evaluation.frame),
+        losses=put("losses.parquet", tables.losses(evaluation.digests, judged.losses)),
+        sample=put("sample.parquet", sample),
+        predictions=put("predictions.json", predictions),
+        plots=tuple(put(name, data) for name, data in drawn.items()),
+        card=put("model_card.md", words.encode()),
+        importances=importances,
+        not_finite=(*judged.not_finite, *strange, *unknown),
+    )
+
+
+def settle(request: Any, result: EvaluateResult, context: Context, order: Order) -> None:
+    """Nothing to record: the ledger learns of scores through the verdict."""
+
+
+def tell(result: EvaluateResult, context: Context) -> Telling:  # noqa: ARG001
+    """Candidate and baseline, their scores and the gain with its interval."""
+    comparison = result.comparison
+    summary: dict[str, Any] = {"candidate": result.candidate.family, "rows": result.rows}
+    if comparison is None:
+        summary |= {"baseline": result.baseline, "not_finite": len(result.not_finite)}
+    else:
+        summary |= {
+            "metric": comparison.metric,
+            "score": _short(comparison.candidate_score),
+            "baseline": comparison.baseline,
+            "baseline_score": _short(comparison.baseline_score),
+            "gain": _short(comparison.gain.value),
+            "low": _short(comparison.gain.low),
+            "high": _short(comparison.gain.high),
+        }
+    return Telling(summary=summary, reports={"model_card": result.card})
+
+
+def _short(number: float) -> float:
+    return float(f"{number:.5g}")

@@ -1,0 +1,149 @@
+"""Models from the store: digest first, then our own list of types, then the model."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.errors import IntegrityError, UserError, shortlist
+from pipeline_components.store import Store
+
+from .trusted import TRUSTED
+
+MOST_BYTES = 2 << 30
+"""A model file that unpacks to more than this is not opened."""
+
+MOST_ENTRIES = 500_000
+"""Arrays in one model file."""
+
+NEVER_WIDENED = frozenset({"joblib", "numpy", "pandas", "scipy", "skops", "sklearn", "cloudpickle"})
+"""Naming an estimator of these packages trusts that class alone, not the whole package."""
+
+
+def load_model(
+    store: Store,
+    artifact: Artifact,
+    scratch: Path,  # noqa: ARG001 (part of the interface; skops reads from memory)
+    extra_trusted: Sequence[str] = (),
+) -> Any:
+    """Load a model, trusting its digest and our own list of types, never the file's.
+
+    Parameters
+    ----------
+    store : Store
+        Where the bytes are.
+    artifact : Artifact
+        From a record; its digest is verified before anything of the file is parsed.
+    scratch : Path
+        A private folder.
+    extra_trusted : sequence of str
+        Import paths of the spec's own estimators. One of a package outside the standard set
+        trusts the types of that package, since naming it already runs its code.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Raw feature frame in, prediction out.
+
+    Raises
+    ------
+    IntegrityError
+        If the bytes are missing or altered, are no model file of ours, unpack to an absurd size,
+        or hold a type that is on no list.
+    """
+    return parse_model(store.get(artifact.digest), artifact.name, extra_trusted)
+
+
+def parse_model(data: bytes, name: str, extra_trusted: Sequence[str] = ()) -> Any:
+    """Parse bytes whose digest is already verified; see ``load_model``."""
+    _check_archive(data, name)
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        # The names are read without importing or building anything of them.
+        wanted = skops.io.get_untrusted_types(data=data)
+        refused = untrusted(wanted, extra_trusted)
+        if refused:
+            raise _refusal(name, refused)
+        model = skops.io.loads(data, trusted=wanted)
+    except IntegrityError:
+        raise
+    except UntrustedTypesFoundException as error:
+        raise _refusal(name, [str(error)]) from error
+    except MemoryError as error:
+        raise _damaged(name, "it asks for more memory than there is") from error
+    except Exception as error:
+        raise _damaged(name, f"{type(error).__name__} while reading it") from error
+    from sklearn.pipeline import Pipeline
+
+    if not isinstance(model, Pipeline):
+        raise _damaged(name, f"it holds a {type(model).__name__}, not a Pipeline")
+    return model
+
+
+def untrusted(types: Iterable[str], extra_trusted: Sequence[str] = ()) -> list[str]:
+    """Those of ``types`` that are neither on our list nor of the spec's own estimators.
+
+    Parameters
+    ----------
+    types : iterable of str
+        Full names, such as ``sklearn.tree._tree.Tree``.
+    extra_trusted : sequence of str
+        Import paths of the spec's estimators.
+    """
+    allowed = set(TRUSTED)
+    packages = set()
+    for path in extra_trusted:
+        allowed |= {path, _defined_at(path)}
+        package = path.partition(".")[0]
+        if package not in NEVER_WIDENED and package not in sys.stdlib_module_names:
+            packages.add(package)
+    return sorted(t for t in types if t not in allowed and t.partition(".")[0] not in packages)
+
+
+def _defined_at(path: str) -> str:
+    """Where the class behind an import path is defined: ``sklearn.svm.SVR`` is an alias."""
+    module, _, name = path.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+        return f"{kind.__module__}.{kind.__qualname__}"
+    except Exception:  # an estimator that cannot be imported any more adds nothing to the list
+        return path
+
+
+def _check_archive(data: bytes, name: str) -> None:
+    """Look at the directory of the archive alone: nothing is unpacked yet."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+        raise _damaged(name, "it is no zip archive") from error
+    if len(entries) > MOST_ENTRIES:
+        raise _damaged(name, f"it has {len(entries):,} entries")
+    if (size := sum(entry.file_size for entry in entries)) > MOST_BYTES:
+        raise _damaged(name, f"it unpacks to {size >> 20:,} MiB")
+    names = [entry.filename for entry in entries]
+    if "schema.json" not in names or len(set(names)) != len(names):
+        raise _damaged(name, "it lacks schema.json or names an entry twice")
+
+
+def _refusal(name: str, types: Iterable[str]) -> IntegrityError:
+    return IntegrityError(
+        "MODEL-TYPES", name, "a model file may hold only types on Everfit's own list",
+        f"this one wants {shortlist(types)}, so nothing of it was loaded",
+        "Train the model again, or name its estimator by import path in the spec",
+    )  # fmt: skip
+
+
+def _damaged(name: str, found: str) -> UserError:
+    return IntegrityError(
+        "MODEL-FILE", name, "a model file must be a skops archive that Everfit wrote", found,
+        "Train the model again; nothing of this file was used",
+    )  # fmt: skip

@@ -1,0 +1,228 @@
+"""The decision itself: which spans train and which judge, or why there is nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import shortlist
+from pipeline_components.contracts.requests import ChampionRef, PlanResult
+from pipeline_components.contracts.spans import Snapshot, Span, SpanRef, choose
+from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.identity import run_key
+from pipeline_components.ledger.records import SpanRecord
+from pipeline_components.source import Listing
+
+from .past import PastRun
+
+Chosen = tuple[tuple[SpanRef, ...], tuple[SpanRef, ...]]
+
+
+@dataclass(frozen=True)
+class World:
+    """What plan compares: the source, the ledger, and the code and environment of today."""
+
+    listing: Listing
+    records: Sequence[SpanRecord]
+    """The spans read or refused before by the reader of today."""
+    quarantined: frozenset[Digest]
+    champion: ChampionRef | None
+    find_run: Callable[[Digest], PastRun | None]
+    code: Digest
+    environment: Digest
+
+
+def decide(spec: PipelineSpec, world: World, force: bool = False) -> PlanResult:
+    """Compare the world with what has been done.
+
+    Parameters
+    ----------
+    spec : PipelineSpec
+        With the wishes of this run in place of its values.
+    world : World
+        What there is.
+    force : bool
+        Train even where the same run was decided before.
+
+    Returns
+    -------
+    PlanResult
+        ``because`` is a sentence for people; ``notes`` names every span left out.
+    """
+    return _Decision(spec, world, force).result()
+
+
+class _Decision:
+    def __init__(self, spec: PipelineSpec, world: World, force: bool) -> None:
+        self.spec, self.world, self.force = spec, world, force
+        self.known: dict[tuple[str, str], Span] = {}
+        refused: dict[tuple[str, str], SpanRecord] = {}
+        for record in world.records:
+            if record.snapshot is not None:
+                span = Snapshot.model_validate(record.snapshot).span
+                self.known[record.name, record.fingerprint] = span
+            else:
+                refused[record.name, record.fingerprint] = record
+        self.notes = list(world.listing.notes)
+        self.good: list[SpanRef] = []
+        self.bad: list[SpanRef] = []
+        for ref in world.listing.spans:
+            key = (ref.name, ref.fingerprint)
+            if key in refused and key not in self.known:
+                code = refused[key].code or "refused"
+                self.notes.append(f"{ref.name} is left out: refused earlier ({code})")
+                self.bad.append(ref)
+            elif key in self.known and self.known[key].digest in world.quarantined:
+                self.notes.append(f"{ref.name} is left out: in quarantine since it was validated")
+                self.bad.append(ref)
+            else:
+                self.good.append(ref)
+
+    def result(self) -> PlanResult:
+        window, holdout = choose(self.good, self.spec.window, self.spec.holdout)
+        if not window:
+            return self._skip(self._too_few())
+        key = self._key((window, holdout))
+        past = self.world.find_run(key) if key else None
+        if past is None and not self.force:
+            settled = self._settled_without_the_bad()
+            if settled is not None:
+                (window, holdout), key, past = settled
+        if past is not None and key is not None:
+            return self._again((window, holdout), key, past)
+        seen = self._seen(holdout)
+        if seen and not self.force:
+            return self._skip(
+                "there is no span the champion has not seen: it was trained on "
+                f"{shortlist(seen)}, and a candidate is judged only on what neither has seen; "
+                "waiting for newer spans"
+            )
+        return self._train(window, holdout, key, self.world.champion, self._reason(window, holdout))
+
+    def _settled_without_the_bad(self) -> tuple[Chosen, Digest, PastRun] | None:
+        """An earlier run on what was left of this very choice when spans of it proved bad.
+
+        Leaving bad spans out lets the window reach back to older spans. That alone, with nothing
+        new in the source, is no reason to train once more.
+        """
+        if not self.bad:
+            return None
+        train, judge = choose(self.world.listing.spans, self.spec.window, self.spec.holdout)
+        good = set(self.good)
+        rest = [ref for ref in (*train, *judge) if ref in good]
+        skipped = self.spec.window.model_copy(update={"skip_recent": 0})
+        chosen = choose(rest, skipped, self.spec.holdout)
+        key = self._key(chosen) if chosen[0] else None
+        past = self.world.find_run(key) if key else None
+        return (chosen, key, past) if key and past else None
+
+    def _again(self, chosen: Chosen, key: Digest, past: PastRun) -> PlanResult:
+        run = f"run {key[:12]}"
+        on = f"on {_spans(chosen[0])}" + (f", judged on {_spans(chosen[1])}" if chosen[1] else "")
+        if past.unfinished:
+            because = f"resuming {run} {on}: it {past.unfinished}"
+        elif self.force:
+            because = f"forced: {run} {on} {past.ending}, and is gone through again"
+        else:
+            because = f"nothing changed: {run} {on} {past.ending}"
+            if self.bad:
+                because += f"; left out as bad: {shortlist(ref.name for ref in self.bad)}"
+            return self._skip(because, key, past.champion)
+        return self._train(*chosen, key, past.champion, because)
+
+    def _reason(self, window: Sequence[SpanRef], holdout: Sequence[SpanRef]) -> str:
+        new = [ref.name for ref in (*window, *holdout) if self._digest(ref) is None]
+        on = _spans(window)
+        judged = _spans(holdout) if holdout else f"{self.spec.holdout.fraction:.0%} of the rows"
+        if self.world.champion is None:
+            why = "there is no champion yet"
+        elif new:
+            why = f"new since the last run: {shortlist(new)}"
+        else:
+            why = "these spans were never run with this spec, code and environment"
+        return f"{why}; training on {on}, judging on {judged}"
+
+    def _too_few(self) -> str:
+        if not self.world.listing.spans:
+            return self.world.listing.empty or "the source is empty"
+        window, judge = self.spec.window, self.spec.holdout.spans or 0
+        need = max(window.min_spans, 1) + judge + window.skip_recent
+        parts = [f"{max(window.min_spans, 1)} to train on"]
+        if judge:
+            parts.append(f"{judge} to judge on")
+        if window.skip_recent:
+            parts.append(f"{window.skip_recent} skipped as too recent")
+        there = len(self.good)
+        text = f"{_count(need)} needed ({', '.join(parts)}), {there} {_are(there)} there"
+        if self.bad:
+            text += f"; {len(self.bad)} more {_are(len(self.bad))} left out as bad: " + shortlist(
+                ref.name for ref in self.bad
+            )
+        return text
+
+    def _digest(self, ref: SpanRef) -> Digest | None:
+        span = self.known.get((ref.name, ref.fingerprint))
+        return span.digest if span else None
+
+    def _seen(self, holdout: Sequence[SpanRef]) -> list[str]:
+        champion = self.world.champion
+        if champion is None:
+            return []
+        return [ref.name for ref in holdout if self._digest(ref) in champion.window]
+
+    def _key(self, chosen: Chosen) -> Digest | None:
+        """The run key, where every chosen span has been read before."""
+        found = [
+            tuple(self.known[ref.name, ref.fingerprint] for ref in refs)
+            for refs in chosen
+            if all((ref.name, ref.fingerprint) in self.known for ref in refs)
+        ]
+        if len(found) < 2:
+            return None
+        return run_key(self.spec, found[0], found[1], self.world.code, self.world.environment)
+
+    def _train(
+        self, window: tuple[SpanRef, ...], holdout: tuple[SpanRef, ...], key: Digest | None,
+        champion: ChampionRef | None, because: str,
+    ) -> PlanResult:  # fmt: skip
+        return PlanResult(
+            decision="train",
+            because=because,
+            window=window,
+            holdout=holdout,
+            champion=champion,
+            code=self.world.code,
+            environment=self.world.environment,
+            run_key=key,
+            notes=tuple(self.notes),
+        )
+
+    def _skip(
+        self, because: str, key: Digest | None = None, champion: ChampionRef | None = None
+    ) -> PlanResult:
+        return PlanResult(
+            decision="skip",
+            because=because,
+            window=(),
+            holdout=(),
+            champion=champion or self.world.champion,
+            code=self.world.code,
+            environment=self.world.environment,
+            run_key=key,
+            notes=tuple(self.notes),
+        )
+
+
+def _spans(refs: Sequence[SpanRef]) -> str:
+    if len(refs) == 1:
+        return refs[0].name
+    return f"{len(refs)} spans ({refs[0].name} to {refs[-1].name})"
+
+
+def _count(number: int) -> str:
+    return "1 span is" if number == 1 else f"{number} spans are"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

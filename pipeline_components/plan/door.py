@@ -1,0 +1,77 @@
+"""Plan's door: reads source and ledger, records every wake, and stops where nothing is to do."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pipeline_components.context import Context
+from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.contracts.requests import PlanRequest, PlanResult
+from pipeline_components.contracts.rules import rules_digest
+from pipeline_components.contracts.steps import Order
+from pipeline_components.door import Telling, Upstream
+from pipeline_components.identity import code_digest, environment_digest
+from pipeline_components.ledger.records import EvaluationRecord
+from pipeline_components.source import list_spans
+from pipeline_components.source.reader import reader_digest
+
+from .decide import World, decide
+from .past import current_champion, find_run
+
+RESULT = PlanResult
+CACHED = False
+
+
+def request(order: Order, upstream: Upstream, context: Context) -> PlanRequest:  # noqa: ARG001
+    """The spec with the wishes of this run in place of its values."""
+    return PlanRequest(pipeline=order.wished, force=order.wishes.force)
+
+
+def run(request: PlanRequest, context: Context) -> PlanResult:
+    """Look at source and ledger, and decide."""
+    spec, ledger = request.pipeline, context.ledger
+    reader = reader_digest(spec.source, spec.curated, spec.time)
+    world = World(
+        listing=list_spans(spec.source, context.settings),
+        records=[record for record in ledger.spans(spec.name) if record.reader == reader],
+        quarantined=ledger.quarantined(spec.name, rules_digest(spec)),
+        champion=current_champion(ledger, spec.name),
+        find_run=partial(find_run, ledger, spec.name),
+        code=code_digest(),
+        environment=environment_digest(),
+    )
+    return decide(spec, world, request.force)
+
+
+def settle(request: PlanRequest, result: PlanResult, context: Context, order: Order) -> None:
+    """Record the wake and what came of it.
+
+    Raises
+    ------
+    NothingToDo
+        If the decision is to skip.
+    """
+    context.ledger.record_evaluation(
+        request.pipeline.name,
+        EvaluationRecord(
+            trigger=order.trigger,
+            decision=result.decision,
+            because=result.because,
+            run_key=result.run_key,
+        ),
+    )
+    if result.decision == "skip":
+        raise NothingToDo("PLAN-SKIP", request.pipeline.name, result.because)
+
+
+def tell(result: PlanResult, context: Context) -> Telling:  # noqa: ARG001
+    """The counts, the reason and what was left out."""
+    summary: dict[str, object] = {
+        "window": len(result.window),
+        "holdout": len(result.holdout),
+        "left_out": len(result.notes),
+        "because": result.because,
+    }
+    if result.run_key is not None:
+        summary["run_key"] = result.run_key[:12]
+    return Telling(summary=summary)

@@ -1,0 +1,123 @@
+"""The only door to MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from pipeline_components.contracts.errors import RequestError
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.registry.base import (
+    ALIAS,
+    RUN_KEY,
+    Dataset,
+    Files,
+    Registry,
+    RunLog,
+    RunPlace,
+)
+
+__all__ = [
+    "ALIAS",
+    "RUN_KEY",
+    "Dataset",
+    "Files",
+    "Registry",
+    "RunLog",
+    "RunPlace",
+    "champion_alias",
+    "database_path",
+    "open_registry",
+    "prepare_database",
+    "run_page",
+]
+
+
+def open_registry(settings: Settings, pipeline: str) -> Registry:
+    """Open the registry that ``settings.mlflow`` names, for one pipeline.
+
+    A SQLite file whose schema is known and whose artifacts are local is written directly; every
+    other address goes through MLflow's client.
+
+    Raises
+    ------
+    RequestError
+        If the address holds a credential or is none.
+    Unavailable
+        If it does not answer.
+    """
+    _refuse_credentials(settings.mlflow)
+    path = database_path(settings)
+    if path is not None:
+        prepare_database(settings)
+        from .sqlite import SqliteRegistry
+
+        registry = SqliteRegistry(path, artifact_folder(settings))
+        if registry.understood() and registry.keeps_locally(pipeline):
+            return registry
+        registry.close()
+    from .client import ClientRegistry
+
+    return ClientRegistry(settings.mlflow, artifact_folder(settings))
+
+
+def prepare_database(settings: Settings) -> Path | None:
+    """Put a migrated database in place where MLflow is a SQLite file that does not exist yet.
+
+    Call it before a server is pointed at the file: several processes that meet an empty database
+    destroy it.
+
+    Returns
+    -------
+    Path or None
+        The file; None where MLflow is something else.
+    """
+    path = database_path(settings)
+    if path is not None:
+        from .template import provide_database
+
+        provide_database(path, artifact_folder(settings))
+    return path
+
+
+def champion_alias(settings: Settings, pipeline: str) -> int | None:
+    """The version ``@champion`` names in MLflow; None without one. Makes nothing."""
+    path = database_path(settings)
+    if path is not None and not path.exists():
+        return None
+    with open_registry(settings, pipeline) as registry:
+        return registry.alias(pipeline)
+
+
+def run_page(settings: Settings, experiment: str, run: str) -> str | None:
+    """The address of a run in MLflow's pages; None where no page is known."""
+    if not settings.mlflow_page or not experiment:
+        return None
+    base = settings.mlflow_page.rstrip("/")
+    return f"{base}/#/experiments/{quote(experiment)}/runs/{quote(run)}"
+
+
+def artifact_folder(settings: Settings) -> Path:
+    """Where artifacts go when MLflow is a database and no server decides."""
+    return settings.home / "mlartifacts"
+
+
+def database_path(settings: Settings) -> Path | None:
+    """The SQLite file ``settings.mlflow`` names; None for any other address."""
+    uri = settings.mlflow
+    if not uri.startswith("sqlite:///") or "?" in uri:
+        return None
+    name = uri.removeprefix("sqlite:///")
+    return Path(name).absolute() if name and name != ":memory:" else None
+
+
+def _refuse_credentials(uri: str) -> None:
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https") and (parts.username or parts.password):
+        raise RequestError(
+            "REGISTRY-URL",
+            "EVERFIT_MLFLOW",
+            "an address holds no credentials",
+            "it has a user name or password in it",
+            "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead",
+        )

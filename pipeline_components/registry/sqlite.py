@@ -1,0 +1,350 @@
+"""MLflow's own SQLite database, written without importing MLflow.
+
+``import mlflow`` and its store cost more CPU than everything else a registration does. For the one
+case that every laptop runs, the tables of a known schema revision are written directly: a run with
+all that belongs to it in a single transaction, so that no kill leaves it half logged. A database
+of any other revision goes through MLflow's client (see ``open_registry``). A test holds both ways
+to the same outcome, read back through MLflow.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import EverfitError, IntegrityError, Unavailable
+from pipeline_components.registry.base import (
+    ALIAS,
+    MODEL_FILE,
+    RUN_KEY,
+    Files,
+    Registry,
+    RunLog,
+    RunPlace,
+    experiment_deleted,
+    model_altered,
+    shown,
+    version_gone,
+)
+from pipeline_components.registry.files import local_folder, publish_files
+from pipeline_components.store import digest_file
+
+REVISIONS = frozenset({"dc11669786a5"})
+"""Schema revisions whose tables are known here: MLflow 3.17."""
+
+_DELETED = "Deleted_Internal"
+
+
+class SqliteRegistry(Registry):
+    """A registry in one SQLite file, with artifacts in local folders.
+
+    Parameters
+    ----------
+    path : Path
+        A migrated database.
+    artifacts : Path
+        Where a new experiment keeps its artifacts.
+    """
+
+    def __init__(self, path: Path, artifacts: Path) -> None:
+        self.where = shown(f"sqlite:///{path}")
+        self._artifacts = artifacts
+        with self._translated():
+            self._database = sqlite3.connect(path, timeout=20, isolation_level=None)
+            self._database.execute("PRAGMA foreign_keys = ON")
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def understood(self) -> bool:
+        """Whether the schema is one written here and every artifact folder is local."""
+        with self._translated():
+            found = {row[0] for row in self._database.execute("SELECT version_num FROM alembic_version")}
+        return len(found) == 1 and found <= REVISIONS
+
+    def keeps_locally(self, pipeline: str) -> bool:
+        """Whether the pipeline's artifacts are, or would be, on this machine."""
+        with self._translated():
+            row = self._database.execute(
+                "SELECT artifact_location FROM experiments WHERE name = ? AND workspace = 'default'",
+                (pipeline,),
+            ).fetchone()
+        return row is None or local_folder(row[0]) is not None
+
+    def ensure_run(
+        self, log: RunLog, files: Callable[[str], Files], known: str | None = None
+    ) -> RunPlace:
+        """Publish the files, then the whole run in one transaction."""
+        experiment, location = self._ensure_experiment(log.pipeline)
+        run, uri, finished = self._find_run(experiment, log.run_key, known)
+        if run is None:
+            run = log.run_key[:32]  # ours alone: a run killed before its commit finds its files
+            uri = f"{location.rstrip('/')}/{run}/artifacts"
+        folder = local_folder(uri)
+        if folder is None:
+            raise IntegrityError(
+                "REGISTRY-ARTIFACTS", f"{self.where} run {run}", "its artifacts must be local", uri
+            )
+        with self._translated():
+            publish_files(folder, files(run))
+        model = folder / MODEL_FILE
+        found = digest_file(model) if model.exists() else None
+        if found != log.model:
+            raise model_altered(self.where, run, log.model, found)
+        if not finished:
+            self._write_run(log, int(experiment), run, uri)
+        return RunPlace(experiment=experiment, run=run)
+
+    def ensure_version(
+        self, pipeline: str, run_key: Digest, run: str, tags: Mapping[str, str], description: str,
+        known: int | None = None,
+    ) -> int:  # fmt: skip
+        """Search by tag and create in one transaction."""
+        now = _now()
+        with self._transaction() as sql:
+            sql.execute(
+                "INSERT OR IGNORE INTO registered_models "
+                "(name, creation_time, last_updated_time, workspace) VALUES (?, ?, ?, 'default')",
+                (pipeline, now, now),
+            )
+            found = [
+                row[0]
+                for row in sql.execute(
+                    "SELECT v.version FROM model_versions v JOIN model_version_tags t ON "
+                    "t.name = v.name AND t.version = v.version AND t.workspace = v.workspace "
+                    "WHERE v.name = ? AND v.workspace = 'default' AND v.current_stage <> ? "
+                    "AND t.key = ? AND t.value = ? ORDER BY v.version",
+                    (pipeline, _DELETED, RUN_KEY, run_key),
+                )
+            ]
+            if known is not None and known not in found:
+                raise version_gone(self.where, pipeline, known)
+            if found:
+                version = int(known if known is not None else found[0])
+                for twin in found:
+                    if twin != version:
+                        self._delete_version(sql, pipeline, twin, now)
+            else:
+                version = self._insert_version(sql, pipeline, run, description, now)
+            _put_version_tags(sql, pipeline, version, {**tags, RUN_KEY: run_key})
+        return version
+
+    def tag_version(self, pipeline: str, version: int, tags: Mapping[str, str]) -> None:
+        """Write the tags."""
+        with self._transaction() as sql:
+            _put_version_tags(sql, pipeline, version, tags)
+
+    def alias(self, pipeline: str) -> int | None:
+        """Look the alias up."""
+        with self._translated():
+            row = self._database.execute(
+                "SELECT version FROM registered_model_aliases "
+                "WHERE workspace = 'default' AND name = ? AND alias = ?",
+                (pipeline, ALIAS),
+            ).fetchone()
+        return int(row[0]) if row else None
+
+    def set_alias(self, pipeline: str, version: int | None) -> None:
+        """Write the alias, if its version exists."""
+        with self._transaction() as sql:
+            if version is None:
+                sql.execute(
+                    "DELETE FROM registered_model_aliases "
+                    "WHERE workspace = 'default' AND name = ? AND alias = ?",
+                    (pipeline, ALIAS),
+                )
+                return
+            exists = sql.execute(
+                "SELECT 1 FROM model_versions WHERE workspace = 'default' AND name = ? "
+                "AND version = ? AND current_stage <> ?",
+                (pipeline, version, _DELETED),
+            ).fetchone()
+            if not exists:
+                raise version_gone(self.where, pipeline, version)
+            sql.execute(
+                "INSERT INTO registered_model_aliases (workspace, name, alias, version) "
+                "VALUES ('default', ?, ?, ?) "
+                "ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
+                (pipeline, ALIAS, version),
+            )
+
+    def _ensure_experiment(self, name: str) -> tuple[str, str]:
+        now = _now()
+        with self._transaction() as sql:
+            look = "SELECT experiment_id, artifact_location, lifecycle_stage FROM experiments "
+            look += "WHERE workspace = 'default' AND name = ?"
+            row = sql.execute(look, (name,)).fetchone()
+            if row is None:
+                number = sql.execute("SELECT max(experiment_id) + 1 FROM experiments").fetchone()[0]
+                number = number or 1
+                sql.execute(
+                    "INSERT INTO experiments (experiment_id, name, artifact_location, "
+                    "lifecycle_stage, creation_time, last_update_time, workspace) "
+                    "VALUES (?, ?, ?, 'active', ?, ?, 'default')",
+                    (number, name, f"{self._artifacts.as_uri()}/{number}", now, now),
+                )
+                row = sql.execute(look, (name,)).fetchone()
+        if row[2] != "active":
+            raise experiment_deleted(self.where, name)
+        return str(row[0]), str(row[1])
+
+    def _find_run(
+        self, experiment: str, run_key: Digest, known: str | None
+    ) -> tuple[str | None, str, bool]:
+        with self._translated():
+            rows = self._database.execute(
+                "SELECT r.run_uuid, r.artifact_uri, r.status FROM runs r JOIN tags t "
+                "ON t.run_uuid = r.run_uuid WHERE r.experiment_id = ? "
+                "AND r.lifecycle_stage = 'active' AND t.key = ? AND t.value = ? "
+                "ORDER BY r.run_uuid <> ?, r.status <> 'FINISHED', r.start_time, r.run_uuid",
+                (int(experiment), RUN_KEY, run_key, known or ""),
+            ).fetchall()
+        if not rows:
+            return None, "", False
+        return str(rows[0][0]), str(rows[0][1]), rows[0][2] == "FINISHED"
+
+    def _write_run(self, log: RunLog, experiment: int, run: str, uri: str) -> None:
+        """Write everything and FINISHED, or nothing; a run that was deleted by hand comes back."""
+        with self._transaction() as sql:
+            sql.execute(
+                "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, "
+                "user_id, status, start_time, end_time, source_version, lifecycle_stage, "
+                "artifact_uri, experiment_id) VALUES "
+                "(?, ?, 'UNKNOWN', '', '', ?, 'FINISHED', ?, ?, '', 'active', ?, ?) "
+                "ON CONFLICT (run_uuid) DO UPDATE SET status = 'FINISHED', "
+                "end_time = excluded.end_time, lifecycle_stage = 'active', deleted_time = NULL",
+                (
+                    run, log.name, log.tags.get("mlflow.user", "everfit"), log.began, _now(), uri,
+                    experiment,
+                ),
+            )  # fmt: skip
+            tags = {**log.tags, RUN_KEY: log.run_key, "mlflow.runName": log.name}
+            sql.executemany(
+                "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
+                [(key, value, run) for key, value in tags.items()],
+            )
+            sql.executemany(
+                "INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
+                [(key, value, run) for key, value in log.params.items()],
+            )
+            for table in ("metrics", "latest_metrics"):
+                sql.executemany(
+                    f"INSERT OR REPLACE INTO {table} "  # noqa: S608 (two constant names)
+                    "(key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, 0, 0, ?)",
+                    [(key, value, log.began, run) for key, value in log.metrics.items()],
+                )
+            for dataset in log.datasets:
+                sql.execute(
+                    "INSERT OR IGNORE INTO datasets (dataset_uuid, experiment_id, name, digest, "
+                    "dataset_source_type, dataset_source, dataset_schema, dataset_profile) "
+                    "VALUES (?, ?, ?, ?, 'everfit', ?, ?, ?)",
+                    (
+                        uuid.uuid4().hex, experiment, dataset.name, dataset.short, dataset.source,
+                        dataset.schema, dataset.profile,
+                    ),
+                )  # fmt: skip
+                known = sql.execute(
+                    "SELECT dataset_uuid FROM datasets "
+                    "WHERE experiment_id = ? AND name = ? AND digest = ?",
+                    (experiment, dataset.name, dataset.short),
+                ).fetchone()[0]
+                link = (uuid.uuid4().hex, known, run)
+                done = sql.execute(
+                    "INSERT OR IGNORE INTO inputs (input_uuid, source_type, source_id, "
+                    "destination_type, destination_id) VALUES (?, 'DATASET', ?, 'RUN', ?)",
+                    link,
+                )
+                if done.rowcount:
+                    sql.execute(
+                        "INSERT INTO input_tags (input_uuid, name, value) "
+                        "VALUES (?, 'mlflow.data.context', ?)",
+                        (link[0], dataset.context),
+                    )
+
+    def _insert_version(
+        self, sql: sqlite3.Connection, pipeline: str, run: str, description: str, now: int
+    ) -> int:
+        (uri,) = sql.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
+        (version,) = sql.execute(
+            "SELECT coalesce(max(version), 0) + 1 FROM model_versions "
+            "WHERE workspace = 'default' AND name = ?",
+            (pipeline,),
+        ).fetchone()
+        source = f"{uri}/model"
+        sql.execute(
+            "INSERT INTO model_versions (name, version, creation_time, last_updated_time, "
+            "description, current_stage, source, run_id, status, storage_location, workspace) "
+            "VALUES (?, ?, ?, ?, ?, 'None', ?, ?, 'READY', ?, 'default')",
+            (pipeline, version, now, now, description, source, run, source),
+        )
+        sql.execute(
+            "UPDATE registered_models SET last_updated_time = ? "
+            "WHERE workspace = 'default' AND name = ?",
+            (now, pipeline),
+        )
+        return int(version)
+
+    def _delete_version(
+        self, sql: sqlite3.Connection, pipeline: str, version: int, now: int
+    ) -> None:
+        """As MLflow deletes: the row stays, emptied, so that its number is not used again."""
+        sql.execute(
+            "DELETE FROM registered_model_aliases "
+            "WHERE workspace = 'default' AND name = ? AND version = ?",
+            (pipeline, version),
+        )
+        sql.execute(
+            "UPDATE model_versions SET current_stage = ?, last_updated_time = ?, "
+            "description = NULL, user_id = NULL, source = 'REDACTED-SOURCE-PATH', "
+            "run_id = 'REDACTED-RUN-ID', run_link = 'REDACTED-RUN-LINK', status_message = NULL "
+            "WHERE workspace = 'default' AND name = ? AND version = ?",
+            (_DELETED, now, pipeline, version),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._translated():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Say in one line what the database or the disk refused."""
+        try:
+            yield
+        except EverfitError:
+            raise
+        except (sqlite3.Error, OSError) as error:
+            raise Unavailable(
+                "REGISTRY-UNAVAILABLE",
+                self.where,
+                "MLflow's database and artifact folder must be writable",
+                str(error),
+                "Look for a full disk, missing rights or another writer; the task tries again",
+            ) from error
+
+
+def _put_version_tags(
+    sql: sqlite3.Connection, pipeline: str, version: int, tags: Mapping[str, str]
+) -> None:
+    sql.executemany(
+        "INSERT OR REPLACE INTO model_version_tags (key, value, name, version, workspace) "
+        "VALUES (?, ?, ?, ?, 'default')",
+        [(key, value, pipeline, version) for key, value in tags.items()],
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,222 @@
+"""Spans that are files: one path, a folder, or a glob."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import time
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import unquote
+
+from pipeline_components.contracts.errors import SourceError, shortlist
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.spans import SpanRef
+from pipeline_components.contracts.spec import SourceSpec
+
+from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
+from .refused import changed, gone, growing
+
+_MAGIC = re.compile(r"[*?\[]")
+
+
+class FileSource:
+    """Files below a folder on this machine.
+
+    The uri's fixed part is everything before the first path component with a wildcard; span names
+    are paths below it. ``**`` goes through any number of folders. Links are followed only as far
+    as they stay below the fixed part, so that nobody who may write data can make other files of
+    this machine part of it.
+    """
+
+    def __init__(self, source: SourceSpec, settings: Settings) -> None:
+        self._source = source
+        self.fixed, self.pattern = _split(source.uri)
+        self.base = _resolve(self.fixed, settings)
+        if not self.pattern and self.base.is_dir():
+            self.pattern = ("**", "*")
+            self._folder = True
+        else:
+            self._folder = False
+        if not self.pattern:
+            self.pattern = (_literal(self.base.name),)
+            self.base = self.base.parent
+            self.fixed = self.fixed.rpartition("/")[0]
+            self._single = True
+        else:
+            self._single = False
+
+    def list(self) -> Listing:
+        """Walk the folder; cheap: names, sizes and times only."""
+        if not self.base.is_dir():
+            raise self._no_folder()
+        real = os.path.realpath(self.base)
+        spans, notes, others = [], [], []
+        now = time.time()
+        for name, path in sorted(set(self._matches(self.base, self.pattern, ""))):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                notes.append(f"{name} is left out: its link leads nowhere")
+                continue
+            if os.path.commonpath([real, os.path.realpath(path)]) != real:
+                notes.append(f"{name} is left out: its link leads outside of {self.fixed or '.'}")
+            elif self._source.format == "auto" and not has_known_suffix(name):
+                others.append(name)
+            elif now - status.st_mtime < self._source.settle:
+                notes.append(
+                    f"{name} is left out: changed {max(now - status.st_mtime, 0):.0f} s ago, "
+                    f"it must rest for {self._source.settle:g} s"
+                )
+            else:
+                spans.append(
+                    SpanRef(
+                        name=name,
+                        fingerprint=_fingerprint(status),
+                        location=f"{self.fixed.rstrip('/')}/{name}" if self.fixed else name,
+                        size=status.st_size,
+                    )
+                )
+        if others and not self._folder:
+            notes.append(
+                f"left out for an unknown suffix: {shortlist(others)}; set source.format to read "
+                f"{'it' if len(others) == 1 else 'them'}"
+            )
+        listing = order(spans, self._source.period, self._source.uri)
+        empty = "" if listing.spans else self._why_empty(others)
+        return Listing(listing.spans, (*notes, *listing.notes), empty)
+
+    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:  # noqa: ARG002
+        """The file itself: it is read in place and looked at again after."""
+        path = self.base / ref.name
+        if ".." in Path(ref.name).parts or Path(ref.name).is_absolute():
+            raise SourceError(
+                "SOURCE-PATH", ref.name, "a span's name must stay below its source",
+                "it leads outside", "Run the pipeline from its plan again",
+            )  # fmt: skip
+        self._same(ref, path)
+        try:
+            with path.open("rb"):
+                pass
+        except PermissionError as error:
+            raise _unreadable(ref.location, error) from error
+        age = time.time() - path.stat().st_mtime
+        if age < self._source.settle:
+            raise growing(
+                ref, f"it changed {max(age, 0):.0f} s ago, source.settle asks for "
+                f"{self._source.settle:g} s of rest",
+            )  # fmt: skip
+        return Fetched(path, {"uri": ref.location}, lambda: self._same(ref, path))
+
+    def _same(self, ref: SpanRef, path: Path) -> None:
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            raise gone(ref) from None
+        except PermissionError as error:
+            raise _unreadable(ref.location, error) from error
+        if _fingerprint(status) == ref.fingerprint:
+            return
+        if ref.size is not None and status.st_size > ref.size:
+            raise growing(ref, f"it grew from {ref.size} to {status.st_size} bytes since listed")
+        raise changed(ref, "it was written to since it was listed")
+
+    def _matches(
+        self, folder: Path, pattern: tuple[str, ...], prefix: str
+    ) -> Iterator[tuple[str, Path]]:
+        head, rest = pattern[0], pattern[1:]
+        try:
+            entries = list(os.scandir(folder))
+        except PermissionError as error:
+            raise _unreadable(f"{self.fixed}/{prefix}".rstrip("/"), error) from error
+        if head == "**":
+            yield from self._matches(folder, rest or ("*",), prefix)
+        for entry in entries:
+            if not self._single and not is_candidate(entry.name):
+                continue
+            name = prefix + entry.name
+            if head == "**":
+                if entry.is_dir(follow_symlinks=False):
+                    yield from self._matches(Path(entry.path), pattern, f"{name}/")
+            elif fnmatch.fnmatchcase(entry.name, head):
+                if rest and entry.is_dir():
+                    yield from self._matches(Path(entry.path), rest, f"{name}/")
+                elif not rest and not entry.is_dir():
+                    yield name, Path(entry.path)
+
+    def _why_empty(self, others: list[str]) -> str:
+        wanted = "/".join(self.pattern)
+        if self._single:
+            raise self._no_file()
+        there = [entry.name for entry in os.scandir(self.base) if is_candidate(entry.name)]
+        text = f"no file in {self.fixed or '.'} is a span ({wanted})"
+        if others:
+            return f"{text}; {shortlist(sorted(others))} have no known suffix: set source.format"
+        if there:
+            return f"{text}; the folder holds {shortlist(sorted(there))}"
+        return f"{text}; the folder is empty"
+
+    def _no_folder(self) -> SourceError:
+        at = self.base
+        while not at.parent.is_dir():
+            at = at.parent
+        siblings = [path.name for path in at.parent.iterdir() if path.is_dir()]
+        return _missing(self._source.uri, f"there is no folder {str(self.base)!r}", at, siblings)
+
+    def _no_file(self) -> SourceError:
+        wanted = self.base / self.pattern[0].replace("[", "").replace("]", "")
+        siblings = [path.name for path in self.base.iterdir()]
+        return _missing(self._source.uri, f"there is no file {str(wanted)!r}", wanted, siblings)
+
+
+def _missing(uri: str, found: str, at: Path, siblings: list[str]) -> SourceError:
+    close = get_close_matches(at.name, siblings, n=1)
+    todo = f"Did you mean {close[0]!r}? Correct source.uri" if close else "Correct source.uri"
+    if "{data}" in uri:
+        todo += ", or point EVERFIT_DATA at the data folder"
+    return SourceError("SOURCE-MISSING", uri, "the source must exist", found, todo)
+
+
+def _unreadable(where: str, error: OSError) -> SourceError:
+    return SourceError(
+        "SOURCE-UNREADABLE", where, "this user must be allowed to read the source",
+        error.strerror, "Give read permission and run again",
+    )  # fmt: skip
+
+
+def _fingerprint(status: os.stat_result) -> str:
+    return f"size={status.st_size} mtime_ns={status.st_mtime_ns}"
+
+
+def _split(uri: str) -> tuple[str, tuple[str, ...]]:
+    """Divide a uri into its fixed part, as written, and the components with wildcards."""
+    text = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
+    unknown = re.search(r"\{(?!data\})[^}/]*\}", text)
+    if unknown:
+        raise SourceError(
+            "SOURCE-PLACEHOLDER", "source.uri", "the only placeholder of a path is {data}",
+            f"it holds {unknown.group(0)}", "Write a wildcard such as * instead",
+        )  # fmt: skip
+    parts = text.split("/")
+    first = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+    pattern = tuple(part for part in parts[first:] if part)
+    if ".." in pattern:
+        raise SourceError(
+            "SOURCE-PATH", "source.uri", "no .. may follow a wildcard", f"it is {uri!r}",
+            "Write the folder itself",
+        )  # fmt: skip
+    fixed = "/".join(parts[:first])
+    if first and not fixed and parts[0] == "":
+        fixed = "/"
+    return fixed.rstrip("/") or fixed, pattern
+
+
+def _resolve(fixed: str, settings: Settings) -> Path:
+    path = Path(fixed.replace("{data}", str(settings.data))).expanduser()
+    return path if path.is_absolute() else settings.root / path
+
+
+def _literal(name: str) -> str:
+    return re.sub(r"([*?\[])", r"[\1]", name)

@@ -1,0 +1,228 @@
+"""A store in an S3 bucket: publish by a write that succeeds only where nothing is there.
+
+``AWS_ENDPOINT_URL`` and the usual ``AWS_*`` variables, profiles and roles say where and as whom.
+Give the bucket a lifecycle rule that expires unfinished multipart uploads: a killed process leaves
+one behind, which counts for nothing but takes room.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+
+from .base import Store, safe_key, safe_prefix
+from .s3_errors import explained
+
+PART_BYTES = 16 << 20
+"""Anything larger is sent in parts of at least this size, so memory stays bounded."""
+
+MOST_PARTS = 9_000
+"""S3 takes 10,000."""
+
+ATTEMPTS = 5
+
+_WRITER = "everfit-writer"
+_ABSENT = {"NoSuchKey", "404", "NotFound"}
+_TAKEN = {"PreconditionFailed", "412"}
+_CONFLICT = {"ConditionalRequestConflict", "409", "OperationAborted"}
+_CONSUMED = {"NoSuchUpload"}
+
+_BROKEN = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
+
+Answer = TypeVar("Answer")
+
+
+class S3Store(Store):
+    """``s3://bucket/prefix``.
+
+    Parameters
+    ----------
+    bucket : str
+        Must exist; needs the permissions ``s3:GetObject``, ``s3:PutObject`` and ``s3:ListBucket``.
+    prefix : str
+        The folder-like beginning of every object's key, without slashes at its ends; may be empty.
+    """
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        try:
+            self._client: Any = boto3.client(
+                "s3",
+                config=Config(
+                    retries={"mode": "standard", "max_attempts": ATTEMPTS},
+                    connect_timeout=10,
+                    read_timeout=60,
+                ),
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise explained(error, self.url) from None
+
+    def create(self, key: str, data: bytes | Path) -> bool:
+        """Publish with ``If-None-Match: *``, in parts where the data is large."""
+        place = self._place(key)
+        size = len(data) if isinstance(data, bytes) else data.stat().st_size
+        if size > PART_BYTES and self.exists(key):
+            return False  # sparing the upload; the conditional write decides all the same
+        # Every write carries its own mark, so that "somebody was first" can be told from "my own
+        # reply was lost and this is the retry".
+        mark = {_WRITER: secrets.token_hex(16)}
+        for attempt in range(ATTEMPTS):
+            try:
+                if size > PART_BYTES:
+                    self._upload(place, data, size, mark)
+                else:
+                    content = data if isinstance(data, bytes) else data.read_bytes()
+                    self._client.put_object(
+                        **place, Body=content, IfNoneMatch="*", Metadata=mark,
+                        ChecksumSHA256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
+                    )  # fmt: skip
+                return True
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code not in _TAKEN | _CONFLICT | _CONSUMED:
+                    raise explained(error, self.url) from None
+                found = self._head(key)
+                if found is not None:
+                    return bool(found["Metadata"].get(_WRITER) == mark[_WRITER])
+                if attempt == ATTEMPTS - 1:
+                    raise explained(error, self.url) from None
+                time.sleep(0.1 * 2**attempt)  # a writer that came to nothing was in the way
+            except BotoCoreError as error:
+                raise explained(error, self.url) from None
+        raise AssertionError("unreachable")
+
+    def read(self, key: str) -> bytes | None:
+        """Download the whole object."""
+        place = self._place(key)
+
+        def download() -> bytes | None:
+            try:
+                body = self._client.get_object(**place)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _ABSENT:
+                    return None
+                raise
+            with body:
+                content: bytes = body.read()
+                return content
+
+        return self._patiently(download)
+
+    def exists(self, key: str) -> bool:
+        """Ask for the object's head."""
+        return self._head(key) is not None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """List by pages; S3 sorts."""
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + safe_prefix(prefix)
+        )
+        try:
+            for page in pages:
+                for entry in page.get("Contents", ()):
+                    yield entry["Key"].removeprefix(self._prefix)
+        except (ClientError, BotoCoreError) as error:
+            raise explained(error, self.url) from None
+
+    def fetch(self, key: str, scratch: Path) -> Path | None:
+        """Stream the object into ``scratch``; the file appears there only when it is complete."""
+        place = self._place(key)
+        path = scratch / key.replace("/", "_")
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+
+        def download() -> Path | None:
+            try:
+                body = self._client.get_object(**place)["Body"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _ABSENT:
+                    return None
+                raise
+            with body, part.open("wb") as file:
+                while piece := body.read(1 << 20):
+                    file.write(piece)
+            return part.replace(path)
+
+        try:
+            return self._patiently(download)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _place(self, key: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + safe_key(key)}
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        try:
+            head: dict[str, Any] = self._client.head_object(**self._place(key))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return None
+            raise explained(error, self.url) from None
+        except BotoCoreError as error:
+            raise explained(error, self.url) from None
+        return head
+
+    def _upload(
+        self, place: dict[str, str], data: bytes | Path, size: int, mark: dict[str, str]
+    ) -> None:
+        """Send the parts; the object appears with the last request, if nothing is there."""
+        length = max(PART_BYTES, -(-size // MOST_PARTS))
+        upload = self._client.create_multipart_upload(**place, Metadata=mark)["UploadId"]
+        parts = []
+        try:
+            for number, piece in enumerate(_pieces(data, length), start=1):
+                sent = self._client.upload_part(
+                    **place, UploadId=upload, PartNumber=number, Body=piece
+                )
+                parts.append({"ETag": sent["ETag"], "PartNumber": number})
+                for name in sent.keys() & {"ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME"}:
+                    parts[-1][name] = sent[name]
+            self._client.complete_multipart_upload(
+                **place, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
+            )
+        except BaseException:
+            with suppress(ClientError, BotoCoreError):
+                self._client.abort_multipart_upload(**place, UploadId=upload)
+            raise
+
+    def _patiently(self, download: Callable[[], Answer]) -> Answer:
+        """Begin again where a connection broke within a body, which boto3 does not."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return download()
+            except ClientError as error:
+                raise explained(error, self.url) from None
+            except BotoCoreError as error:
+                if not isinstance(error, _BROKEN) or attempt == ATTEMPTS - 1:
+                    raise explained(error, self.url) from None
+                time.sleep(0.1 * 2**attempt)
+        raise AssertionError("unreachable")
+
+
+def _pieces(data: bytes | Path, length: int) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        for start in range(0, len(data), length):
+            yield data[start : start + length]
+        return
+    with data.open("rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        while piece := file.read(length):
+            yield piece

@@ -1,0 +1,122 @@
+"""The statistics of a span, in one pass over its Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.statistics import SpanStatistics
+from pipeline_components.validate.column_profile import ColumnProfile
+from pipeline_components.validate.hashing import HashSample, RowHash
+
+ROW_HASHES = 4_000_000
+"""Rows whose repetitions are counted exactly (32 MB); beyond, estimated from a share of them."""
+
+_VALUES_AT_ONCE = 5_000_000
+_Watch = Callable[[int, int], None]
+
+
+def profile_parquet(
+    path: Path,
+    digest: Digest,
+    period: tuple[str | None, str | None] = (None, None),
+    watch: _Watch = lambda done, total: None,
+) -> SpanStatistics:
+    """Statistics of a Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+    digest : Digest
+        Of the span; kept in the result.
+    period : tuple of str or None
+        Start and exclusive end of the span's period, ISO.
+    watch : callable
+        Told rows done and rows in all, now and then.
+    """
+    with pq.ParquetFile(path) as plain:
+        schema, rows = plain.schema_arrow, plain.metadata.num_rows
+    texts = [field.name for field in schema if _is_text(field.type)]
+    at_once = min(max(_VALUES_AT_ONCE // max(len(schema), 1), 4_096), 262_144)
+    with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
+        batches = file.iter_batches(batch_size=at_once, use_threads=False)
+        return profile_batches(_pieces(batches, at_once), schema, rows, digest, period, watch)
+
+
+def profile_table(
+    table: Any, digest: Digest, period: tuple[str | None, str | None] = (None, None)
+) -> SpanStatistics:
+    """Statistics of a ``pyarrow.Table`` in memory."""
+    return profile_batches(iter([table]), table.schema, table.num_rows, digest, period)
+
+
+def profile_batches(
+    pieces: Iterable[Any],
+    schema: Any,
+    rows: int,
+    digest: Digest,
+    period: tuple[str | None, str | None],
+    watch: _Watch = lambda done, total: None,
+) -> SpanStatistics:
+    """Statistics of tables of one schema, taken in one after another."""
+    within = _period(period)
+    profiles = [ColumnProfile(field.name, field.type, within) for field in schema]
+    hashes = HashSample(ROW_HASHES, unique=False)
+    done = 0
+    for piece in pieces:
+        row_hash = RowHash(piece.num_rows)
+        for profile, column in zip(profiles, piece.columns, strict=True):
+            row_hash.add(profile.add(_one_array(column)))
+        hashes.add(row_hash.value)
+        done += piece.num_rows
+        watch(done, rows)
+    seen, distinct = hashes.counts()
+    return SpanStatistics(
+        digest=digest,
+        rows=done,
+        duplicates=min(seen - distinct, done),
+        duplicates_exact=hashes.exact,
+        columns=tuple(profile.statistics() for profile in profiles),
+    )
+
+
+def _pieces(batches: Iterable[Any], at_once: int) -> Iterator[Any]:
+    """Tables of at least ``at_once`` rows, the last one smaller: row groups may be tiny."""
+    held: list[Any] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        if count >= at_once:
+            yield pa.Table.from_batches(held)
+            held, count = [], 0
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _one_array(column: Any) -> Any:
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    joined = column.combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):
+        joined = joined.chunk(0) if joined.num_chunks else pa.array([], column.type)
+    return joined
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _period(period: tuple[str | None, str | None]) -> tuple[datetime, datetime] | None:
+    start, end = period
+    if start is None or end is None:
+        return None
+    return datetime.fromisoformat(start), datetime.fromisoformat(end)

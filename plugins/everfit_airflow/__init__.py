@@ -1,0 +1,1 @@
+"""Everything of Everfit that knows Airflow."""

@@ -1,0 +1,57 @@
+"""What a component sees of its surroundings: Everfit's settings and credentials, no Airflow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import quote
+
+HIDDEN = re.compile(r"^_*AIRFLOW|^PYTHON|^VIRTUAL_ENV|^EVERFIT_PYTHON$")
+"""Airflow's own settings hold secrets; Python's would point a component at Airflow's libraries."""
+
+DIALECTS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "sqlite": "sqlite",
+}
+"""Airflow connection type → SQLAlchemy dialect, where their names differ."""
+
+
+def child_environment(
+    environ: Mapping[str, str], root: str, connections: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of a component.
+
+    Parameters
+    ----------
+    environ : mapping
+        Airflow's own environment.
+    root : str
+        The folder that holds ``dags/``: the component runs in a private folder and cannot find it.
+    connections : mapping
+        Connection name → URL; handed on as ``EVERFIT_CONN_<NAME>``.
+    """
+    kept = {name: value for name, value in environ.items() if not HIDDEN.search(name)}
+    kept["EVERFIT_ROOT"] = root
+    kept.update({variable_of(name): url for name, url in connections.items()})
+    return kept
+
+
+def variable_of(connection: str) -> str:
+    """The variable that hands a connection to a component."""
+    return f"EVERFIT_CONN_{connection.upper()}"
+
+
+def connection_url(
+    kind: str, login: str | None, password: str | None, host: str | None, port: int | None,
+    schema: str | None,
+) -> str:  # fmt: skip
+    """An Airflow connection as a SQLAlchemy URL; holds the password, so it is never logged."""
+    dialect = DIALECTS.get(kind, kind)
+    if dialect == "sqlite":
+        return f"sqlite:///{host or schema or ''}"
+    user = quote(login or "", safe="")
+    if password:
+        user += ":" + quote(password, safe="")
+    place = (host or "") + (f":{port}" if port else "")
+    return f"{dialect}://{user + '@' if user else ''}{place}/{quote(schema or '', safe='')}"

@@ -1,0 +1,39 @@
+"""The words of a pipeline's page, each with its one meaning."""
+
+from __future__ import annotations
+
+from html import escape
+
+WORDS = {
+    "pipeline": "one YAML file in dags/pipelines: values, never topology",
+    "span": "one arrived batch of a source (a file, an object, a query window); once snapshotted "
+    "it never changes, and its digest is its identity",
+    "window": "the spans a candidate is trained on",
+    "holdout": "the spans or rows a candidate is judged on, which neither it nor the champion has "
+    "ever seen",
+    "candidate": "the model this run trained",
+    "champion": "the model that is serving",
+    "baseline": "what a candidate is compared with: the champion, or before there is one a "
+    "declared dummy",
+    "slice": "a named subset of rows with a minimum count",
+    "gate": "the judgement, made of checks; it ends in a verdict",
+    "check": "one question of the gate, with a code, a severity and a state",
+    "verdict": "promote, hold or reject; data, never a crashed task",
+    "run key": "a digest of spec, spans, code, environment and seed: two runs with one key are the "
+    "same run",
+    "ledger": "the record of spans, runs, verdicts and promotions, which only ever grows",
+    "store": "where artifacts live",
+}
+
+
+def glossary_page() -> str:
+    """The words as a page."""
+    rows = "".join(
+        f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in WORDS.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Everfit: words</title>'
+        "<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;"
+        "max-width:44rem;margin:3rem auto;padding:0 1rem}dt{font-weight:600;margin-top:1rem}"
+        "dd{margin:0}</style><h1>Words</h1><dl>" + rows + "</dl></html>"
+    )

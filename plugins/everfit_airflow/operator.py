@@ -1,0 +1,179 @@
+"""The operator: an order out, a component at work, its outcome back as a small XCom."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, Connection
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.log import mask_secret
+from everfit_airflow.child_environment import child_environment, connection_url, variable_of
+from everfit_airflow.failures import ComponentFailed, MendFirst
+from everfit_airflow.links import LINKS
+from everfit_airflow.orders import make_order
+from everfit_airflow.runners import Ending, Runner
+from everfit_airflow.runners.process import ProcessRunner
+from pipeline_components.contracts.base import canonical_json
+from pipeline_components.contracts.errors import (
+    EXIT_DONE,
+    EXIT_NOTHING_TO_DO,
+    EXIT_USER,
+    SpecError,
+)
+from pipeline_components.contracts.settings import Settings, find_root
+from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.contracts.spec_file import load_spec
+from pipeline_components.contracts.steps import CHAIN, Component, Outcome
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+COLOURS: dict[Component, str] = {
+    "plan": "#e8eaf6", "extract": "#e0f2f1", "validate": "#e0f7fa", "prepare": "#e3f2fd",
+    "train": "#fff3e0", "evaluate": "#fff8e1", "gate": "#fce4ec", "register": "#e8f5e9",
+}  # fmt: skip
+
+REMEMBERED = "component_process"
+"""Key in the task's state store, which outlives a try: what the component runs as."""
+
+BECAUSE = "because"
+"""Key of the XCom that holds the one line of a task that failed or had nothing to do."""
+
+
+class ComponentOperator(BaseOperator):
+    """Runs one component for one pipeline.
+
+    Parameters
+    ----------
+    component : str
+        A step of ``contracts.steps.CHAIN``.
+    spec_file : str
+        The pipeline's YAML; read again when the task runs.
+    family : str, optional
+        Of ``train``: the model family.
+    """
+
+    custom_operator_name = "Everfit component"
+    ui_fgcolor = "#1f2328"
+    template_fields: ClassVar[Sequence[str]] = ()
+
+    def __init__(
+        self, *, component: Component, spec_file: str, family: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if component not in CHAIN:
+            raise ValueError(f"{component!r} is no component: {', '.join(CHAIN)}")
+        self.component = component
+        self.spec_file = spec_file
+        self.family = family
+        self.ui_color = COLOURS.get(component, "#ffffff")
+        self.operator_extra_links = LINKS.get(component, ())
+        self._runner: Runner | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the component and give back its outcome.
+
+        Raises
+        ------
+        AirflowSkipException
+            If there is nothing to do.
+        MendFirst
+            If a person must mend something; the task is not tried again.
+        ComponentFailed
+            If it failed in a way that another try may cure.
+        """
+        spec = self._spec()
+        settings = settings_beside(self.spec_file)
+        form = context["params"]
+        ti = context["ti"]
+        run = context["dag_run"]
+        order = make_order(
+            self.component, spec, self.family, str(getattr(run.run_type, "value", run.run_type)),
+            run.run_id, form,
+            {name: ti.xcom_pull(task_ids=[name]) or () for name in CHAIN[self.component]},
+        )  # fmt: skip
+        self._runner = runner = ProcessRunner(door_program(settings.root, os.environ))
+        memory = context.get("task_state_store")
+        if memory is not None and isinstance(left := memory.get(REMEMBERED), dict):
+            ended = runner.fence(left)
+            if ended:
+                self.log.warning(ended)
+        log = logging.getLogger(f"everfit.{self.component}")
+        ending = runner.run(
+            canonical_json(order),
+            child_environment(os.environ, str(settings.root), self._connections(spec)),
+            log.info,
+            lambda process: memory.set(REMEMBERED, process) if memory is not None else None,
+        )
+        return self._settle(ending, ti)
+
+    def on_kill(self) -> None:
+        """End the component with everything it started."""
+        if self._runner is not None:
+            self._runner.stop()
+
+    def _spec(self) -> PipelineSpec:
+        try:
+            return load_spec(Path(self.spec_file))
+        except SpecError as error:
+            raise MendFirst(error.line) from None
+
+    def _connections(self, spec: PipelineSpec) -> dict[str, str]:
+        name = spec.source.connection
+        if name is None or variable_of(name) in os.environ:
+            return {}
+        try:
+            found = Connection.get(name)
+        except AirflowException:
+            return {}  # the component says which connection is missing, and how to give it
+        url = connection_url(
+            found.conn_type, found.login, found.password, found.host, found.port, found.schema
+        )
+        for secret in (found.password, url):
+            if secret:
+                mask_secret(secret)
+        return {name: url}
+
+    def _settle(self, ending: Ending, ti: Any) -> dict[str, Any]:
+        """Turn exit code and outcome into what Airflow understands."""
+        if ending.code == EXIT_DONE and ending.outcome is not None:
+            return Outcome.model_validate_json(ending.outcome).model_dump(mode="json")
+        line = ending.last_line or f"{self.component} said nothing."
+        if ending.code == EXIT_DONE:
+            line = f"OUTCOME {self.component}: a component leaves an outcome; it left none. {line}"
+        elif ending.code < 0:
+            line = f"KILLED {self.component}: ended by signal {-ending.code}; last line: {line}"
+        ti.xcom_push(key=BECAUSE, value=line)
+        if ending.code == EXIT_NOTHING_TO_DO:
+            raise AirflowSkipException(line)
+        if ending.code == EXIT_USER:
+            raise MendFirst(line)
+        raise ComponentFailed(line)
+
+
+def settings_beside(spec_file: str) -> Settings:
+    """Settings with the root found from where the spec is, unless the environment names it."""
+    return Settings.from_environment(
+        {"EVERFIT_ROOT": str(find_root(Path(spec_file).resolve().parent)), **os.environ}
+    )
+
+
+def door_program(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The command that opens a component's door.
+
+    Raises
+    ------
+    MendFirst
+        If the components' interpreter is not there.
+    """
+    python = Path(environ.get("EVERFIT_PYTHON") or root / ".venv" / "bin" / "python")
+    if not os.access(python, os.X_OK):
+        raise MendFirst(
+            f"EVERFIT-PYTHON {python}: the components' Python must be there and executable; it is "
+            "not. Run make setup, or name another in EVERFIT_PYTHON."
+        )
+    return (str(python), "-m", "pipeline_components.door")

@@ -1,0 +1,138 @@
+"""The training DAG of a pipeline: the chain as tasks, the same for every spec."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+from airflow.sdk.exceptions import AirflowTimetableInvalid
+from everfit_airflow.describe import describe, first_line
+from everfit_airflow.failures import RETRIES
+from everfit_airflow.operator import ComponentOperator
+from pipeline_components.contracts.errors import SpecError
+from pipeline_components.contracts.spec import PipelineSpec, TriggerSpec
+from pipeline_components.contracts.spec_file import load_spec, spec_paths
+from pipeline_components.contracts.steps import CHAIN
+
+SUFFIX = ".train"
+EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+"""Where schedules count from; nothing before the DAG is switched on is ever run."""
+
+FORM = {
+    "window": Param(
+        "",
+        type="string",
+        pattern="^(all|[1-9][0-9]{0,5})?$",
+        title="Window",
+        description="Train on the newest so many spans, or `all`; empty: as the spec says.",
+    ),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Force",
+        description="Go through the chain even where nothing changed.",
+    ),
+    "reason": Param(
+        "",
+        type="string",
+        maxLength=500,
+        title="Reason",
+        description="Why you start this run; it is kept in the ledger.",
+    ),
+}
+"""What a person may ask of one run."""
+
+
+def specs_to_load(folder: Path, dag_id: str | None) -> list[Path]:
+    """The specs to read: all of them, or in a task's process its own alone."""
+    paths = spec_paths(folder)
+    if dag_id is None:
+        return paths
+    return [path for path in paths if path.stem + SUFFIX == dag_id]
+
+
+def training_dag(path: Path) -> DAG:
+    """Build the DAG of one YAML.
+
+    Raises
+    ------
+    SpecError
+        With every problem of the YAML.
+    """
+    spec = load_spec(path)
+    with DAG(
+        dag_id=spec.name + SUFFIX,
+        description=first_line(spec),
+        schedule=timetable(spec.triggers, path.name),
+        start_date=EPOCH,
+        catchup=False,
+        max_active_runs=1,
+        tags=["everfit", "train", spec.task, *spec.tags],
+        doc_md=describe(spec),
+        default_args={"owner": spec.owner, **RETRIES},
+    ) as dag:
+        _chain(spec, str(path))
+    # Given last: each task would copy the form, and Airflow would check it anew for every DAG,
+    # which takes longer than all the rest.
+    dag.params.update(FORM)
+    return dag
+
+
+def timetable(triggers: TriggerSpec, where: str) -> CronTriggerTimetable | None:
+    """The schedule of a pipeline.
+
+    Raises
+    ------
+    SpecError
+        If the cron expression or the time zone is none.
+    """
+    if triggers.schedule is None:
+        return None
+    try:
+        ZoneInfo(triggers.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SpecError(
+            where,
+            [f"triggers.timezone: {triggers.timezone!r} is no time zone, such as Europe/Berlin"],
+        ) from None
+    found = CronTriggerTimetable(triggers.schedule, timezone=triggers.timezone)
+    try:
+        found.validate()
+    except AirflowTimetableInvalid as error:
+        raise SpecError(
+            where,
+            [f"triggers.schedule: {triggers.schedule!r} is no cron expression, such as 0 3 * * *: "
+             f"{error}"],
+        ) from None  # fmt: skip
+    return found
+
+
+def _chain(spec: PipelineSpec, spec_file: str) -> None:
+    tasks: dict[str, Any] = {}
+    for component, needs in CHAIN.items():
+        if component == "train":
+            task: Any = ComponentOperator.partial(
+                task_id=component,
+                component=component,
+                spec_file=spec_file,
+                map_index_template="{{ task.family }}",
+            ).expand(family=[family.name for family in spec.train.families])
+        else:
+            task = ComponentOperator(
+                task_id=component, component=component, spec_file=spec_file
+            )
+        # Every component reads results of steps further back too; one line of tasks shows the
+        # order, and a task only starts once all it reads is there.
+        before = _latest(needs)
+        if before:
+            tasks[before] >> task
+        tasks[component] = task
+
+
+def _latest(needs: tuple[str, ...]) -> str | None:
+    """The last of the components a step reads: the others ran before that one."""
+    order = list(CHAIN)
+    return max(needs, key=order.index) if needs else None
