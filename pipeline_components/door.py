@@ -195,7 +195,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--order", type=Path, required=True, help="the order to carry out (JSON)")
     parser.add_argument("--outcome", type=Path, required=True, help="where to write the outcome")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("pipeline_components").setLevel(logging.INFO)
     try:
         order = read_order(options.order)
         pin_threads(order.pipeline.train.threads)

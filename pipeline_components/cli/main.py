@@ -52,11 +52,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 2 a mistake to mend, 75 try again)."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(
-        level=logging.INFO if options.verbose else logging.ERROR,
-        stream=sys.stderr,
-        format="  %(message)s",
-    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="  %(message)s")
+    level = logging.INFO if options.verbose else logging.ERROR
+    logging.getLogger("pipeline_components").setLevel(level)
     command: Any = importlib.import_module(f"pipeline_components.cli.{options.command}")
     try:
         code: int = command.command(options)

@@ -97,6 +97,18 @@ class Anomaly(Frozen):
     message: str = Field(description="a sentence with counts")
 
 
+class Stop(Frozen):
+    """Why a run ends at validate, in the parts of an error line."""
+
+    code: str
+    must: str
+    found: str
+    todo: str
+    mend: bool = Field(
+        False, description="true: a person must mend the spec; false: there is nothing to do"
+    )
+
+
 class ValidateResult(Frozen):
     """Which spans are good; the run key is known from here on."""
 
@@ -108,6 +120,7 @@ class ValidateResult(Frozen):
     statistics: dict[str, Artifact] = Field(description="span name → statistics JSON")
     report: Artifact = Field(description="self-contained HTML: the data report")
     columns: dict[str, str] = Field(description="column → type, over all good spans")
+    stop: Stop | None = Field(None, description="why the run ends here; window and holdout empty")
 
 
 class PrepareRequest(Frozen):
@@ -311,6 +324,10 @@ class RegisterResult(Frozen):
     """What MLflow and the ledger now say of this run."""
 
     mlflow_run: str
+    mlflow_experiment: str = Field("", description="MLflow's number of the experiment, for links")
     version: int | None = Field(description="None where the verdict was not promote")
     champion: int | None = Field(description="the version the alias names")
+    superseded: bool = Field(
+        False, description="another run was promoted meanwhile: the version stays a challenger"
+    )
     model: Artifact

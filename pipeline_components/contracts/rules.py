@@ -15,5 +15,8 @@ def rules_digest(spec: PipelineSpec) -> Digest:
             "task": spec.task,
             "target": spec.target.model_dump(mode="json"),
             "time": spec.time,
+            "entity": spec.entity,
+            "features": spec.features.model_dump(mode="json", include={"drop", "derive"}),
+            "slices": [part.where for part in spec.slices],
         }
     )

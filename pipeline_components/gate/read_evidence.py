@@ -38,11 +38,11 @@ def read_evidence(request: GateRequest, context: Context) -> Evidence:
     served = try_serving(
         context.store,
         evaluated.candidate.model,
-        evaluated.sample.digest,
-        evaluated.predictions.digest,
-        request.task,
         context.scratch,
-        request.estimators,
+        sample=evaluated.sample.digest,
+        predictions=evaluated.predictions.digest,
+        task=request.task,
+        estimators=request.estimators,
     )
     return Evidence(
         request=request,
@@ -91,5 +91,8 @@ def attempt(what: str, read: Callable[[], Read]) -> Read | Missing:
         return Missing(str(reason))
     except IntegrityError as error:
         return Missing(f"{what} could not be read: {error.must}; {error.found}")
-    except ValueError as error:  # damaged Parquet or JSON: pyarrow's errors are ValueErrors
-        return Missing(f"{what} could not be read: {type(error).__name__}")
+    except (ValueError, OSError) as error:
+        # Damaged JSON is a ValueError, damaged Parquet either; a disk's own error has a number.
+        if getattr(error, "errno", None) is not None:
+            raise
+        return Missing(f"{what} could not be read: it is damaged")

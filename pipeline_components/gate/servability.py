@@ -39,10 +39,11 @@ _KEPT = ("LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 def try_serving(
     store: Store,
     model: Artifact,
+    scratch: Path,
+    *,
     sample: Digest,
     predictions: Digest,
     task: Task,
-    scratch: Path,
     estimators: Sequence[str] = (),
     seconds: float = SECONDS,
 ) -> Served:

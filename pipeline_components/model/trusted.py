@@ -16,17 +16,15 @@ OURS = (
 """The preparation that travels with every model."""
 
 SCIKIT_LEARN = (
+    "functools.partial",  # of check_array; skops calls neither while it loads
     "sklearn._loss._loss.CyAbsoluteError",
     "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss._loss.CyHalfMultinomialLoss",
     "sklearn._loss._loss.CyHalfSquaredError",
     "sklearn.compose._column_transformer._RemainderColsList",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.linear_model._base.SparseCoefMixin",
-    "sklearn.neighbors._kd_tree.KDTree64",
-    "sklearn.neighbors._kd_tree.KDTree",
-    "sklearn.preprocessing._label.LabelBinarizer",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
     "numpy.dtype",
 )
 """Private parts of scikit-learn's fitted estimators."""

@@ -65,7 +65,9 @@ class SqliteRegistry(Registry):
     def understood(self) -> bool:
         """Whether the schema is one written here and every artifact folder is local."""
         with self._translated():
-            found = {row[0] for row in self._database.execute("SELECT version_num FROM alembic_version")}
+            found = {
+                row[0] for row in self._database.execute("SELECT version_num FROM alembic_version")
+            }
         return len(found) == 1 and found <= REVISIONS
 
     def keeps_locally(self, pipeline: str) -> bool:

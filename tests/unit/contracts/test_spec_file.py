@@ -194,3 +194,20 @@ def test_any_text_gives_a_spec_or_a_spec_error(tmp_path_factory, text: str) -> N
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(SpecError):
         load_spec(path)
+
+
+@pytest.mark.parametrize("cron", ["0 3 * * 1", "*/15 0-6,22 1 1,7 0", "59 23 31 12 7"])
+def test_schedules(tmp_path: Path, cron: str) -> None:
+    spec = load_spec(write(tmp_path, {**GOOD, "triggers": {"schedule": cron}}))
+    assert spec.triggers.schedule == cron
+
+
+@pytest.mark.parametrize("cron", ["", "daily", "60 3 * * 1", "0 3 * *", "0 6-3 * * *", "*/0 * * * *"])
+def test_schedules_that_are_none(tmp_path: Path, cron: str) -> None:
+    (line,) = problems(write(tmp_path, {**GOOD, "triggers": {"schedule": cron}}))
+    assert line.startswith("triggers.schedule: a schedule is five cron fields")
+
+
+def test_a_timezone_is_a_known_one(tmp_path: Path) -> None:
+    (line,) = problems(write(tmp_path, {**GOOD, "triggers": {"timezone": "Mars/Olympus"}}))
+    assert line.startswith("triggers.timezone: a timezone is an IANA name")

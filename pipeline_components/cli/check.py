@@ -1,0 +1,41 @@
+"""``everfit check``: every mistake of a spec at once, and whether its source fits it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline_components.contracts.errors import EverfitError, SpecError, UserError
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.spec_file import find_spec, load_spec, spec_paths
+
+
+def command(options: argparse.Namespace) -> int:
+    """Check the pipelines named, or all."""
+    settings = Settings.from_environment()
+    if options.names:
+        paths = [find_spec(settings.pipelines, name) for name in options.names]
+    else:
+        paths = spec_paths(settings.pipelines)
+        if not paths:
+            raise UserError(
+                "PIPELINES", str(settings.pipelines), "pipelines are .yaml files in this folder",
+                "there is none", "Write one (docs/spec.md), or set EVERFIT_PIPELINES",
+            )  # fmt: skip
+    wrong = sum(not _is_good(path, settings, options.spec_only) for path in paths)
+    return 2 if wrong else 0
+
+
+def _is_good(path: Path, settings: Settings, spec_only: bool) -> bool:
+    try:
+        spec = load_spec(path)
+        facts = "" if spec_only else _look(spec, settings)
+    except SpecError as error:
+        sys.stderr.write("".join(f"SPEC {error.where} {line}\n" for line in error.problems))
+        return False
+    except EverfitError as error:
+        sys.stderr.write(f"{error.line}\n")
+        return False
+    sys.stdout.write(f"✓ {path.stem}{facts}\n")
+    return True

@@ -1,0 +1,132 @@
+"""Gate: read the evidence, ask every check, decide, and say why in JSON and on a page."""
+
+from __future__ import annotations
+
+import logging
+
+from pipeline_components.context import Context
+from pipeline_components.contracts.base import canonical_json, digest_bytes
+from pipeline_components.contracts.errors import RequestError
+from pipeline_components.contracts.requests import (
+    EvaluateResult,
+    GateRequest,
+    GateResult,
+    PlanResult,
+    PrepareResult,
+    ValidateResult,
+)
+from pipeline_components.contracts.steps import Order
+from pipeline_components.door import Telling, Upstream
+from pipeline_components.ledger.records import VerdictRecord
+
+log = logging.getLogger(__name__)
+
+RESULT = GateResult
+CACHED = True
+
+
+def request(order: Order, upstream: Upstream, context: Context) -> GateRequest:  # noqa: ARG001
+    """Resolve the order.
+
+    Raises
+    ------
+    RequestError
+        If the results it names are not of one run.
+    """
+    spec = order.pipeline
+    planned = upstream.one("plan", PlanResult)
+    validated = upstream.one("validate", ValidateResult)
+    prepared = upstream.one("prepare", PrepareResult)
+    evaluated = upstream.one("evaluate", EvaluateResult)
+    if prepared.run_key != validated.run_key:
+        raise RequestError(
+            "ORDER-RUN",
+            "gate",
+            "the results an order names must be of one run",
+            f"validate is of {validated.run_key[:12]}, prepare of {prepared.run_key[:12]}",
+            "Run the chain from its beginning",
+        )
+    chosen = evaluated.candidate.family
+    return GateRequest(
+        run_key=validated.run_key,
+        pipeline=spec.name,
+        gate=spec.gate,
+        task=spec.task,
+        metric=spec.primary_metric,
+        window=validated.window,
+        holdout=validated.holdout,
+        champion=planned.champion,
+        prepared=prepared,
+        evaluated=evaluated,
+        estimators=tuple(
+            family.estimator
+            for family in spec.train.families
+            if family.name == chosen and family.estimator is not None
+        ),
+        seed=spec.train.seed,
+    )
+
+
+def run(request: GateRequest, context: Context) -> GateResult:
+    """Judge the candidate.
+
+    Raises
+    ------
+    Unavailable
+        If the store does not answer; nothing is decided then.
+    """
+    from .decide import because, decide
+    from .decision_report import report_html, report_json
+    from .evidence import NotAssessed, comparison
+    from .question import ask_all
+    from .read_evidence import read_evidence
+    from .registry import QUESTIONS
+
+    log.info("gate: run %s, reading the evidence", request.run_key[:12])
+    checks = ask_all(QUESTIONS, read_evidence(request, context))
+    verdict = decide(checks)
+    reason = because(verdict, checks)
+    try:
+        compared = comparison(request)
+    except NotAssessed:
+        compared = None
+    plots = [(plot.name, context.store.get(plot.digest)) for plot in request.evaluated.plots]
+    document = report_json(request, verdict, reason, checks, compared)
+    shown = report_html(request, verdict, reason, checks, compared, plots)
+    return GateResult(
+        verdict=verdict,
+        because=reason,
+        checks=checks,
+        report_json=context.store.put("decision_report.json", document),
+        report_html=context.store.put("decision_report.html", shown),
+    )
+
+
+def settle(request: GateRequest, result: GateResult, context: Context, order: Order) -> None:  # noqa: ARG001
+    """Record the verdict; the first decision about a run is the one that counts."""
+    decision = digest_bytes(canonical_json(result))
+    recorded = context.ledger.record_verdict(
+        VerdictRecord(
+            run_key=request.run_key,
+            verdict=result.verdict,
+            because=result.because,
+            decision=decision,
+        )
+    )
+    if recorded.decision != decision:
+        log.warning(
+            "run %s was decided before: %s (%s); that counts, not %s",
+            request.run_key[:12], recorded.verdict, recorded.because, result.verdict,
+        )  # fmt: skip
+
+
+def tell(result: GateResult, context: Context) -> Telling:  # noqa: ARG001
+    """Verdict, reason and the checks that did not pass."""
+    fine = ("passed", "not_applicable")
+    stopped = [c.code for c in result.checks if c.severity == "error" and c.state not in fine]
+    warned = [c.title for c in result.checks if c.severity == "warning" and c.state == "failed"]
+    summary: dict[str, object] = {"verdict": result.verdict, "because": result.because}
+    summary["checks_failed"] = list(dict.fromkeys(stopped))
+    if warned:
+        summary["warnings"] = warned
+    return Telling(summary=summary, reports={"decision_report": result.report_html})

@@ -1,0 +1,157 @@
+"""Intervals drawn by hand as inline SVG, in the page's own colours: light, dark and printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pipeline_components.contracts.verdicts import Comparison, Estimate
+from pipeline_components.report.page import Html, Tone, escape, number
+
+WIDTH, LEFT, RIGHT = 900.0, 24.0, 24.0
+
+
+def gain_figure(found: Comparison, tone: Tone) -> Html:
+    """The interval of the gain against zero and the margin.
+
+    The acceptable side is shaded; the picture is described in words for those who do not see it.
+    """
+    low, value, high = found.gain.low, found.gain.value, found.gain.high
+    superior = found.intention == "superior_by"
+    need = found.margin if superior else -found.margin
+    start, end = _domain((0.0, need, low, value, high))
+
+    def x(at: float) -> float:
+        return LEFT + (at - start) / (end - start) * (WIDTH - LEFT - RIGHT)
+
+    bar, axis = 84.0, 138.0
+    word = "required" if superior else "allowed"
+    parts = [
+        f'<svg class="drawn {tone}" viewBox="0 0 {WIDTH:g} 184" role="img" '
+        f'aria-label="{escape(_words(found, word))}" font-size="14">',
+        f'<rect x="{x(need):.1f}" y="40" width="{max(WIDTH - RIGHT - x(need), 0):.1f}" '
+        f'height="{axis - 40:g}" fill="var(--good-tint)"/>',
+        f'<line x1="{LEFT:g}" y1="{axis:g}" x2="{WIDTH - RIGHT:g}" y2="{axis:g}" '
+        'stroke="var(--line)" stroke-width="1"/>',
+    ]
+    for tick in _ticks(start, end):
+        parts.append(
+            f'<line x1="{x(tick):.1f}" y1="{axis:g}" x2="{x(tick):.1f}" y2="{axis + 5:g}" '
+            'stroke="var(--soft)" stroke-width="1"/>'
+            f'<text class="faint" x="{x(tick):.1f}" y="{axis + 21:g}" text-anchor="middle" '
+            f'font-size="12.5">{_signed(tick)}</text>'
+        )
+    zero, edge = x(0.0), x(need)
+    parts.append(
+        f'<line x1="{zero:.1f}" y1="40" x2="{zero:.1f}" y2="{axis:g}" stroke="var(--soft)" '
+        'stroke-width="1.25"/>'
+    )
+    if need:
+        parts.append(
+            f'<line x1="{edge:.1f}" y1="34" x2="{edge:.1f}" y2="{axis:g}" stroke="var(--good)" '
+            'stroke-width="1.75" stroke-dasharray="5 4"/>'
+        )
+    # the two labels above lean away from each other, so that they never collide
+    right = need >= 0
+    label = f"{word}: {_signed(need)}" if need else f"{word}: no less than 0"
+    parts.append(_text(edge, 24, label, "start" if right else "end", "var(--good)", WIDTH))
+    if need:
+        parts.append(_text(zero, 24, "no difference", "end" if right else "start", None, WIDTH))
+    parts.append(
+        f'<line x1="{x(low):.1f}" y1="{bar:g}" x2="{x(high):.1f}" y2="{bar:g}" '
+        'stroke="var(--tone)" stroke-width="7" stroke-linecap="round" opacity=".38"/>'
+        f'<path d="M{x(low):.1f} {bar - 9:g}v18M{x(high):.1f} {bar - 9:g}v18" '
+        'stroke="var(--tone)" stroke-width="2" fill="none" stroke-linecap="round"/>'
+        f'<circle cx="{x(value):.1f}" cy="{bar:g}" r="7.5" fill="var(--tone)" '
+        'stroke="var(--surface)" stroke-width="2.5"/>'
+        f'<text x="{x(value):.1f}" y="{bar - 19:g}" text-anchor="middle" font-weight="650" '
+        f'font-size="16">{_signed(value)}</text>'
+        f'<text class="faint" x="{x(low) - 12:.1f}" y="{bar + 5:g}" text-anchor="end">'
+        f"{_signed(low)}</text>"
+        f'<text class="faint" x="{x(high) + 12:.1f}" y="{bar + 5:g}" text-anchor="start">'
+        f"{_signed(high)}</text>"
+        f'<text class="faint" x="{LEFT:g}" y="180" font-size="12.5">← baseline better</text>'
+        f'<text class="faint" x="{WIDTH - RIGHT:g}" y="180" text-anchor="end" font-size="12.5">'
+        f"candidate better, gain in {escape(found.metric)} →</text></svg>"
+    )
+    return Html(f"<figure>{''.join(parts)}</figure>")
+
+
+def strip(estimates: Sequence[tuple[str, Estimate | None]]) -> Html:
+    """Estimates of one metric beside each other on one small scale; the first stands out.
+
+    Parameters
+    ----------
+    estimates : sequence of (name, estimate)
+        Candidate first.
+    """
+    there = [(name, e) for name, e in estimates if e is not None]
+    if not there:
+        return Html("")
+    start = min(e.low for _, e in there)
+    end = max(e.high for _, e in there)
+    span = (end - start) or 1.0
+    height = 10 * len(there) + 4
+
+    def x(at: float) -> float:
+        return 6 + (at - start) / span * 148
+
+    parts = [
+        f'<svg viewBox="0 0 160 {height}" width="160" height="{height}" role="img" aria-label="'
+        + "; ".join(f"{escape(name)} {number(e.low)} to {number(e.high)}" for name, e in there)
+        + '">'
+    ]
+    for index, (_, e) in enumerate(there):
+        y = 7 + 10 * index
+        colour = "var(--accent)" if index == 0 else "var(--soft)"
+        parts.append(
+            f'<line x1="{x(e.low):.1f}" y1="{y}" x2="{x(e.high):.1f}" y2="{y}" stroke="{colour}" '
+            'stroke-width="3" stroke-linecap="round" opacity=".45"/>'
+            f'<circle cx="{x(e.value):.1f}" cy="{y}" r="3.4" fill="{colour}"/>'
+        )
+    return Html("".join(parts) + "</svg>")
+
+
+def _domain(points: Sequence[float]) -> tuple[float, float]:
+    """Room for every point, and for the labels beside the outermost."""
+    low, high = min(points), max(points)
+    room = (high - low) * 0.2 or max(abs(high), 1e-9)
+    return low - room, high + room
+
+
+def _ticks(start: float, end: float) -> list[float]:
+    """Between four and nine round numbers."""
+    raw = (end - start) / 6
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
+    first = math.ceil(start / step)
+    return [round(k * step, 12) for k in range(first, math.floor(end / step) + 1)]
+
+
+def _signed(value: float) -> str:
+    text = f"{value:.3g}" if abs(value) < 1000 else number(value, 4)
+    if "e" in text:
+        text = number(value, 3)
+    return "0" if value == 0 else text.replace("-", "−") if value < 0 else f"+{text}"
+
+
+def _text(x: float, y: float, text: str, anchor: str, colour: str | None, width: float) -> str:
+    """A label that starts or ends at ``x`` and stays inside the picture."""
+    length = 7.6 * len(text)
+    if anchor == "start" and x + length > width:
+        anchor = "end"
+    elif anchor == "end" and x - length < 0:
+        anchor = "start"
+    shift = 0 if anchor == "middle" else 6 if anchor == "start" else -6
+    look = f'style="fill:{colour}" font-weight="600"' if colour else 'class="faint"'
+    return (
+        f'<text x="{x + shift:.1f}" y="{y:g}" text-anchor="{anchor}" {look}>{escape(text)}</text>'
+    )
+
+
+def _words(found: Comparison, word: str) -> str:
+    return (
+        f"Gain of the candidate in {found.metric}: {number(found.gain.value, 3)}, interval "
+        f"{number(found.gain.low, 3)} to {number(found.gain.high, 3)}; {word} "
+        f"{number(found.margin, 3)}"
+    )

@@ -1,0 +1,114 @@
+"""From a verdict to a version and a champion, with the ledger as the only authority."""
+
+from __future__ import annotations
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import IntegrityError, Superseded
+from pipeline_components.contracts.requests import ChampionRef, RegisterRequest
+from pipeline_components.ledger import Ledger
+from pipeline_components.ledger.records import PromotionRecord, VersionRecord
+from pipeline_components.registry import Registry
+
+
+def register_version(
+    request: RegisterRequest, run: str, tags: dict[str, str], ledger: Ledger, registry: Registry
+) -> VersionRecord:
+    """Make sure the run has its one version: intent, effect, record.
+
+    Returns
+    -------
+    VersionRecord
+        The one that counts, be it of this attempt or of an earlier one.
+    """
+    pipeline, candidate = request.spec.name, request.evaluated.candidate
+    recorded = ledger.version(request.run_key)
+    ledger.intend_registration(pipeline, request.run_key)
+    version = registry.ensure_version(
+        pipeline,
+        request.run_key,
+        run,
+        tags,
+        f"{request.decision.verdict}: {request.decision.because}",
+        known=recorded.version if recorded else None,
+    )
+    if recorded is not None:
+        return recorded
+    _refuse_taken_number(pipeline, version, request.run_key, ledger)
+    return ledger.record_version(
+        pipeline,
+        VersionRecord(
+            run_key=request.run_key,
+            version=version,
+            mlflow_run=run,
+            champion=ChampionRef(
+                version=version,
+                run_key=request.run_key,
+                model=candidate.model,
+                train=request.prepared.train,
+                window=tuple(span.digest for span in request.window),
+                sequence=0,
+            ),
+        ),
+    )
+
+
+def promote(request: RegisterRequest, version: int, ledger: Ledger) -> PromotionRecord | None:
+    """Append the run to the champion's journal, if its head is still the champion it was judged by.
+
+    Returns
+    -------
+    PromotionRecord or None
+        The run's place in the journal, be it of this attempt or of an earlier one; None where
+        another run was promoted meanwhile, so that this one stays a challenger.
+    """
+    pipeline = request.spec.name
+    for entry in ledger.history(pipeline):
+        if entry.run_key == request.run_key and entry.kind == "promote":
+            return entry
+    try:
+        return ledger.promote(
+            pipeline,
+            PromotionRecord(
+                sequence=request.champion.sequence + 1 if request.champion else 1,
+                version=version,
+                run_key=request.run_key,
+                kind="promote",
+                reason=request.decision.because,
+            ),
+        )
+    except Superseded:
+        return None
+
+
+def project_alias(pipeline: str, ledger: Ledger, registry: Registry) -> int | None:
+    """Make ``@champion`` name what the journal's head names, also where a hand has moved it.
+
+    Returns
+    -------
+    int or None
+        The version the alias names now.
+    """
+    while True:
+        head = ledger.champion(pipeline)
+        wanted = head.version if head else None
+        if registry.alias(pipeline) != wanted:
+            registry.set_alias(pipeline, wanted)
+        # Another run may have been promoted between our look at the journal and our write, and
+        # have written the alias before us: whoever writes last looks again.
+        again = ledger.champion(pipeline)
+        if (again.version if again else None) == wanted and registry.alias(pipeline) == wanted:
+            return wanted
+
+
+def _refuse_taken_number(pipeline: str, version: int, run_key: Digest, ledger: Ledger) -> None:
+    """A registry that was reset counts from 1 again: its numbers would lie about the journal."""
+    for record in ledger.versions(pipeline):
+        if record.version == version and record.run_key != run_key:
+            raise IntegrityError(
+                "REGISTRY-RESET",
+                f"model {pipeline}",
+                f"a new version must have a number the ledger has not used; it already records "
+                f"version {version} of run {record.run_key[:12]}",
+                "MLflow was emptied, or is another one",
+                "Restore MLflow's database from its backup, or give this one a ledger of its own",
+            )

@@ -1,0 +1,1 @@
+"""Airflow on one machine, started and stopped as a whole; only the standard library is imported."""

@@ -1,0 +1,201 @@
+"""A whole Airflow on this machine: prepared, started, watched, stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+
+from everfit_airflow.standalone.configuration import airflow_environment, airflow_program, login
+from everfit_airflow.standalone.errors import LaunchError
+from everfit_airflow.standalone.ports import HOST, port_setting
+from everfit_airflow.standalone.rest import FINISHED, AirflowApi, TaskState
+from everfit_airflow.standalone.services import Services
+from pipeline_components.contracts.settings import Settings
+
+Say = Callable[[str], None]
+
+STARTUP = 240.0
+"""Seconds a slow and busy machine may take."""
+
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+
+
+class AirflowHere:
+    """Airflow in ``<home>/airflow``: SQLite, local executor, a password of its own.
+
+    Parameters
+    ----------
+    settings : Settings
+        Places and addresses, handed on to every component.
+    environ : mapping, optional
+        Further environment, ``os.environ`` where left out; ``EVERFIT_AIRFLOW_PORT`` (8080) is read
+        from it.
+    triggerer : bool
+        Whether to start the triggerer too; only DAGs that wait for events need it.
+    parse_every : int
+        Seconds after which a new YAML shows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] | None = None,
+        triggerer: bool = False,
+        parse_every: int = 30,
+    ) -> None:
+        self._settings = settings
+        self._environ = dict(os.environ if environ is None else environ)
+        self._parts = PARTS if triggerer else PARTS[:-1]
+        self._parse_every = parse_every
+        self._home = settings.home / "airflow"
+        self.services = Services(self._home)
+        self.user, self.password = "", ""
+        self.address = ""
+        self.api = AirflowApi("", "", "")
+
+    def __enter__(self) -> AirflowHere:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, say: Say = lambda text: None) -> None:
+        """Start every part and wait until they are at work; nothing stays where this raises.
+
+        Raises
+        ------
+        LaunchError
+            If the environment is missing, the port is taken, or a part does not come up.
+        """
+        program = airflow_program(self._settings)
+        if not os.access(program, os.X_OK):
+            raise LaunchError(
+                f"AIRFLOW {program}: must be there; it is not. Run make setup, then try again."
+            )
+        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.services.clear_the_way()
+        port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self._environ)
+        self.user, self.password = login(self._settings)
+        environment = airflow_environment(
+            self._settings, port, self._environ, self._parse_every
+        )
+        self.address = f"http://localhost:{port}"
+        self.api = AirflowApi(f"http://{HOST}:{port}", self.user, self.password)
+        try:
+            self._migrate(environment, say)
+            say("starting " + ", ".join(self._parts))
+            for part in self._parts:
+                extra = ["--skip-serve-logs"] if part in ("scheduler", "triggerer") else []
+                self.services.start(part, [str(program), part, *extra], environment)
+            self._wait(self.api.healthy, "Airflow", say)
+            self.api.warm()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every part with all it started."""
+        self.services.stop()
+
+    def wait_for_dag(self, dag_id: str, say: Say = lambda text: None) -> None:
+        """Wait until a DAG has been read.
+
+        Raises
+        ------
+        LaunchError
+            If its YAML is broken, with its problems.
+        """
+
+        def there() -> bool:
+            if dag_id in self.api.dag_ids():
+                return True
+            name = dag_id.rpartition(".")[0] + ".yaml.py"
+            problem = self.api.import_errors().get(name)
+            if problem:
+                raise LaunchError(problem.strip().rpartition("BrokenSpec: ")[2])
+            return False
+
+        self._wait(there, dag_id, say)
+
+    def wait_for_run(
+        self,
+        dag_id: str,
+        run_id: str,
+        watch: Callable[[list[TaskState]], None] = lambda tasks: None,
+        timeout: float = 3600.0,
+        every: float = 1.0,
+    ) -> str:
+        """Wait for the end of a run and give back its state.
+
+        Parameters
+        ----------
+        watch : callable
+            Gets the tasks every time they were looked at.
+
+        Raises
+        ------
+        LaunchError
+            If a part of Airflow ends, or the time is over.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            state = self.api.run_state(dag_id, run_id)
+            watch(self.api.tasks(dag_id, run_id))
+            if state in FINISHED:
+                return state
+            self.services.check()
+            if time.monotonic() > deadline:
+                raise LaunchError(
+                    f"RUN {run_id}: must end within {timeout:.0f} s; it is still {state}. "
+                    f"Look at {self.address}/dags/{dag_id}."
+                )
+            time.sleep(every)
+
+    def _migrate(self, environment: Mapping[str, str], say: Say) -> None:
+        """Make the database, once for each version of Airflow."""
+        packages = airflow_program(self._settings).parents[1].glob(
+            "lib/python*/site-packages/apache_airflow_core-*.dist-info"
+        )
+        version = ",".join(sorted(path.name for path in packages))
+        stamp = self._home / "migrated"
+        if stamp.exists() and stamp.read_text() == version:
+            return
+        say("preparing Airflow's database")
+        log = self.services.log("db-migrate")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as file:
+            code = subprocess.run(
+                [str(airflow_program(self._settings)), "db", "migrate"],
+                env=dict(environment), stdout=file, stderr=subprocess.STDOUT, check=False,
+            ).returncode  # fmt: skip
+        if code != 0:
+            raise LaunchError(
+                f"AIRFLOW database: must be made; the command ended with code {code}: "
+                f"{self.services.last_line('db-migrate')!r}. Read {log}."
+            )
+        stamp.write_text(version)
+
+    def _wait(self, ready: Callable[[], bool], what: str, say: Say) -> None:
+        began = time.monotonic()
+        told = began
+        while not ready():
+            self.services.check()
+            now = time.monotonic()
+            if now - began > STARTUP:
+                raise LaunchError(
+                    f"AIRFLOW {what}: must be ready within {STARTUP:.0f} s; it is not. "
+                    f"Read the logs in {self._home / 'logs'}."
+                )
+            if now - told > 5:
+                told = now
+                say(f"waiting for {what}, {now - began:.0f} s")
+            time.sleep(0.5)

@@ -1,0 +1,106 @@
+"""The settings Airflow is started with; nothing of an Airflow elsewhere on the machine leaks in."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from everfit_airflow.standalone.ports import HOST
+from pipeline_components.contracts.settings import Settings
+
+USER = "admin"
+PARALLEL = 4
+
+
+def airflow_environment(
+    settings: Settings, port: int, environ: Mapping[str, str], parse_every: int
+) -> dict[str, str]:
+    """Environment of every Airflow process.
+
+    Parameters
+    ----------
+    port : int
+        Of the API server.
+    parse_every : int
+        Seconds between two looks at an unchanged DAG file; a new YAML shows after that long.
+    """
+    home = settings.home / "airflow"
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("AIRFLOW", "_AIRFLOW", "PYTHON"))
+    }
+    bundles = [
+        {
+            "name": "dags-folder",
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {},
+        },
+        {
+            "name": "spec-errors",
+            "classpath": "everfit_airflow.spec_errors.SpecErrors",
+            "kwargs": {},
+        },
+    ]
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join([str(settings.root), str(settings.root / "plugins")]),
+        "PATH": os.pathsep.join([str(airflow_program(settings).parent), kept.get("PATH", "")]),
+        "EVERFIT_ROOT": str(settings.root),
+        "EVERFIT_HOME": str(settings.home),
+        "EVERFIT_PIPELINES": str(settings.pipelines),
+        "EVERFIT_DATA": str(settings.data),
+        "EVERFIT_STORE": settings.store,
+        "EVERFIT_LEDGER": settings.ledger,
+        "EVERFIT_MLFLOW": settings.mlflow,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(settings.root / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(settings.root / "plugins"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(PARALLEL),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(settings)),
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": str(parse_every),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+        # The API server's first answer to a task can take longer than the default of 5 s.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def airflow_program(settings: Settings) -> Path:
+    """The ``airflow`` command of the Airflow environment."""
+    return settings.root / ".venv-airflow" / "bin" / "airflow"
+
+
+def password_file(settings: Settings) -> Path:
+    """Where the login is kept, readable by its owner alone."""
+    return settings.home / "airflow" / "login.json"
+
+
+def login(settings: Settings) -> tuple[str, str]:
+    """User and password; made once, kept from then on."""
+    path = password_file(settings)
+    try:
+        password = json.loads(path.read_text())[USER]
+    except (OSError, ValueError, KeyError):
+        password = secrets.token_urlsafe(12)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            json.dump({USER: password}, file)
+    return USER, str(password)

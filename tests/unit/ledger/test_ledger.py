@@ -1,0 +1,199 @@
+"""Every method of the ledger, on both databases."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.errors import Superseded
+from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.steps import Trigger
+from pipeline_components.ledger import open_ledger
+from pipeline_components.ledger.records import (
+    EvaluationRecord,
+    PromotionRecord,
+    RunRecord,
+    SpanRecord,
+    VerdictRecord,
+    VersionRecord,
+)
+
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@pytest.fixture
+def ledger(url):
+    with open_ledger(url) as opened:
+        yield opened
+
+
+def artifact(digest: str) -> Artifact:
+    return Artifact(name="model.skops", digest=digest, size=3)
+
+
+CHAMPION = ChampionRef(
+    version=1, run_key=A, model=artifact(B), train=artifact(C), window=(B, C), sequence=1
+)
+
+
+def span(name: str = "2024-01", digest: str | None = A, **more) -> SpanRecord:
+    snapshot = {"rows": 3, "name": name} if digest else None
+    return SpanRecord(
+        name=name, fingerprint="etag-1", reader=B, digest=digest, snapshot=snapshot, **more
+    )
+
+
+def run(key: str = A, **more) -> RunRecord:
+    return RunRecord(
+        **{
+            "run_key": key, "spec": B, "window": (A, B), "holdout": (C,), "code": B,
+            "environment": C, "seed": 2**40, "champion": None, "trigger": Trigger(), **more,
+        }
+    )  # fmt: skip
+
+
+def promotion(sequence: int, key: str = A, **more) -> PromotionRecord:
+    return PromotionRecord(
+        **{
+            "sequence": sequence, "version": sequence, "run_key": key, "kind": "promote",
+            "reason": "better", **more,
+        }
+    )  # fmt: skip
+
+
+def without_time(record):
+    assert TIME.fullmatch(record.at)
+    return record.model_copy(update={"at": ""})
+
+
+def test_a_span_is_recorded_once_and_per_pipeline(ledger):
+    first = ledger.record_span("taxi", span())
+    again = ledger.record_span("taxi", span(digest=C))
+    assert without_time(first) == span()
+    assert again == first
+    ledger.record_span("taxi", span("2024-02", digest=B))
+    assert [known.name for known in ledger.spans("taxi")] == ["2024-01", "2024-02"]
+    assert ledger.spans("penguins") == []
+
+
+def test_the_same_span_with_another_fingerprint_or_reader_is_another_record(ledger):
+    for change in ({}, {"fingerprint": "etag-2"}, {"reader": C}):
+        ledger.record_span("taxi", span().model_copy(update=change))
+    assert len(ledger.spans("taxi")) == 3
+
+
+def test_a_snapshot_replaces_a_refusal_and_a_refusal_never_a_snapshot(ledger):
+    refusal = span(digest=None, code="SOURCE-EMPTY", message="no rows: 'ä \U0001f600'")
+    assert without_time(ledger.record_span("taxi", refusal)) == refusal
+    assert ledger.record_span("taxi", span(digest=None)).message == refusal.message
+    ledger.record_span("taxi", span("2024-02"))
+    assert without_time(ledger.record_span("taxi", span())) == span()
+    assert ledger.record_span("taxi", refusal).digest == A
+    assert [(known.name, known.digest) for known in ledger.spans("taxi")] == [
+        ("2024-01", A),
+        ("2024-02", A),
+    ]
+
+
+def test_a_text_with_a_nul_can_be_recorded(ledger):
+    stored = ledger.record_span("taxi", span(digest=None, message="starts with \0PAR"))
+    assert stored.message.startswith("starts with ")
+
+
+def test_quarantines_hold_for_the_rules_they_were_judged_by(ledger):
+    assert ledger.quarantined("taxi", C) == frozenset()
+    for _ in range(2):
+        ledger.record_quarantine("taxi", A, C, ("SCALE", "NEW-CATEGORY"))
+    ledger.record_quarantine("taxi", B, A, ("SCALE",))
+    assert ledger.quarantined("taxi", C) == {A}
+    assert ledger.quarantined("taxi", A) == {B}
+    assert ledger.quarantined("penguins", C) == frozenset()
+
+
+def test_every_wake_is_recorded_newest_first(ledger):
+    wakes = [
+        EvaluationRecord(
+            trigger=Trigger(run_type="manual", reason=f"wake {number}"), decision="skip",
+            because="nothing new", run_key=None if number else A,
+        )
+        for number in range(3)
+    ]  # fmt: skip
+    for wake in wakes:
+        ledger.record_evaluation("taxi", wake)
+    assert [without_time(wake) for wake in ledger.evaluations("taxi")] == wakes[::-1]
+    assert len(ledger.evaluations("taxi", limit=2)) == 2
+    assert ledger.evaluations("penguins") == []
+
+
+def test_a_run_is_opened_once_with_the_champion_it_met_first(ledger):
+    assert ledger.run(A) is None
+    first = ledger.open_run("taxi", run(champion=CHAMPION))
+    assert without_time(first) == run(champion=CHAMPION)
+    assert ledger.open_run("taxi", run()) == first == ledger.run(A)
+    ledger.open_run("taxi", run(B))
+    assert [known.run_key for known in ledger.runs("taxi")] == [B, A]
+    assert [known.run_key for known in ledger.runs("taxi", limit=1)] == [B]
+    assert ledger.runs("penguins") == []
+
+
+def test_the_first_verdict_on_a_run_stays(ledger):
+    assert ledger.verdict(A) is None
+    first = VerdictRecord(run_key=A, verdict="hold", because="too close", decision=B)
+    other = VerdictRecord(run_key=A, verdict="promote", because="better", decision=C)
+    stored = ledger.record_verdict(first)
+    assert without_time(stored) == first
+    assert ledger.record_verdict(other) == stored == ledger.verdict(A)
+
+
+def test_a_registration_is_unfinished_until_its_version_is_recorded(ledger):
+    for key in (A, B, A):
+        ledger.intend_registration("taxi", key)
+    assert ledger.unfinished_registrations("taxi") == [A, B]
+    assert ledger.unfinished_registrations("penguins") == []
+    record = VersionRecord(run_key=A, version=1, mlflow_run="f00", champion=CHAMPION)
+    stored = ledger.record_version("taxi", record)
+    assert without_time(stored) == record
+    assert ledger.unfinished_registrations("taxi") == [B]
+    other = record.model_copy(update={"version": 2})
+    assert ledger.record_version("taxi", other) == stored == ledger.version(A)
+    assert ledger.version(B) is None
+    ledger.record_version("taxi", record.model_copy(update={"run_key": B, "version": 2}))
+    assert [known.version for known in ledger.versions("taxi")] == [1, 2]
+    assert ledger.versions("penguins") == []
+
+
+def test_the_journal_counts_from_one_without_gaps(ledger):
+    assert ledger.champion("taxi") is None
+    with pytest.raises(Superseded, match="its head is 0"):
+        ledger.promote("taxi", promotion(2))
+    first = ledger.promote("taxi", promotion(1, A))
+    second = ledger.promote("taxi", promotion(2, B))
+    back = ledger.promote("taxi", promotion(3, A, kind="rollback", reason="complaints"))
+    assert ledger.history("taxi") == [first, second, back]
+    assert ledger.champion("taxi") == back
+    assert without_time(back).kind == "rollback"
+    assert ledger.champion("penguins") is None
+
+
+def test_promoting_twice_is_promoting_once(ledger):
+    first = ledger.promote("taxi", promotion(1, A))
+    ledger.promote("taxi", promotion(2, B))
+    assert ledger.promote("taxi", promotion(1, A, reason="told again")) == first
+    assert len(ledger.history("taxi")) == 2
+
+
+def test_a_promotion_decided_on_an_old_head_is_superseded(ledger):
+    ledger.promote("taxi", promotion(1, A))
+    with pytest.raises(Superseded, match=r"LEDGER-SUPERSEDED taxi .*entry 0.*run aaaaaaaaaaaa"):
+        ledger.promote("taxi", promotion(1, B))
+    assert [entry.run_key for entry in ledger.history("taxi")] == [A]
+
+
+def test_records_outlive_the_process_that_made_them(url):
+    with open_ledger(url) as ledger:
+        stored = ledger.open_run("taxi", run())
+    with open_ledger(url) as ledger:
+        assert ledger.run(A) == stored
