@@ -1,7 +1,7 @@
 """Writes the field tables of ``docs/spec.md`` from the models, so that they cannot disagree.
 
-    .venv/bin/python scripts/spec_reference.py          rewrite the tables
-    .venv/bin/python scripts/spec_reference.py --check  exit 1 where they are out of date
+.venv/bin/python scripts/spec_reference.py          rewrite the tables
+.venv/bin/python scripts/spec_reference.py --check  exit 1 where they are out of date
 """
 
 from __future__ import annotations

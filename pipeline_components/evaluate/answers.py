@@ -60,9 +60,7 @@ def positive_class(positive: str | int | float | bool | None, classes: Sequence[
     )  # fmt: skip
 
 
-def answers(
-    model: Any, frame: pd.DataFrame, task: Task, classes: Sequence[str] | None
-) -> Floats:
+def answers(model: Any, frame: pd.DataFrame, task: Task, classes: Sequence[str] | None) -> Floats:
     """A model's predictions, with probabilities in the order of ``classes``.
 
     Returns
@@ -117,9 +115,7 @@ def champion_answers(
         return None, f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def dummy_answers(
-    name: str, target: Any, rows: int, classes: Sequence[str] | None
-) -> Floats:
+def dummy_answers(name: str, target: Any, rows: int, classes: Sequence[str] | None) -> Floats:
     """What the declared dummy answers to every row, learnt from the training target.
 
     Parameters

@@ -21,6 +21,7 @@ def card(
     candidate: TrainResult,
     baseline: str,
     judged: Judged,
+    *,
     importances: Mapping[str, float],
     facts: Mapping[str, Any],
     environment: Mapping[str, str],
@@ -134,7 +135,7 @@ def _metrics(
         )
     heads = ["metric", *(names.get(who, who.removeprefix("family:")) for who in order)]
     lines = ["## Metrics", "", f"On {_rows(judged):,} holdout rows none of them was trained on; "
-             f"{request.confidence:.4g} intervals; ↑ more is better, ↓ less is better; "
+             f"{100 * request.confidence:.4g} % intervals; ↑ more is better, ↓ less is better; "
              "the metric candidates are compared by is bold.", "",
              *_table(heads, rows)]  # fmt: skip
     method = next((e.method for metrics in judged.scores.values() for e in metrics.values()), None)
@@ -176,9 +177,7 @@ def _importances(request: EvaluateRequest, importances: Mapping[str, float]) -> 
     return lines
 
 
-def _limitations(
-    request: EvaluateRequest, judged: Judged, facts: Mapping[str, Any]
-) -> list[str]:
+def _limitations(request: EvaluateRequest, judged: Judged, facts: Mapping[str, Any]) -> list[str]:
     lines = ["## Limitations", ""]
     if request.time and "to_holdout" in facts:
         lines.append(f"- Nothing is known of its quality after {facts['to_holdout']}.")
@@ -229,7 +228,9 @@ def _text(text: str) -> str:
     """One paragraph in which no character means anything to Markdown or HTML."""
     text = " ".join(text.split())
     for mark in "\\`*_[]<>|#":
-        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
+        text = text.replace(
+            mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark]
+        )
     return text
 
 

@@ -74,11 +74,23 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     )
     sample, predictions, strange = evaluation.servability_sample()
     importances, unknown = evaluation.importances()
-    drawn = pictures(request, evaluation.scored, judged, importances)
+    drawn = pictures(
+        request,
+        evaluation.scored,
+        judged,
+        importances,
+        family=evaluation.candidate.family,
+        baseline_name=evaluation.baseline,
+    )
     words = card(
-        request, evaluation.candidate, evaluation.baseline, judged, importances,
-        evaluation.facts(), environment(),
-    )  # fmt: skip
+        request,
+        evaluation.candidate,
+        evaluation.baseline,
+        judged,
+        importances=importances,
+        facts=evaluation.facts(),
+        environment=environment(),
+    )
     put = context.store.put
     return EvaluateResult(
         candidate=evaluation.candidate,

@@ -82,9 +82,16 @@ def estimate(
 
 
 def compare(
-    metric: str, candidate: Estimates, baseline: Estimates, baseline_name: str,
-    resampling: Resampling, confidence: float, intention: Intention, margin: Margin,
-) -> Comparison | None:  # fmt: skip
+    candidate: Estimates,
+    baseline: Estimates,
+    resampling: Resampling,
+    *,
+    metric: str,
+    baseline_name: str,
+    confidence: float,
+    intention: Intention,
+    margin: Margin,
+) -> Comparison | None:
     """Candidate against baseline, on the same rows and the same resamples.
 
     Returns

@@ -134,8 +134,8 @@ class Evaluation:
             lambda scores: exact_score(
                 request.metric, Scored.of(request.task, truth, scores, self.positive)
             ),
-            METRICS[request.metric].greater_is_better,
-            request.seed,
+            greater_is_better=METRICS[request.metric].greater_is_better,
+            seed=request.seed,
         )
         finite = {name: value for name, value in found.items() if np.isfinite(value)}
         return finite, [f"importances.{name}" for name in found if name not in finite]

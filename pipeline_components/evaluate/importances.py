@@ -25,6 +25,7 @@ def permutation_importances(
     columns: Sequence[str],
     predict: Callable[[pd.DataFrame], Floats],
     score: Callable[[Floats], float],
+    *,
     greater_is_better: bool,
     seed: int,
 ) -> dict[str, float]:

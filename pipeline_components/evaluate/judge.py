@@ -80,7 +80,9 @@ def judge(
         What is known to be wrong already; first in ``not_finite``.
     """
     metric = request.metric
-    losses = {who: _losses(metric, scored.get(who), len(frame)) for who in ("candidate", "baseline")}
+    losses = {
+        who: _losses(metric, scored.get(who), len(frame)) for who in ("candidate", "baseline")
+    }
     design = Design(
         len(frame), request.time is not None, entity_codes(frame, request.entity), request.seed
     ).chosen(_difference(losses) if len(frame) else None)
@@ -96,16 +98,25 @@ def judge(
     comparison = None
     if "baseline" in done:
         comparison = compare(
-            metric, done["candidate"], done["baseline"], baseline_name, resampling,
-            request.confidence, request.intention, request.margin,
-        )  # fmt: skip
+            done["candidate"],
+            done["baseline"],
+            resampling,
+            metric=metric,
+            baseline_name=baseline_name,
+            confidence=request.confidence,
+            intention=request.intention,
+            margin=request.margin,
+        )
     if comparison is None and not not_finite:
         not_finite.append(f"comparison.{metric}")
     slices, strange = slice_scores(
-        request.slices, frame,
+        request.slices,
+        frame,
         {who: scored[who] for who in ("candidate", "baseline") if who in scored},
-        metric, design, request.confidence,
-    )  # fmt: skip
+        metric=metric,
+        design=design,
+        confidence=request.confidence,
+    )
     return Judged(
         scores={who: estimates.estimates for who, estimates in done.items()},
         comparison=comparison,

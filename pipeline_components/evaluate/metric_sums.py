@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .resampling import Floats, Integers, Resampling
+from .resampling import Floats, Integers, Resampling, totals
 from .scored import Scored, row_losses
 
 BINS = 512
@@ -89,7 +89,7 @@ def _errors(scored: Scored, unit: Integers, units: int) -> MetricSums:
     error = scored.scores - scored.truth
     target = scored.truth - scored.truth.mean()  # centred, so that squares do not cancel
     columns = (np.ones(scored.rows), np.abs(error), error**2, target, target**2)
-    sums = np.column_stack([np.bincount(unit, column, units) for column in columns])
+    sums = np.column_stack([totals(column, unit, units) for column in columns])
     formulas: dict[str, Formula] = {
         "mae": lambda s: s[:, 1] / s[:, 0],
         "rmse": lambda s: np.sqrt(s[:, 2] / s[:, 0]),
@@ -117,10 +117,10 @@ def _median_error(scored: Scored, unit: Integers, units: int) -> MetricSums:
         at = (reached < half[:, None]).sum(axis=1)
         row = np.arange(len(drawn))
         inside = (half - (reached[row, at] - drawn[row, at])) / drawn[row, at]
-        value = low[at] + inside * (high[at] - low[at])
+        value: Floats = low[at] + inside * (high[at] - low[at])
         # half of an even number of rows lies exactly at a bin's end: the mean of both neighbours
         after = np.minimum((reached <= half[:, None]).sum(axis=1), low.size - 1)
-        return np.where(reached[row, at] == half, (value + low[after]) / 2, value)
+        return np.asarray(np.where(reached[row, at] == half, (value + low[after]) / 2, value))
 
     return MetricSums(sums, {"median_ae": median}, {"median_ae": float(np.median(error))})
 
@@ -132,7 +132,7 @@ def _classes(scored: Scored, unit: Integers, units: int) -> MetricSums:
     if scored.task == "binary":
         means.append(row_losses("brier", scored))
     hit = chosen == truth
-    parts = [np.column_stack([np.bincount(unit, column, units) for column in means])]
+    parts = [np.column_stack([totals(column, unit, units) for column in means])]
     parts.append(_histogram(truth[hit], unit[hit], units, k))
     parts.append(_histogram(truth, unit, units, k))
     parts.append(_histogram(chosen, unit, units, k))
@@ -140,7 +140,7 @@ def _classes(scored: Scored, unit: Integers, units: int) -> MetricSums:
 
     def recall(s: Floats) -> Floats:
         hits, of = s[:, m : m + k], s[:, m + k : m + 2 * k]
-        return np.where(of > 0, hits / of, 0).sum(axis=1) / (of > 0).sum(axis=1)
+        return np.asarray(np.where(of > 0, hits / of, 0).sum(axis=1) / (of > 0).sum(axis=1))
 
     def f1(s: Floats) -> Floats:
         hits, either = s[:, m : m + k], s[:, m + k : m + 2 * k] + s[:, m + 2 * k :]
@@ -165,8 +165,7 @@ def _classes(scored: Scored, unit: Integers, units: int) -> MetricSums:
 def _ranks(scored: Scored, unit: Integers, units: int) -> MetricSums:
     positive = scored.is_positive
     levels, level = np.unique(scored.probability, return_inverse=True)
-    yes = np.bincount(level, positive, levels.size)
-    no = np.bincount(level, ~positive, levels.size)
+    yes, no = (totals(mask, level, levels.size) for mask in (positive, ~positive))
     every = np.concatenate([yes, no])[None, :]
     formulas: dict[str, Formula] = {"roc_auc": _roc_auc, "average_precision": _average_precision}
     exact = _on_all(every, formulas)
@@ -185,7 +184,7 @@ def _ranks(scored: Scored, unit: Integers, units: int) -> MetricSums:
 def _roc_auc(sums: Floats) -> Floats:
     yes, no = np.hsplit(sums, 2)
     beaten = np.cumsum(no, axis=1) - no / 2
-    return (yes * beaten).sum(axis=1) / _positive(yes.sum(axis=1) * no.sum(axis=1))
+    return np.asarray((yes * beaten).sum(axis=1)) / _positive(yes.sum(axis=1) * no.sum(axis=1))
 
 
 def _average_precision(sums: Floats) -> Floats:
@@ -193,7 +192,7 @@ def _average_precision(sums: Floats) -> Floats:
     found = np.cumsum(yes, axis=1)
     named = found + np.cumsum(no, axis=1)
     precision = np.where(named > 0, found / named, 0)
-    return (yes * precision).sum(axis=1) / _positive(yes.sum(axis=1))
+    return np.asarray((yes * precision).sum(axis=1)) / _positive(yes.sum(axis=1))
 
 
 def _middle_rank(counts: Floats) -> Floats:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest
 from pipeline_components.contracts.verdicts import Estimate
@@ -32,8 +31,22 @@ def pictures(
     scored: Mapping[str, Scored],
     judged: Judged,
     importances: Mapping[str, float],
+    *,
+    family: str,
+    baseline_name: str,
 ) -> dict[str, bytes]:
     """Every picture of an evaluation, as SVG.
+
+    Parameters
+    ----------
+    request : EvaluateRequest
+    scored : mapping
+        As for ``judge``.
+    judged : Judged
+    importances : mapping
+        column → permutation importance.
+    family, baseline_name : str
+        Of the candidate; ``champion v3`` or the dummy's name.
 
     Returns
     -------
@@ -47,13 +60,15 @@ def pictures(
         baseline = None
     with house_style():
         if any(request.metric in metrics for metrics in judged.scores.values()):
-            drawn["scores.svg"] = scores_picture(request.metric, judged.scores, request.confidence)
+            names = {"candidate": f"candidate ({family})", "baseline": baseline_name}
+            drawn["scores.svg"] = scores_picture(
+                request.metric, judged.scores, request.confidence, names
+            )
         if candidate.rows and not candidate.strange:
             if request.task == "regression":
                 drawn["residuals.svg"] = predicted_and_residuals(candidate, request.target)
             elif request.task == "binary":
-                names = request.classes or ()
-                name = names[candidate.positive] if names else "positive"
+                name = (request.classes or ("0", "1"))[candidate.positive]
                 drawn["curves.svg"] = curves(candidate, baseline)
                 drawn["calibration.svg"] = calibration(candidate, baseline, name)
             else:
@@ -64,15 +79,14 @@ def pictures(
 
 
 def scores_picture(
-    metric: str, scores: Mapping[str, Mapping[str, Estimate]], confidence: float
+    metric: str,
+    scores: Mapping[str, Mapping[str, Estimate]],
+    confidence: float,
+    names: Mapping[str, str],
 ) -> bytes:
     """Everybody's score with its interval, on one scale."""
     same = scores.get("baseline") == scores.get("dummy")
-    rows = [
-        (who, metrics[metric])
-        for who, metrics in _in_order(scores, same)
-        if metric in metrics
-    ]
+    rows = [(who, metrics[metric]) for who, metrics in _in_order(scores, same) if metric in metrics]
     figure, (axes,) = canvas(1, 6.4, 0.9 + 0.38 * len(rows))
     for place, (who, found) in enumerate(rows):
         colour = {"candidate": CANDIDATE, "baseline": BASELINE}.get(who, QUIET)
@@ -84,7 +98,7 @@ def scores_picture(
             f"{found.value:.4g}", (found.value, y), (0, 6), textcoords="offset points",
             ha="center", va="bottom", fontsize=8, color=colour,
         )  # fmt: skip
-    labels = [_label(who, same) for who, _ in rows]
+    labels = [shortened(names.get(who, who.removeprefix("family:"))) for who, _ in rows]
     axes.set_yticks(range(len(rows) - 1, -1, -1), labels)
     axes.set_ylim(-0.6, len(rows) - 0.35)
     axes.margins(x=0.08)
@@ -92,7 +106,7 @@ def scores_picture(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     better = "more is better" if METRICS[metric].greater_is_better else "less is better"
-    axes.set_xlabel(f"{metric}, {confidence:.4g} interval ({better})")
+    axes.set_xlabel(f"{metric}, {100 * confidence:.4g} % interval ({better})")
     axes.set_title(_capital(METRICS[metric].title))
     return svg(figure, f"{METRICS[metric].title} of every model with its interval")
 
@@ -112,7 +126,7 @@ def importances_picture(metric: str, importances: Mapping[str, float]) -> bytes:
             f"{value:.3g}", (max(value, 0), place), (4, 0), textcoords="offset points",
             va="center", fontsize=8, color=QUIET,
         )  # fmt: skip
-    axes.set_xlim(min(0.0, min(values)) - 0.01 * widest, widest * 1.14)
+    axes.set_xlim(min(0.0, *values) - 0.01 * widest, widest * 1.14)
     axes.set_ylim(-0.6, len(ranked) - 0.4)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
@@ -136,13 +150,5 @@ def _in_order(
     return [(who, scores[who]) for who in order if who in scores]
 
 
-def _label(who: str, same: bool) -> str:
-    if who == "baseline" and same:
-        return "baseline (dummy)"
-    return shortened(who.removeprefix("family:"))
-
-
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-

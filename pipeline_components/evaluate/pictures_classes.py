@@ -19,7 +19,7 @@ from pipeline_components.report.figure import (
 )
 
 from .metric_sums import exact_score
-from .resampling import Floats
+from .resampling import Floats, totals
 from .scored import Scored
 
 POINTS = 160
@@ -128,7 +128,7 @@ def confusion(candidate: Scored, baseline: Scored | None, classes: Sequence[str]
         right.plot(theirs, places, "D", color=BASELINE, markersize=5.5, label="baseline")
     right.set_yticks(places, labels)
     right.tick_params(axis="y", length=0)
-    right.set_xlim(0, 1.02)
+    right.set_xlim(-0.02, 1.02)
     right.grid(axis="x")
     right.set_xlabel("share of the class that was found")
     right.set_title("Recall of each class")
@@ -144,14 +144,13 @@ def confusion_counts(scored: Scored) -> Floats:
 
 
 def _recall(counts: Floats) -> Floats:
-    return np.diag(counts) / np.maximum(counts.sum(axis=1), 1)
+    return np.asarray(np.diag(counts) / np.maximum(counts.sum(axis=1), 1))
 
 
 def _cumulative(scored: Scored) -> tuple[Floats, Floats]:
     """True and false positives at each threshold from the highest, starting from none."""
     levels, level = np.unique(-scored.probability, return_inverse=True)
-    yes = np.bincount(level, scored.is_positive, levels.size)
-    no = np.bincount(level, ~scored.is_positive, levels.size)
+    yes, no = (totals(m, level, levels.size) for m in (scored.is_positive, ~scored.is_positive))
     return np.append(0, np.cumsum(yes)), np.append(0, np.cumsum(no))
 
 
@@ -168,8 +167,8 @@ def _groups(scored: Scored) -> tuple[Floats, Floats]:
     inner = np.quantile(probability, np.linspace(0, 1, GROUPS + 1)[1:-1])
     group = np.searchsorted(np.unique(inner), probability, side="right")
     rows = np.bincount(group, minlength=GROUPS)
-    said = np.bincount(group, probability, GROUPS)[rows > 0] / rows[rows > 0]
-    came = np.bincount(group, positive, GROUPS)[rows > 0] / rows[rows > 0]
+    some = rows > 0
+    said, came = (totals(v, group, GROUPS)[some] / rows[some] for v in (probability, positive))
     return said, came
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SHOWN = (0.5, 99.5)
 """Percentiles between which values are drawn: one absurd row must not squash all others."""
 GROUPS = 20
+GROUP_ROWS = 30
+"""At least so many rows a group: fewer show noise."""
 
 
 def predicted_and_residuals(scored: Scored, target: str) -> bytes:
@@ -38,6 +40,7 @@ def predicted_and_residuals(scored: Scored, target: str) -> bytes:
 
 def _hexagons(axes: Axes, predicted: Floats, actual: Floats, target: str) -> None:
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     low, high = _limits(np.concatenate([predicted, actual]))
     inside = (predicted >= low) & (predicted <= high) & (actual >= low) & (actual <= high)
@@ -55,6 +58,8 @@ def _hexagons(axes: Axes, predicted: Floats, actual: Floats, target: str) -> Non
     bar = axes.figure.colorbar(cells, ax=axes, shrink=0.9, aspect=28, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, which="both")
+    bar.formatter = FuncFormatter(lambda value, _: f"{value:,.0f}")
+    bar.minorformatter = NullFormatter()
     bar.set_label("rows")
     outside = int((~inside).sum())
     if outside:
@@ -67,7 +72,7 @@ def _hexagons(axes: Axes, predicted: Floats, actual: Floats, target: str) -> Non
 def _errors(axes: Axes, predicted: Floats, error: Floats) -> None:
     """Median and middle 80 % of the errors in groups of equal size along the prediction."""
     order = np.argsort(predicted, kind="stable")
-    groups = [part for part in np.array_split(order, min(GROUPS, len(order))) if part.size]
+    groups = np.array_split(order, int(np.clip(len(order) // GROUP_ROWS, 1, GROUPS)))
     centre = np.array([np.median(predicted[part]) for part in groups])
     low, middle, high = (
         np.array([np.percentile(error[part], level) for part in groups]) for level in (10, 50, 90)

@@ -145,6 +145,11 @@ def dealt(members: Integers, seed: int) -> Integers:
     return order[inverse]
 
 
+def totals(values: Any, unit: Integers, units: int) -> Floats:
+    """Sum of ``values`` (n,) in each unit. Shape (units,)."""
+    return np.asarray(np.bincount(unit, values, units), dtype=np.float64)
+
+
 def clustered_variance(values: Floats, unit: Integers) -> float:
     """Variance of the mean of ``values`` when units, not rows, are independent.
 
@@ -153,7 +158,7 @@ def clustered_variance(values: Floats, unit: Integers) -> float:
     .. [1] Cameron, Miller, "A Practitioner's Guide to Cluster-Robust Inference", J. Human
        Resources 50(2), 2015, equation 11 with an intercept alone.
     """
-    sums = np.bincount(unit, values - values.mean())
+    sums = totals(values - values.mean(), unit, int(unit.max(initial=-1)) + 1)
     if sums.size < 2:
         return 0.0
     return float((sums**2).sum() * sums.size / (sums.size - 1) / values.size**2)

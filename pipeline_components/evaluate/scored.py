@@ -81,7 +81,8 @@ class Scored:
     @property
     def probability(self) -> Floats:
         """Binary: probability of the positive class. Shape (n,)."""
-        return self.scores[:, self.positive]
+        probability: Floats = self.scores[:, self.positive]
+        return probability
 
     @property
     def is_positive(self) -> NDArray[np.bool_]:
@@ -103,12 +104,12 @@ def row_losses(metric: str, scored: Scored) -> Floats:
     """
     loss = ROW_LOSS[metric]
     if loss == "absolute error":
-        return np.abs(scored.scores - scored.truth)
+        return np.asarray(np.abs(scored.scores - scored.truth), dtype=np.float64)
     if loss == "squared error":
         return np.asarray((scored.scores - scored.truth) ** 2, dtype=np.float64)
     if loss == "squared error of the probability":
         return np.asarray((scored.probability - scored.is_positive) ** 2, dtype=np.float64)
     if loss == "log loss":
         mine = scored.scores[np.arange(scored.rows), scored.truth.astype(np.int64)]
-        return -np.log(np.clip(mine, SMALLEST, 1 - SMALLEST))
-    return (scored.chosen != scored.truth).astype(np.float64)
+        return np.asarray(-np.log(np.clip(mine, SMALLEST, 1 - SMALLEST)), dtype=np.float64)
+    return np.asarray(scored.chosen != scored.truth, dtype=np.float64)

@@ -22,6 +22,7 @@ def slice_scores(
     slices: Sequence[SliceSpec],
     frame: pd.DataFrame,
     scored: Mapping[str, Scored],
+    *,
     metric: str,
     design: Design,
     confidence: float,

@@ -66,8 +66,9 @@ def predictions_json(scores: Floats) -> bytes:
 
     Numbers are written so that they read back to the same bits; one that is not finite is null.
     """
-    values: Any = np.where(np.isfinite(scores), scores.astype(object), None).tolist()
-    return canonical_json(values)
+    values: Any = scores.astype(object)
+    values[~np.isfinite(scores)] = None
+    return canonical_json(values.tolist())
 
 
 def _parquet(table: Any) -> bytes:

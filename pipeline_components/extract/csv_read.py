@@ -288,8 +288,7 @@ class CsvSpan:
         return SpanRefused(
             "SPAN-ENCODING",
             self._ref,
-            f"a CSV must be in the encoding source.csv.encoding names "
-            f"({self._options.encoding})",
+            f"a CSV must be in the encoding source.csv.encoding names ({self._options.encoding})",
             found,
             "Set source.csv.encoding (latin-1 or cp1252, perhaps), or write the file as UTF-8",
         )

@@ -63,9 +63,7 @@ def run(request: ExtractRequest, context: Context) -> ExtractResult:
     return ExtractResult(snapshots=tuple(snapshots), refused=tuple(refused))
 
 
-def settle(
-    request: ExtractRequest, result: ExtractResult, context: Context, order: Order
-) -> None:  # noqa: ARG001
+def settle(request: ExtractRequest, result: ExtractResult, context: Context, order: Order) -> None:  # noqa: ARG001
     """Record every span that was read or refused for good.
 
     Raises

@@ -136,7 +136,11 @@ def _check_magic(kind: str, head: bytes, ref: SpanRef) -> None:
             raise mismatch(ref, "gzipped CSV", begins or "text or something else, not gzip")
     elif begins:
         raise mismatch(ref, "CSV", begins)
-    elif head.lstrip(b"\xef\xbb\xbf \t\r\n")[:20].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+    elif (
+        head.lstrip(b"\xef\xbb\xbf \t\r\n")[:20]
+        .lower()
+        .startswith((b"<!doctype", b"<html", b"<?xml"))
+    ):
         raise mismatch(ref, "CSV", "a web page or XML; an error page, perhaps")
     elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b'{"', b'[{"', b"{\n")):
         raise mismatch(ref, "CSV", "JSON")

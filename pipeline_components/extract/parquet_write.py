@@ -47,8 +47,8 @@ def write_parquet(batches: Iterable[Any], schema: Any, target: Path, time: str |
     """
     rows = 0
     range_ = _TimeRange()
-    watch = time is not None and time in schema.names and pa.types.is_timestamp(
-        schema.field(time).type
+    watch = (
+        time is not None and time in schema.names and pa.types.is_timestamp(schema.field(time).type)
     )
     with pq.ParquetWriter(
         target, schema, compression="snappy", store_schema=False, version="2.6"

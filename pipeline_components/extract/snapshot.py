@@ -43,9 +43,7 @@ def snapshot_file(
 
     fetched = source.fetch(ref, context.scratch)
     looked = look(fetched.path, ref, request.source)
-    key = conversion_digest(
-        looked.raw, looked.kind, request.source, request.curated, request.time
-    )
+    key = conversion_digest(looked.raw, looked.kind, request.source, request.curated, request.time)
     converted = find_converted(context, key)
     if converted is None:
         target = context.scratch / "snapshot.parquet"

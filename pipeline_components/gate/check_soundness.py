@@ -38,27 +38,29 @@ def finite(evidence: Evidence) -> Finding:
         for metric, estimate in sorted(scores.items()):
             looked += 1
             if not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
-                strange.append(f"{metric} of {model}")
+                strange.append(f"{model}.{metric}")
     for name in ("candidate", "baseline"):
-        if evidence.request.metric not in evaluated.scores.get(name, {}):
+        absent = evidence.request.metric not in evaluated.scores.get(name, {})
+        if absent and not strange:
             raise NotAssessed(f"there is no {evidence.request.metric} of the {name}")
     losses = known(evidence.losses)
     for name, column in (("candidate", losses.candidate), ("baseline", losses.baseline)):
         good = pc.sum(pc.fill_null(pc.is_finite(column), False)).as_py() or 0
         if good != len(column):
-            strange.append(f"{len(column) - good:,} row losses of the {name}")
+            strange.append(f"{name}.losses of {len(column) - good:,} rows")
     predictions = list(_numbers(known(evidence.predictions)))
     if not predictions:
         raise NotAssessed("there are no predictions of the sample to look at")
     bad = sum(not math.isfinite(value) for value in predictions)
     if bad:
-        strange.append(f"{bad:,} of {len(predictions):,} sample predictions")
+        strange.append(f"candidate.predictions of the sample, {bad:,} of {len(predictions):,}")
     if strange:
         unique = list(dict.fromkeys(strange))
         return Finding(
             "failed",
             f"Not finite: {shortlist(unique)}.",
-            forces="reject",
+            # what is wrong with the champion or the dummy is not the candidate's fault
+            forces="reject" if any(name.startswith("candidate") for name in unique) else "hold",
             values={"not_finite": len(unique)},
         )
     return Finding(

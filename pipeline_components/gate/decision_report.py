@@ -72,7 +72,7 @@ def report_json(
             "holdout": prepared.rows_holdout,
             "dropped": prepared.dropped,
         },
-        "lineage": {name: value for name, value in _lineage(request)},
+        "lineage": dict(_lineage(request)),
         "seed": request.seed,
     }
     return canonical_json(document)
@@ -84,6 +84,7 @@ def report_html(
     because: str,
     checks: Sequence[Check],
     compared: Comparison | None,
+    *,
     plots: Sequence[tuple[str, bytes]],
 ) -> bytes:
     """The decision as one page.

@@ -92,7 +92,7 @@ def run(request: GateRequest, context: Context) -> GateResult:
         compared = None
     plots = [(plot.name, context.store.get(plot.digest)) for plot in request.evaluated.plots]
     document = report_json(request, verdict, reason, checks, compared)
-    shown = report_html(request, verdict, reason, checks, compared, plots)
+    shown = report_html(request, verdict, reason, checks, compared, plots=plots)
     return GateResult(
         verdict=verdict,
         because=reason,

@@ -54,9 +54,9 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
     # the two labels above lean away from each other, so that they never collide
     right = need >= 0
     label = f"{word}: {_signed(need)}" if need else f"{word}: no less than 0"
-    parts.append(_text(edge, 24, label, "start" if right else "end", "var(--good)", WIDTH))
+    parts.append(_text(edge, 24, label, "start" if right else "end", "var(--good)"))
     if need:
-        parts.append(_text(zero, 24, "no difference", "end" if right else "start", None, WIDTH))
+        parts.append(_text(zero, 24, "no difference", "end" if right else "start", None))
     parts.append(
         f'<line x1="{x(low):.1f}" y1="{bar:g}" x2="{x(high):.1f}" y2="{bar:g}" '
         'stroke="var(--tone)" stroke-width="7" stroke-linecap="round" opacity=".38"/>'
@@ -135,10 +135,10 @@ def _signed(value: float) -> str:
     return "0" if value == 0 else text.replace("-", "−") if value < 0 else f"+{text}"
 
 
-def _text(x: float, y: float, text: str, anchor: str, colour: str | None, width: float) -> str:
+def _text(x: float, y: float, text: str, anchor: str, colour: str | None) -> str:
     """A label that starts or ends at ``x`` and stays inside the picture."""
     length = 7.6 * len(text)
-    if anchor == "start" and x + length > width:
+    if anchor == "start" and x + length > WIDTH:
         anchor = "end"
     elif anchor == "end" and x - length < 0:
         anchor = "start"

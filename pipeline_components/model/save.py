@@ -49,7 +49,11 @@ def save_model(model: Any) -> tuple[bytes, tuple[str, ...]]:
 def _canonical(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read("schema.json"))
-        parts = {name: archive.read(name) for name in archive.namelist() if name != "schema.json"}
+        parts = {
+            name: _without_padding(archive.read(name))
+            for name in archive.namelist()
+            if name != "schema.json"
+        }
     _order_sets(schema)
     counts: Counter[int] = Counter()
     _count(schema, counts)
@@ -61,6 +65,21 @@ def _canonical(data: bytes) -> bytes:
         _write(out, "schema.json", text.encode())
         for content, name in names.items():
             _write(out, name, content)
+    return buffer.getvalue()
+
+
+def _without_padding(content: bytes) -> bytes:
+    """Zero the gaps between the fields of a structured array: they hold whatever memory held."""
+    import numpy as np
+
+    if not content.startswith(b"\x93NUMPY") or b"'descr': [(" not in content[:128]:
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    clean = np.zeros_like(array)
+    for name in array.dtype.names or ():
+        clean[name] = array[name]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -1,0 +1,1 @@
+"""Log the run, register the version, promote the champion: each exactly once."""

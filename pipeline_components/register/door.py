@@ -27,7 +27,7 @@ from pipeline_components.identity import environment
 from pipeline_components.register.model_folder import model_folder
 from pipeline_components.register.promotion import project_alias, promote, register_version
 from pipeline_components.register.run_log import run_log
-from pipeline_components.registry import Files, open_registry, run_page
+from pipeline_components.registry import open_registry, run_page
 
 log = logging.getLogger(__name__)
 
@@ -165,8 +165,8 @@ def _files(
         candidate,
         request.prepared.columns,
         _integers_with_nulls(local(request.evaluated.sample)),
-        run,
-        began,
+        run=run,
+        began=began,
     )
     for name, content in folder.items():
         yield f"model/{name}", content

@@ -1,4 +1,4 @@
-"""Our own source files that a model needs, so that it can be served where Everfit is not installed."""
+"""Our own source files that a model needs, so that it can be served without Everfit installed."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ def model_folder(
     trained: TrainResult,
     columns: Sequence[ColumnRole],
     with_nulls: frozenset[str],
+    *,
     run: str,
     began: int,
 ) -> dict[str, bytes | Path]:
@@ -112,7 +113,7 @@ def signature(columns: Sequence[ColumnRole], with_nulls: frozenset[str]) -> dict
     inputs = [
         {
             "name": column.name,
-            "type": "double" if column.name in with_nulls else MLFLOW_TYPES[column.type],
+            "type": mlflow_type(column, with_nulls),
             "required": True,
         }
         for column in columns
@@ -121,6 +122,12 @@ def signature(columns: Sequence[ColumnRole], with_nulls: frozenset[str]) -> dict
     target = next(column for column in columns if column.role == "target")
     output = [{"type": MLFLOW_TYPES[target.type], "required": True}]
     return {"inputs": json.dumps(inputs), "outputs": json.dumps(output), "params": None}
+
+
+def mlflow_type(column: ColumnRole, with_nulls: frozenset[str]) -> str:
+    """MLflow's type of a column; pandas shows an integer with missing values as a float."""
+    lacking = column.type == "integer" and column.name in with_nulls
+    return "double" if lacking else MLFLOW_TYPES[column.type]
 
 
 def modules_of(path: Path) -> frozenset[str]:

@@ -121,7 +121,7 @@ class Registry(ABC):
     @abstractmethod
     def ensure_version(
         self, pipeline: str, run_key: Digest, run: str, tags: Mapping[str, str], description: str,
-        known: int | None = None,
+        *, known: int | None = None,
     ) -> int:  # fmt: skip
         """Make sure that exactly one version with the run key exists; younger twins are deleted.
 
@@ -154,7 +154,7 @@ class Registry(ABC):
             If there is no such version.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 (not every registry holds a connection)
         """Let go of connections."""
 
     def __enter__(self) -> Registry:

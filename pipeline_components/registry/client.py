@@ -94,7 +94,7 @@ class ClientRegistry(Registry):
 
     def ensure_version(
         self, pipeline: str, run_key: Digest, run: str, tags: Mapping[str, str], description: str,
-        known: int | None = None,
+        *, known: int | None = None,
     ) -> int:  # fmt: skip
         """Search by tag, create where absent, search again, delete younger twins."""
         tags = {**tags, RUN_KEY: run_key}

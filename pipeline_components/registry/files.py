@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -33,12 +35,12 @@ def publish_files(folder: Path, files: Files) -> None:
     files : mapping
         Path below the folder → bytes, or a file to copy.
     """
+    staging = folder.parent / "staging"  # beside the artifacts: never shown as one of them
     for name, content in sorted(files.items()):
         target = folder / name
         if target.is_file() and digest_file(target) == digest_content(content):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = folder.parent / "staging"  # beside the artifacts: never shown as one of them
         staging.mkdir(exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=staging)
         with os.fdopen(handle, "wb") as file:
@@ -50,10 +52,19 @@ def publish_files(folder: Path, files: Files) -> None:
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        os.replace(aside, target)
-    shutil.rmtree(folder.parent / "staging", ignore_errors=True)
+        Path(aside).replace(target)
+    _tidy(staging)
 
 
 def digest_content(content: bytes | Path) -> str:
     """sha-256 of bytes or of a file."""
     return digest_bytes(content) if isinstance(content, bytes) else digest_file(content)
+
+
+def _tidy(staging: Path) -> None:
+    """Remove what killed attempts left; a file younger than an hour may be another's at work."""
+    with suppress(OSError):
+        for path in staging.iterdir():
+            if time.time() - path.stat().st_mtime > 3600:
+                path.unlink()
+        staging.rmdir()

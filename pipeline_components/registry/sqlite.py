@@ -63,7 +63,7 @@ class SqliteRegistry(Registry):
         self._database.close()
 
     def understood(self) -> bool:
-        """Whether the schema is one written here and every artifact folder is local."""
+        """Whether the schema is one whose tables are known here."""
         with self._translated():
             found = {
                 row[0] for row in self._database.execute("SELECT version_num FROM alembic_version")
@@ -74,7 +74,8 @@ class SqliteRegistry(Registry):
         """Whether the pipeline's artifacts are, or would be, on this machine."""
         with self._translated():
             row = self._database.execute(
-                "SELECT artifact_location FROM experiments WHERE name = ? AND workspace = 'default'",
+                "SELECT artifact_location FROM experiments "
+                "WHERE name = ? AND workspace = 'default'",
                 (pipeline,),
             ).fetchone()
         return row is None or local_folder(row[0]) is not None
@@ -105,7 +106,7 @@ class SqliteRegistry(Registry):
 
     def ensure_version(
         self, pipeline: str, run_key: Digest, run: str, tags: Mapping[str, str], description: str,
-        known: int | None = None,
+        *, known: int | None = None,
     ) -> int:  # fmt: skip
         """Search by tag and create in one transaction."""
         now = _now()

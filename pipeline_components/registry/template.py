@@ -140,7 +140,7 @@ def _migrate(path: Path) -> None:
         with _connection(fresh) as database:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        os.rename(fresh, path)
+        fresh.rename(path)
 
 
 def _point_default_experiment(path: Path, artifacts: Path) -> None:

@@ -18,9 +18,7 @@ def check_target(target: TargetProfile, spec: PipelineSpec, findings: Findings) 
     if not column.rows:
         return
     if column.all_missing:
-        findings.add(
-            "TARGET-MISSING", "error", f"none of {column.rows:,} rows has a target", name
-        )
+        findings.add("TARGET-MISSING", "error", f"none of {column.rows:,} rows has a target", name)
         return
     if column.missing > 0:
         findings.add(
@@ -32,9 +30,7 @@ def check_target(target: TargetProfile, spec: PipelineSpec, findings: Findings) 
     if column.distinct < 2:
         only = column.categories[0][0] if column.categories else column.min
         what = "the only value" if spec.task == "regression" else "the only class"
-        findings.add(
-            "TARGET-CONSTANT", "error", f"{only} is {what} in {column.rows:,} rows", name
-        )
+        findings.add("TARGET-CONSTANT", "error", f"{only} is {what} in {column.rows:,} rows", name)
     problem = _misfit(column, spec.task)
     if problem:
         findings.add("TARGET-TYPE", "error", problem, name)

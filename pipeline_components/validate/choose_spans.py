@@ -49,9 +49,7 @@ def choose_spans(
     stop = _spec_problem(spec, spans, anomalies)
     if stop is not None:
         return Choice((), (), stop)
-    window, holdout = choose(
-        good, spec.window.model_copy(update={"skip_recent": 0}), spec.holdout
-    )
+    window, holdout = choose(good, spec.window.model_copy(update={"skip_recent": 0}), spec.holdout)
     if not window:
         return Choice((), (), _too_few(spec, spans, good, anomalies))
     seen = [span.name for span in holdout if span.digest in champion_window]

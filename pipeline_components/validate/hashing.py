@@ -62,7 +62,9 @@ def hash_texts(offsets: Array, data: Array) -> Array:
     while len(left):
         rest = np.minimum(lengths[left] - depth, 8)
         word = words[starts[left] + depth]
-        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(64) - np.uint64(8) * rest.astype(np.uint64))
+        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> (
+            np.uint64(64) - np.uint64(8) * rest.astype(np.uint64)
+        )
         total[left] = mix(total[left] ^ word)
         depth += 8
         left = left[lengths[left] > depth]

@@ -47,9 +47,7 @@ def judge(
     for index, (span, known, target) in enumerate(zip(spans, statistics, targets, strict=True)):
         findings = Findings(span.name, spec)
         if span.digest in seen:
-            findings.add(
-                "DUPLICATE-SPAN", "error", f"its content is that of {seen[span.digest]!r}"
-            )
+            findings.add("DUPLICATE-SPAN", "error", f"its content is that of {seen[span.digest]!r}")
         seen.setdefault(span.digest, span.name)
         check_span(span, known, spec, findings)
         check_target(target, spec, findings)

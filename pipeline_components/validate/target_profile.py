@@ -63,9 +63,7 @@ def profile_target(
             statistics=None, problem=f"the target needs {missing[0]!r}, which is not there"
         )
     try:
-        statistics = (
-            _computed(path, target, needed) if target.expression else present[target.name]
-        )
+        statistics = _computed(path, target, needed) if target.expression else present[target.name]
     except UserError as error:
         return TargetProfile(statistics=None, problem=error.line)
     if statistics.all_missing or statistics.distinct < 2:

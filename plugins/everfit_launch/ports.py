@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Mapping
 
-from everfit_airflow.standalone.errors import LaunchError
+from everfit_launch.errors import LaunchError
 
 HOST = "127.0.0.1"
 

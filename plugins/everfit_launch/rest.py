@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from everfit_airflow.standalone.errors import LaunchError
+from everfit_launch.errors import LaunchError
 
 FINISHED = ("success", "failed")
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from everfit_airflow.runners.process import ProcessRunner, identity
-from everfit_airflow.standalone.errors import LaunchError
+from everfit_launch.errors import LaunchError
 
 PATIENCE = (15.0, 5.0, 2.0)
 """Seconds after asking (INT), after telling (TERM) and after ending (KILL)."""

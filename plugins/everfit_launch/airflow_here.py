@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
-from everfit_airflow.standalone.configuration import airflow_environment, airflow_program, login
-from everfit_airflow.standalone.errors import LaunchError
-from everfit_airflow.standalone.ports import HOST, port_setting
-from everfit_airflow.standalone.rest import FINISHED, AirflowApi, TaskState
-from everfit_airflow.standalone.services import Services
+from everfit_launch.configuration import airflow_environment, airflow_program, login
+from everfit_launch.errors import LaunchError
+from everfit_launch.ports import HOST, port_setting
+from everfit_launch.rest import FINISHED, AirflowApi, TaskState
+from everfit_launch.services import Services
 from pipeline_components.contracts.settings import Settings
 
 Say = Callable[[str], None]

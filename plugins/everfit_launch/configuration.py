@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from everfit_airflow.standalone.ports import HOST
+from everfit_launch.ports import HOST
 from pipeline_components.contracts.settings import Settings
 
 USER = "admin"

@@ -1,0 +1,196 @@
+"""`everfit run` beside a plain best-practice script that does the same job on the same data.
+
+    .venv/bin/python benchmarks/chain.py [--rows 20000 200000 2000000] [--times 3]
+
+Method: both run as whole processes, in turn, each time in a fresh home; CPU seconds (user and
+system, children included), wall seconds and peak resident memory are the operating system's own
+figures (`wait4`). The median of the runs is reported. Then `everfit run` is repeated in its last
+home: an unchanged re-run. Stages are CPU seconds measured inside one further run of each.
+Writes `benchmarks/results.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+PYTHON = ROOT / ".venv" / "bin" / "python"
+sys.path.insert(0, str(HERE))
+
+
+def timed(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """Run a command to its end; CPU, wall and peak memory of it and its children."""
+    began = time.monotonic()
+    child = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    out, err = child.communicate()
+    wall = time.monotonic() - began
+    if child.returncode != 0:
+        raise SystemExit(f"{command}: exit {child.returncode}\n{out}\n{err}")
+    return {"wall": wall, "stdout": out}  # type: ignore[dict-item]
+
+
+def measure(command: list[str], environment: dict[str, str]) -> dict[str, float]:
+    """``timed`` in a process of its own, so that the children's resource usage is this one's."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        found = timed(command, environment)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found["cpu"] = used.ru_utime + used.ru_stime
+        found["peak_mb"] = used.ru_maxrss / 1024
+        with os.fdopen(write, "w") as pipe:
+            json.dump(found, pipe)
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    os.waitpid(child, 0)
+    if not text:
+        raise SystemExit("a benchmarked command failed; see above")
+    return json.loads(text)
+
+
+def homes(folder: Path, data: Path) -> dict[str, str]:
+    """The environment of a fresh Everfit home whose only pipeline is the benchmark's."""
+    pipelines = folder / "dags" / "pipelines"
+    pipelines.mkdir(parents=True)
+    (pipelines / "chain.yaml").write_text((HERE / "chain.yaml").read_text())
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("EVERFIT_", "MLFLOW_"))}
+    return clean | {"EVERFIT_ROOT": str(folder), "EVERFIT_DATA": str(data)}
+
+
+def stages() -> None:
+    """Child: one run of the chain with the CPU seconds of each step, as JSON."""
+    from pipeline_components.context import open_context, pin_threads
+    from pipeline_components.contracts.settings import Settings
+    from pipeline_components.contracts.spec_file import find_spec, load_spec
+    from pipeline_components.run import run_pipeline
+
+    settings = Settings.from_environment()
+    spec = load_spec(find_spec(settings.pipelines, "chain"))
+    pin_threads(1)
+    found: dict[str, float] = {}
+    last = time.process_time()
+
+    def watch(component: str, family: str | None, outcome: object) -> None:
+        nonlocal last
+        if outcome is not None:
+            now = time.process_time()
+            found[component] = round(found.get(component, 0) + now - last, 2)
+            last = now
+
+    with open_context(settings) as context:
+        run_pipeline(spec, context, watch=watch)
+    print(json.dumps(found))
+
+
+def compare(rows: int, times: int, folder: Path) -> dict[str, object]:
+    """Both commands in turn at one size."""
+    from table import write_months
+
+    data = folder / "data"
+    write_months(data, rows)
+    found: dict[str, list[dict[str, float]]] = {"plain": [], "everfit": []}
+    for index in range(times):
+        work = folder / f"plain-{index}"
+        work.mkdir()
+        found["plain"].append(
+            measure([str(PYTHON), str(HERE / "plain.py"), str(data), str(work)], dict(os.environ))
+        )
+        environment = homes(folder / f"everfit-{index}", data)
+        command = [str(ROOT / ".venv" / "bin" / "everfit"), "run", "chain"]
+        found["everfit"].append(measure(command, environment))
+        print(f"  {rows:,} rows, run {index + 1}: ", end="")
+        print(
+            {
+                n: {k: round(r[-1][k], 2) for k in ("cpu", "wall", "peak_mb")}
+                for n, r in found.items()
+            }
+        )
+    again = [measure(command, environment) for _ in range(max(times, 5))]
+    inside = homes(folder / "stages", data)
+    staged = measure([str(PYTHON), str(HERE / "chain.py"), "--stages"], inside)
+    return {
+        "rows": rows,
+        "median": {
+            name: {k: statistics.median(r[k] for r in runs) for k in ("cpu", "wall", "peak_mb")}
+            for name, runs in found.items()
+        },
+        "ratios": [e["cpu"] / p["cpu"] for e, p in zip(found["everfit"], found["plain"], strict=True)],
+        "again": {k: statistics.median(r[k] for r in again) for k in ("cpu", "wall", "peak_mb")},
+        "plain_stages": json.loads(str(found["plain"][-1]["stdout"]).strip().splitlines()[-1])["stages"],
+        "everfit_stages": json.loads(str(staged["stdout"]).strip().splitlines()[-1]),
+    }  # fmt: skip
+
+
+def report(results: list[dict[str, object]], times: int) -> str:
+    """The page ``benchmarks/results.md``."""
+    lines = [
+        "# The chain beside a plain script", "",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, one thread each, "
+        f"median of {times} runs in turn. Method: the docstring of `benchmarks/chain.py`.", "",
+        "| rows | | CPU s | wall s | peak MB |", "| --- | --- | --- | --- | --- |",
+    ]  # fmt: skip
+    for result in results:
+        rows = {"plain script": "plain", "`everfit run`": "everfit"}
+        for title, name in rows.items():
+            m = result["median"][name]  # type: ignore[index]
+            lines.append(
+                f"| {result['rows']:,} | {title} | {m['cpu']:.1f} | {m['wall']:.1f} "
+                f"| {m['peak_mb']:.0f} |"
+            )
+        m = result["again"]  # type: ignore[assignment]
+        lines.append(
+            f"| {result['rows']:,} | unchanged re-run | {m['cpu']:.2f} | {m['wall']:.2f} "
+            f"| {m['peak_mb']:.0f} |"
+        )
+    lines += ["", "CPU of `everfit run` over the plain script, pair by pair:", ""]
+    for result in results:
+        ratios = result["ratios"]
+        shown = ", ".join(f"{r:.2f}" for r in ratios)  # type: ignore[attr-defined]
+        lines.append(f"- {result['rows']:,} rows: {shown}")
+    lines += ["", "CPU seconds by stage (one run each):", ""]
+    for result in results:
+        lines.append(f"- {result['rows']:,} rows, plain script: {_stages(result['plain_stages'])}")
+        lines.append(f"- {result['rows']:,} rows, Everfit: {_stages(result['everfit_stages'])}")
+    return "\n".join(lines) + "\n"
+
+
+def _stages(found: object) -> str:
+    return ", ".join(f"{name} {seconds}" for name, seconds in found.items())  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[20_000, 200_000])
+    parser.add_argument("--times", type=int, default=3)
+    parser.add_argument("--stages", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.stages:
+        stages()
+        return
+    results = []
+    for rows in options.rows:
+        with tempfile.TemporaryDirectory(prefix="everfit-bench-") as folder:
+            results.append(compare(rows, options.times, Path(folder)))
+        (HERE / "results.md").write_text(report(results, options.times))
+    print(report(results, options.times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Spans that are objects in S3, read at the version that was listed."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline_components.contracts.errors import (
+    CredentialsError,
+    EverfitError,
+    SourceError,
+    Unavailable,
+    shortlist,
+)
+from pipeline_components.contracts.spans import SpanRef
+from pipeline_components.contracts.spec import SourceSpec
+
+from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
+from .refused import changed, gone, growing
+
+_MAGIC = re.compile(r"[*?\[]")
+_REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+            "InvalidToken"}  # fmt: skip
+_ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
+
+
+class S3Source:
+    """``s3://bucket/prefix``, one object, or a glob; endpoint and credentials as boto3 finds them.
+
+    A span's fingerprint is etag and size. Reading asks for exactly that etag, and for the version
+    it belongs to where the bucket keeps versions.
+    """
+
+    def __init__(self, source: SourceSpec) -> None:
+        self._source = source
+        self.bucket, _, key = source.uri.removeprefix("s3://").partition("/")
+        parts = key.split("/")
+        first = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+        self.fixed = "/".join(parts[:first])
+        self.pattern = tuple(parts[first:])
+        self._client_: Any = None
+
+    def list(self) -> Listing:
+        """List the objects below the prefix."""
+        spans, others, seen = [], [], []
+        for item in self._objects():
+            key, name = item["Key"], self._name(item["Key"])
+            if name is None or not is_candidate(name):
+                continue
+            seen.append(name)
+            if self.pattern and not _glob(name, self.pattern):
+                continue
+            age = (_now() - item["LastModified"]).total_seconds()
+            if self._source.format == "auto" and not has_known_suffix(name):
+                others.append(name)
+            elif age < self._source.settle:
+                others.append(f"{name} (changed {age:.0f} s ago)")
+            else:
+                spans.append(
+                    SpanRef(
+                        name=name,
+                        fingerprint=f"etag={item['ETag'].strip(chr(34))} size={item['Size']}",
+                        location=f"s3://{self.bucket}/{key}",
+                        size=item["Size"],
+                    )
+                )
+        listing = order(spans, self._source.period, self._source.uri)
+        notes = (f"left out, suffix or age: {shortlist(others)}",) if others else ()
+        empty = ""
+        if not spans:
+            empty = f"no object at {self._source.uri} is a span"
+            empty += f"; there are {shortlist(sorted(seen))}" if seen else "; there is none at all"
+        return Listing(listing.spans, (*notes, *listing.notes), empty)
+
+    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:
+        """Download the object as it was listed."""
+        key = ref.location.removeprefix(f"s3://{self.bucket}/")
+        etag = ref.fingerprint.removeprefix("etag=").partition(" ")[0]
+        target = scratch / "object"
+        with self._errors(ref):
+            head = self._client.head_object(Bucket=self.bucket, Key=key)
+            if head["ETag"].strip('"') != etag:
+                if ref.size is not None and head["ContentLength"] > ref.size:
+                    raise growing(ref, f"it grew from {ref.size} to {head['ContentLength']} bytes")
+                raise changed(ref, "another object is there now (its etag differs)")
+            pinned = {"IfMatch": etag}
+            version = head.get("VersionId")
+            if version and version != "null":
+                pinned["VersionId"] = version
+            body = self._client.get_object(Bucket=self.bucket, Key=key, **pinned)["Body"]
+            count = 0
+            with target.open("wb") as file:
+                for piece in body.iter_chunks(1 << 20):
+                    count += file.write(piece)
+        if ref.size is not None and count != ref.size:
+            raise Unavailable(
+                "SOURCE-CUT", ref.location, "a download must be whole",
+                f"{count} of {ref.size} bytes came", "It is tried again",
+            )  # fmt: skip
+        origin = {"uri": ref.location, "etag": etag}
+        if "VersionId" in pinned:
+            origin["version_id"] = pinned["VersionId"]
+        return Fetched(target, origin)
+
+    def _name(self, key: str) -> str | None:
+        """A key's name below the fixed part; None for keys that only begin alike."""
+        if not self.pattern and key == self.fixed:
+            return key.rpartition("/")[2] or None
+        prefix = self.fixed.rstrip("/") + "/" if self.fixed else ""
+        return key[len(prefix) :] if key.startswith(prefix) and not key.endswith("/") else None
+
+    def _objects(self) -> Iterator[dict[str, Any]]:
+        with self._errors(None):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.fixed
+            )
+            for page in pages:
+                yield from page.get("Contents", ())
+
+    @property
+    def _client(self) -> Any:
+        if self._client_ is None:
+            import boto3
+            from botocore.config import Config
+
+            with self._errors(None):
+                self._client_ = boto3.client(
+                    "s3",
+                    config=Config(
+                        connect_timeout=10,
+                        read_timeout=60,
+                        retries={"max_attempts": 4, "mode": "standard"},
+                    ),
+                )
+        return self._client_
+
+    @contextmanager
+    def _errors(self, ref: SpanRef | None) -> Iterator[None]:
+        from botocore import exceptions
+
+        where = ref.location if ref else self._source.uri
+        try:
+            yield
+        except exceptions.ClientError as error:
+            raise self._translated(error, ref, where) from error
+        except (
+            exceptions.NoCredentialsError,
+            exceptions.PartialCredentialsError,
+            exceptions.ProfileNotFound,
+            exceptions.TokenRetrievalError,
+        ) as error:
+            raise _credentials(where, str(error)) from error
+        except exceptions.NoRegionError as error:
+            raise _credentials(where, "no region is set: set AWS_DEFAULT_REGION") from error
+        except exceptions.ParamValidationError as error:
+            raise SourceError(
+                "SOURCE-URI", where, "an S3 source is s3://bucket/prefix",
+                str(error).splitlines()[-1], "Correct source.uri",
+            ) from error  # fmt: skip
+        except (exceptions.BotoCoreError, OSError) as error:
+            raise Unavailable(
+                "SOURCE-UNAVAILABLE", where, "S3 must answer", type(error).__name__,
+                "It is tried again; check the network and AWS_ENDPOINT_URL",
+            ) from error  # fmt: skip
+
+    def _translated(self, error: Any, ref: SpanRef | None, where: str) -> EverfitError:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if ref is not None and code in ("PreconditionFailed", "412"):
+            return changed(ref, "it was written to while it was opened")
+        if ref is not None and code in _ABSENT:
+            return gone(ref)
+        if code == "NoSuchBucket" or status == 404:
+            return SourceError(
+                "SOURCE-MISSING", where, "the source must exist", f"S3 says {code}",
+                "Correct source.uri",
+            )  # fmt: skip
+        if code in _REFUSED or status in (401, 403):
+            return _credentials(where, f"S3 says {code}")
+        return Unavailable(
+            "SOURCE-UNAVAILABLE", where, "S3 must answer", f"it says {code} ({status})",
+            "It is tried again",
+        )  # fmt: skip
+
+
+def _credentials(where: str, found: str) -> CredentialsError:
+    return CredentialsError(
+        "SOURCE-CREDENTIALS", where, "credentials must allow listing and reading", found,
+        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role that may read it",
+    )  # fmt: skip
+
+
+def _now() -> Any:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def _glob(name: str, pattern: tuple[str, ...]) -> bool:
+    """Match component by component; ``**`` stands for any number of them."""
+    return _match(tuple(name.split("/")), pattern)
+
+
+def _match(parts: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        rest = pattern[1:] or ("*",)
+        return any(_match(parts[i:], rest) for i in range(len(parts)))
+    return (
+        bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _match(parts[1:], pattern[1:])
+    )

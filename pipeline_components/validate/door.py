@@ -1,0 +1,142 @@
+"""Validate's door: statistics, judgement, choice and the data report."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from pipeline_components.context import Context
+from pipeline_components.contracts.errors import NothingToDo, SourceError
+from pipeline_components.contracts.requests import (
+    ExtractResult,
+    PlanResult,
+    ValidateRequest,
+    ValidateResult,
+)
+from pipeline_components.contracts.rules import rules_digest
+from pipeline_components.contracts.steps import Order
+from pipeline_components.door import Telling, Upstream
+from pipeline_components.identity import (
+    code_digest,
+    environment_digest,
+    run_key,
+    spec_digest,
+)
+from pipeline_components.ledger.records import RunRecord
+
+RESULT = ValidateResult
+CACHED = True
+
+
+def request(order: Order, upstream: Upstream, context: Context) -> ValidateRequest:  # noqa: ARG001
+    """The snapshots in plan's order, and what the champion has seen."""
+    plan = upstream.one("plan", PlanResult)
+    extracted = upstream.one("extract", ExtractResult)
+    found = {snapshot.span.name: snapshot.span for snapshot in extracted.snapshots}
+    return ValidateRequest(
+        pipeline=order.wished,
+        spans=tuple(found[ref.name] for ref in (*plan.window, *plan.holdout) if ref.name in found),
+        champion_window=plan.champion.window if plan.champion else (),
+        code=code_digest(),
+        environment=environment_digest(),
+    )
+
+
+def run(request: ValidateRequest, context: Context) -> ValidateResult:
+    """Judge the spans and choose among the good ones; always a result, even where it says stop."""
+    from pipeline_components.validate.choose_spans import choose_spans
+    from pipeline_components.validate.data_report import data_report
+    from pipeline_components.validate.judge import judge
+    from pipeline_components.validate.statistics_cache import (
+        statistics_of_spans,
+        targets_of_spans,
+    )
+    from pipeline_components.validate.unify_columns import unify_columns
+
+    spec, spans = request.pipeline, request.spans
+    statistics, artifacts = statistics_of_spans(context, spans)
+    targets = targets_of_spans(context, spans, statistics, spec)
+    judged = judge(spans, statistics, targets, spec)
+    good = tuple(span for span, one in zip(spans, judged, strict=True) if one.good)
+    anomalies = tuple(anomaly for one in judged for anomaly in one.anomalies)
+    choice = choose_spans(spec, spans, good, anomalies, request.champion_window)
+    known_good = [known for known, one in zip(statistics, judged, strict=True) if one.good]
+    report = data_report(spec, spans, statistics, judged, choice)
+    return ValidateResult(
+        run_key=run_key(spec, choice.window, choice.holdout, request.code, request.environment),
+        window=choice.window,
+        holdout=choice.holdout,
+        quarantined=tuple(span for span, one in zip(spans, judged, strict=True) if not one.good),
+        anomalies=anomalies,
+        statistics={span.name: kept for span, kept in zip(spans, artifacts, strict=True)},
+        report=context.store.put("data_report.html", report),
+        columns=dict(unify_columns(known_good)),
+        stop=choice.stop,
+    )
+
+
+def settle(
+    request: ValidateRequest, result: ValidateResult, context: Context, order: Order
+) -> None:
+    """Record quarantines, and open the run where it goes on.
+
+    Raises
+    ------
+    NothingToDo
+        If too few good spans are left, or none that the champion has not seen.
+    SourceError
+        If every span says that the spec is wrong; then no span is quarantined for it.
+    """
+    stop, spec = result.stop, request.pipeline
+    if stop is not None and stop.mend:
+        raise SourceError(stop.code, spec.name, stop.must, stop.found, stop.todo)
+    _record_quarantines(request, result, context)
+    if stop is not None:
+        raise NothingToDo(stop.code, spec.name, stop.must, stop.found, stop.todo)
+    plan = Upstream(order, context).one("plan", PlanResult)
+    context.ledger.open_run(
+        spec.name,
+        RunRecord(
+            run_key=result.run_key,
+            spec=spec_digest(spec),
+            window=tuple(span.digest for span in result.window),
+            holdout=tuple(span.digest for span in result.holdout),
+            code=request.code,
+            environment=request.environment,
+            seed=spec.train.seed,
+            champion=plan.champion,
+            trigger=order.trigger,
+        ),
+    )
+
+
+def _record_quarantines(request: ValidateRequest, result: ValidateResult, context: Context) -> None:
+    bad = {span.name for span in result.quarantined}
+    good = {span.digest for span in request.spans if span.name not in bad}
+    codes: dict[str, list[str]] = {}
+    for anomaly in result.anomalies:
+        if anomaly.severity == "error" and anomaly.code not in codes.get(anomaly.span, []):
+            codes.setdefault(anomaly.span, []).append(anomaly.code)
+    rules = rules_digest(request.pipeline)
+    for span in result.quarantined:
+        # The copy of a good span has its digest: it is the copy that is left out, not the content.
+        if span.digest not in good:
+            context.ledger.record_quarantine(
+                request.pipeline.name, span.digest, rules, tuple(sorted(codes[span.name]))
+            )
+
+
+def tell(result: ValidateResult, context: Context) -> Telling:  # noqa: ARG001
+    """Counts, and the data report."""
+    severities = Counter(anomaly.severity for anomaly in result.anomalies)
+    bad = len(result.quarantined)
+    return Telling(
+        summary={
+            "good": len(result.statistics) - bad,
+            "quarantined": bad,
+            "errors": severities["error"],
+            "warnings": severities["warning"],
+            "remarks": severities["info"],
+            "run_key": result.run_key[:12],
+        },
+        reports={"data_report": result.report},
+    )

@@ -1,0 +1,283 @@
+"""A folder as a store: kills, full disks, forbidden folders, missing links."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from pipeline_components.contracts.errors import Unavailable, UserError
+from pipeline_components.store.local import LEFTOVER_SECONDS, STAGING, LocalStore
+
+FORK = get_context("fork")
+KEY = "results/train/key.json"
+DATA = b"0123456789abcdef" * 8192
+
+
+def check_absent_or_whole(root: Path) -> bool:
+    """What a reader and the next writer find after a kill; whether the key was there."""
+    store = LocalStore(root)
+    found = store.read(KEY)
+    assert found in (None, DATA)
+    assert list(store.keys("")) == ([KEY] if found else [])
+    assert store.create(KEY, DATA) is (found is None)
+    assert store.read(KEY) == DATA
+    return found is not None
+
+
+def killed(act: Callable[[], object]) -> bool:
+    """Run ``act`` in a child; whether it was killed before its end."""
+    child = FORK.Process(target=act)
+    child.start()
+    child.join(60)
+    assert child.exitcode in (0, -signal.SIGKILL)
+    return child.exitcode != 0
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_kill_at_any_line_leaves_the_key_absent_or_whole(tmp_path, links):
+    source = sys.modules[LocalStore.__module__].__file__
+    state: set[bool] = set()
+    point = 0
+    alive = True
+    while alive:
+        point += 1
+        root = tmp_path / str(point)
+
+        def doomed(root: Path = root, point: int = point) -> None:
+            seen = 0
+
+            def trace(frame, event, argument):
+                nonlocal seen
+                if frame.f_code.co_filename != source:
+                    return None
+                if event == "line":
+                    seen += 1
+                    if seen == point:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                return trace
+
+            if not links:
+                os.link = no_links
+            sys.settrace(trace)
+            LocalStore(root).create(KEY, DATA)
+
+        alive = killed(doomed)
+        state.add(check_absent_or_whole(root))
+        shutil.rmtree(root)
+    assert point > 40
+    assert state == {True, False}
+
+
+def test_a_kill_at_any_system_call_leaves_the_key_absent_or_whole(tmp_path):
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("no strace here: apt-get install strace")
+    calls, state, finished = 0, set(), False
+    while not finished:
+        calls += 1
+        root = tmp_path / str(calls)
+        ready, go = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.read(ready, 1)  # until strace is attached
+            status = 1
+            try:
+                LocalStore(root).create(KEY, DATA)
+                status = 0
+            finally:
+                os._exit(status)
+        tracer = subprocess.Popen(
+            [
+                strace, "-p", str(child), "-o", os.devnull,
+                "-e", "trace=%file,%desc", "-e", f"inject=all:signal=SIGKILL:when={calls}",
+            ],
+            stderr=subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            said = tracer.stderr.readline()
+            if b"attached" not in said:
+                os.kill(child, signal.SIGKILL)
+                pytest.skip(f"strace may not attach here: {said!r}")
+            os.write(go, b".")
+        finally:
+            _, status = os.waitpid(child, 0)
+            tracer.wait(30)
+            tracer.stderr.close()
+            os.close(ready)
+            os.close(go)
+        finished = os.waitstatus_to_exitcode(status) == 0
+        assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
+        state.add(check_absent_or_whole(root))
+        shutil.rmtree(root)
+    assert calls > 25  # folders, file, write, syncs, link, unlink
+    assert state == {True, False}
+
+
+def no_links(*_: object) -> None:
+    raise OSError(errno.EPERM, "no hard links on this file system")
+
+
+def test_without_hard_links_one_of_sixteen_processes_wins(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", no_links)
+    start = FORK.Barrier(16)
+
+    def racer(number: int) -> None:
+        store = LocalStore(tmp_path / "store")
+        start.wait(60)
+        won = store.create(KEY, f"{number}".encode())
+        (tmp_path / f"won-{number}").write_text(str(won))
+
+    racers = [FORK.Process(target=racer, args=(number,)) for number in range(16)]
+    for process in racers:
+        process.start()
+    for process in racers:
+        process.join(60)
+    won = [number for number in range(16) if (tmp_path / f"won-{number}").read_text() == "True"]
+    assert len(won) == 1
+    assert LocalStore(tmp_path / "store").read(KEY) == f"{won[0]}".encode()
+
+
+def test_leftovers_of_killed_writers_are_swept_and_those_of_living_ones_are_not(tmp_path):
+    staging = tmp_path / STAGING
+    staging.mkdir()
+    old, young = staging / "old", staging / "young"
+    for path, age in ((old, LEFTOVER_SECONDS + 60), (young, LEFTOVER_SECONDS - 60)):
+        path.write_bytes(b"half of")
+        then = time.time() - age
+        os.utime(path, (then, then))
+    store = LocalStore(tmp_path)
+    assert list(store.keys("")) == []
+    store.create(KEY, DATA)
+    assert sorted(path.name for path in staging.iterdir()) == ["young"]
+    assert list(store.keys("")) == [KEY]
+
+
+def test_every_folder_up_to_the_root_is_synced_after_the_link(tmp_path, monkeypatch):
+    events: list[str] = []
+    fsync, link, mkdir = os.fsync, os.link, Path.mkdir
+
+    def name(handle: int) -> str:
+        return os.path.relpath(os.readlink(f"/proc/self/fd/{handle}"), tmp_path)
+
+    monkeypatch.setattr(os, "fsync", lambda h: (events.append(f"sync {name(h)}"), fsync(h))[1])
+    monkeypatch.setattr(os, "link", lambda a, b: (events.append("link"), link(a, b))[1])
+    monkeypatch.setattr(
+        Path, "mkdir",
+        lambda path, **more: (
+            events.append(f"mkdir {path.relative_to(tmp_path)}"), mkdir(path, **more)
+        )[1],
+    )  # fmt: skip
+    LocalStore(tmp_path / "deep" / "store").create("a/b", b"x")
+    assert events[events.index("link") - 1].startswith("sync deep/store/.staging/")
+    assert events[events.index("link") + 1 :] == ["sync deep/store/a", "sync deep/store"]
+    for made, parent in (("deep", "."), ("deep/store", "deep"), ("deep/store/a", "deep/store")):
+        assert events[events.index(f"mkdir {made}") + 1] == f"sync {parent}"
+
+
+def test_artifacts_are_readable_as_the_umask_says_and_writable_by_nobody(tmp_path):
+    before = os.umask(0o027)
+    try:
+        LocalStore(tmp_path).create(KEY, DATA)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / KEY).stat().st_mode) == 0o440
+
+
+def test_a_source_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(Unavailable, match="STORE "):
+        LocalStore(tmp_path / "store").create(KEY, tmp_path / "absent")
+    assert list((tmp_path / "store" / STAGING).iterdir()) == []
+    assert not (tmp_path / "store" / KEY).exists()
+
+
+def test_a_store_that_is_a_file(tmp_path):
+    (tmp_path / "store").write_text("")
+    with pytest.raises(UserError, match="STORE-ACCESS .*Not a directory"):
+        LocalStore(tmp_path / "store").create(KEY, DATA)
+
+
+def test_a_reader_never_sees_a_part(tmp_path):
+    """A thread that reads all the time finds nothing or everything."""
+    store, seen, done = LocalStore(tmp_path), set(), threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            found = store.read(KEY)
+            seen.add(None if found is None else len(found))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        store.create(KEY, DATA * 40)
+    finally:
+        done.set()
+        reader.join()
+    assert seen <= {None, len(DATA) * 40}
+
+
+TROUBLE = """
+import json, os, subprocess, sys
+from pathlib import Path
+from pipeline_components.contracts.errors import EverfitError
+from pipeline_components.store.local import STAGING, LocalStore
+
+root = Path(sys.argv[1])
+store = LocalStore(root)
+
+def attempt(key, size):
+    try:
+        return store.create(key, b"x" * size)
+    except EverfitError as error:
+        return [type(error).__name__, error.line]
+
+told = {"small": attempt("blobs/small", 1000), "large": attempt("blobs/large", 1 << 20)}
+told["keys"] = list(store.keys(""))
+told["staged"] = len(os.listdir(root / STAGING))
+told["after"] = attempt("blobs/after", 1000)
+subprocess.run(["mount", "-o", "remount,ro", root], check=True)
+told["read_only"] = attempt("blobs/more", 10)
+told["known"] = attempt("blobs/small", 10)
+told["read"] = len(store.read("blobs/small"))
+print(json.dumps(told))
+"""
+
+
+def test_a_full_and_a_read_only_disk_are_said_clearly(tmp_path):
+    root = tmp_path / "disk"
+    root.mkdir()
+    mount = f"mount -t tmpfs -o size=256k none {root}"
+    try:
+        subprocess.run(["unshare", "-m", "sh", "-c", mount], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"cannot mount a small disk here (needs root and mount namespaces): {error}")
+    command = f'{mount} && exec "$0" -c "$1" {root}'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", command, sys.executable, TROUBLE],
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["small"] is True
+    kind, line = told["large"]
+    assert kind == "Unavailable"
+    assert line.startswith(f"STORE-FULL file://{root}: the disk must have room; No space left")
+    assert told["keys"] == ["blobs/small"]
+    assert told["staged"] == 0
+    assert told["after"] is True
+    kind, line = told["read_only"]
+    assert kind == "UserError"
+    assert line.startswith(f"STORE-ACCESS file://{root}") and "Read-only file system" in line
+    assert told["known"] is False
+    assert told["read"] == 1000
