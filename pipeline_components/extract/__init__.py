@@ -1,0 +1,1 @@
+"""Extract: each arrived span becomes one typed, immutable Parquet table, or a refusal."""

@@ -73,7 +73,7 @@ class CsvSpan:
 
     def convert(
         self, columns: list[str], types: dict[str, str], make: Callable[[Any, Iterator[Any]], Made],
-        progress: Callable[[float], None] = lambda share: None,
+        progress: Callable[[float], None],
     ) -> Made:  # fmt: skip
         """Convert the file, as often as it takes to find types that hold.
 
@@ -86,7 +86,7 @@ class CsvSpan:
         make : callable
             Takes the schema and the batches and returns what is made of them; called anew, from
             the first batch, whenever a type proves wrong.
-        progress : callable, optional
+        progress : callable
             Told the share of the file that is read, 0 to 1.
 
         Raises

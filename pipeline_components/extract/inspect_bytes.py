@@ -1,4 +1,4 @@
-"""A first look at a file: is it what its name says, and is it whole?"""
+"""A first look at a file: whether it is what its name says, and whole."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class ParquetSpan:
 
     def convert(
         self, columns: list[str], types: dict[str, str], make: Callable[[Any, Iterator[Any]], Made],
-        progress: Callable[[float], None] = lambda share: None,
+        progress: Callable[[float], None],
     ) -> Made:  # fmt: skip
         """Convert the file; see ``CsvSpan.convert``.
 
@@ -99,7 +99,7 @@ class ParquetSpan:
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-class _DoesNotFit(Exception):  # noqa: N818  (control flow within this module)
+class _DoesNotFit(Exception):
     def __init__(self, column: str) -> None:
         super().__init__(column)
         self.column = column

@@ -48,7 +48,9 @@ def snapshot_file(
     if converted is None:
         target = context.scratch / "snapshot.parquet"
         try:
-            table = convert_file(fetched.path, ref, looked, request, target, progress)
+            table = convert_file(
+                fetched.path, ref, looked, request, target=target, progress=progress
+            )
             fetched.recheck()
             converted = publish(context, key, table, target)
         finally:
@@ -63,8 +65,8 @@ def snapshot_file(
 
 
 def convert_file(
-    path: Path, ref: SpanRef, looked: Any, request: ExtractRequest, target: Path,
-    progress: Progress = lambda share: None,
+    path: Path, ref: SpanRef, looked: Any, request: ExtractRequest, *, target: Path,
+    progress: Progress,
 ) -> Any:  # fmt: skip
     """Write a file as a typed Parquet table to ``target``; returns ``parquet_write.Written``."""
     from .csv_read import CsvSpan

@@ -1,0 +1,1 @@
+"""Plan: compares source, ledger and policy, and names the spans of a run or why there is none."""

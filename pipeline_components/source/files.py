@@ -6,7 +6,7 @@ import fnmatch
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
@@ -146,7 +146,7 @@ class FileSource:
                 elif not rest and not entry.is_dir():
                     yield name, Path(entry.path)
 
-    def _why_empty(self, others: list[str]) -> str:
+    def _why_empty(self, others: Sequence[str]) -> str:
         wanted = "/".join(self.pattern)
         if self._single:
             raise self._no_file()

@@ -135,7 +135,7 @@ class HttpsSource:
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
+    def redirect_request(  # noqa: PLR0917
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
         headers: http.client.HTTPMessage, newurl: str,
     ) -> urllib.request.Request | None:  # fmt: skip

@@ -110,7 +110,7 @@ def _compiled(pattern: str) -> tuple[tuple[re.Pattern[str], Length], ...]:
             strict += _FIXED.get(letter, looks)
             loose += looks
             lengths.append(length)
-    if not lengths or "%" == pattern[-1:]:
+    if not lengths or pattern.endswith("%"):
         raise ValueError(f"{pattern!r} holds no directive such as %Y")
     smallest = max(lengths, key=_ORDER.index)
     edges = r"(?<!\d){}(?!\d)"

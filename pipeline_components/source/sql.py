@@ -115,10 +115,6 @@ class Database:
 
         from pipeline_components.contracts.expression import columns_of
 
-        start, end = (_time(ref.period_start), _time(ref.period_end))
-        sample = self._connection.execute(
-            sa.select(self._watermark).select_from(self._from).limit(1)
-        ).scalar()
         there = list(
             self._connection.execute(
                 sa.select(sa.text("*")).select_from(self._from).limit(0)
@@ -132,7 +128,7 @@ class Database:
         query = (
             sa.select(*columns)
             .select_from(self._from)
-            .where(*self._between(start, end, sample))
+            .where(*self._within(ref))
             .order_by(self._watermark, *(sa.column(name) for name in there))
         )
         result = self._connection.execution_options(
@@ -146,16 +142,20 @@ class Database:
         """The window's fingerprint as of now."""
         import sqlalchemy as sa
 
-        start, end = (_time(ref.period_start), _time(ref.period_end))
-        sample = self._connection.execute(
-            sa.select(self._watermark).select_from(self._from).limit(1)
-        ).scalar()
         rows, newest = self._connection.execute(
             sa.select(sa.func.count(), sa.func.max(self._watermark))
             .select_from(self._from)
-            .where(*self._between(start, end, sample))
+            .where(*self._within(ref))
         ).one()
-        return _fingerprint(start, end, rows, newest)
+        return _fingerprint(_time(ref.period_start), _time(ref.period_end), rows, newest)
+
+    def _within(self, ref: SpanRef) -> tuple[Any, Any]:
+        import sqlalchemy as sa
+
+        sample = self._connection.execute(
+            sa.select(self._watermark).select_from(self._from).limit(1)
+        ).scalar()
+        return self._between(_time(ref.period_start), _time(ref.period_end), sample)
 
     def _between(self, start: datetime, end: datetime, sample: Any) -> tuple[Any, Any]:
         import sqlalchemy as sa

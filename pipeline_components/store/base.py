@@ -86,7 +86,7 @@ class Store(ABC):
         if data is None:
             raise _missing(self.url, digest)
         if digest_bytes(data) != digest:
-            raise _altered(self.url, digest)
+            raise altered(self.url, f"blob {digest[:12]}")
         return data
 
     def local(self, digest: Digest, scratch: Path) -> Path:
@@ -101,7 +101,7 @@ class Store(ABC):
         if path is None:
             raise _missing(self.url, digest)
         if digest_file(path) != digest:
-            raise _altered(self.url, digest)
+            raise altered(self.url, f"blob {digest[:12]}")
         return path
 
 
@@ -166,11 +166,12 @@ def _missing(url: str, digest: Digest) -> IntegrityError:
     )
 
 
-def _altered(url: str, digest: Digest) -> IntegrityError:
+def altered(url: str, what: str) -> IntegrityError:
+    """The error for stored bytes that are not what was once stored."""
     return IntegrityError(
         "STORE-ALTERED",
-        f"{url} blob {digest[:12]}",
-        "stored bytes must have the digest they are filed under",
+        f"{url} {what}",
+        "stored bytes must have the digest that was recorded for them",
         "they differ, so nothing was loaded",
-        "Remove the altered blob and restore it from a backup",
+        f"Remove the altered {what.split(maxsplit=1)[0]} and restore it from a backup",
     )

@@ -7,8 +7,6 @@ one behind, which counts for nothing but takes room.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import secrets
 import time
@@ -27,7 +25,9 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from .base import Store, safe_key, safe_prefix
+from pipeline_components.contracts.base import digest_bytes
+
+from .base import Store, altered, safe_key, safe_prefix
 from .s3_errors import explained
 
 PART_BYTES = 16 << 20
@@ -39,6 +39,7 @@ MOST_PARTS = 9_000
 ATTEMPTS = 5
 
 _WRITER = "everfit-writer"
+_DIGEST = "everfit-sha256"
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
 _TAKEN = {"PreconditionFailed", "412"}
 _CONFLICT = {"ConditionalRequestConflict", "409", "OperationAborted"}
@@ -65,7 +66,9 @@ class S3Store(Store):
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         try:
-            self._client: Any = boto3.client(
+            # A session of its own: the shared one is neither thread-safe nor aware of a change
+            # of the environment.
+            self._client: Any = boto3.session.Session().client(
                 "s3",
                 config=Config(
                     retries={"mode": "standard", "max_attempts": ATTEMPTS},
@@ -92,9 +95,11 @@ class S3Store(Store):
                 else:
                     content = data if isinstance(data, bytes) else data.read_bytes()
                     self._client.put_object(
-                        **place, Body=content, IfNoneMatch="*", Metadata=mark,
-                        ChecksumSHA256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
-                    )  # fmt: skip
+                        **place,
+                        Body=content,
+                        IfNoneMatch="*",
+                        Metadata={**mark, _DIGEST: digest_bytes(content)},
+                    )
                 return True
             except ClientError as error:
                 code = error.response["Error"]["Code"]
@@ -116,14 +121,17 @@ class S3Store(Store):
 
         def download() -> bytes | None:
             try:
-                body = self._client.get_object(**place)["Body"]
+                answer = self._client.get_object(**place)
             except ClientError as error:
                 if error.response["Error"]["Code"] in _ABSENT:
                     return None
                 raise
-            with body:
+            with answer["Body"] as body:
                 content: bytes = body.read()
-                return content
+            recorded = answer["Metadata"].get(_DIGEST)
+            if recorded and recorded != digest_bytes(content):
+                raise altered(self.url, f"object {key}")
+            return content
 
         return self._patiently(download)
 

@@ -18,10 +18,11 @@ from botocore.exceptions import (
 from pipeline_components.contracts.errors import (
     CredentialsError,
     EverfitError,
-    IntegrityError,
     Unavailable,
     UserError,
 )
+
+from .base import altered
 
 _NO_CREDENTIALS = (
     NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError,
@@ -66,13 +67,7 @@ def explained(error: Exception, url: str) -> EverfitError:
             "Correct EVERFIT_STORE, AWS_REGION or AWS_ENDPOINT_URL",
         )
     if isinstance(error, FlexibleChecksumError):
-        return IntegrityError(
-            "STORE-ALTERED",
-            url,
-            "stored bytes must have the checksum S3 recorded for them",
-            "they differ each time they are read, so nothing was loaded",
-            "Remove the altered object and restore it from a backup",
-        )
+        return altered(url, "object")
     return Unavailable(
         "STORE-UNAVAILABLE",
         url,

@@ -1,0 +1,1 @@
+"""Statistics per span, anomalies, quarantine, and the choice of window and holdout."""

@@ -155,7 +155,7 @@ def from_bins(bins: Bins) -> Cells:
 
 
 def equal_width(bins: Bins, low: float, high: float, size: int) -> list[float]:
-    """Mass in ``size`` bins of one width over ``[low, high]``, what is outside in the outer ones."""
+    """Mass in ``size`` bins of one width over ``[low, high]``; the outer ones hold the rest too."""
     if not high > low:
         return [float(sum(bins.count))] + [0.0] * (size - 1)
     edges = np.linspace(low, high, size + 1)[1:-1]

@@ -46,7 +46,7 @@ def choose_spans(
     champion_window : sequence of Digest
         Spans the champion was trained on: it cannot be judged on them.
     """
-    stop = _spec_problem(spec, spans, anomalies)
+    stop = _spec_problem(spans, anomalies)
     if stop is not None:
         return Choice((), (), stop)
     window, holdout = choose(good, spec.window.model_copy(update={"skip_recent": 0}), spec.holdout)
@@ -65,9 +65,7 @@ def choose_spans(
     return Choice(window, holdout, None)
 
 
-def _spec_problem(
-    spec: PipelineSpec, spans: Sequence[Span], anomalies: Sequence[Anomaly]
-) -> Stop | None:
+def _spec_problem(spans: Sequence[Span], anomalies: Sequence[Anomaly]) -> Stop | None:
     """The stop where one and the same error in every span says that the spec is wrong."""
     errors = [anomaly for anomaly in anomalies if anomaly.severity == "error"]
     for code, todo in MEND.items():

@@ -1,4 +1,4 @@
-"""What is gathered of one column while a span streams by, in memory that does not grow with rows."""
+"""What is gathered of a column while a span streams by, in memory that does not grow with it."""
 
 from __future__ import annotations
 

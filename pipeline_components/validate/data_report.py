@@ -73,11 +73,12 @@ class _Report:
         sections.append(Section("Columns", self.columns()))
         bad = sum(self.bad)
         if self.choice.stop is not None:
-            badge, tone = "stopped", "bad"
+            badge = "stopped"
         elif bad:
-            badge, tone = f"{bad} quarantined", "warn"
+            badge = f"{bad} quarantined"
         else:
-            badge, tone = "good", "good"
+            badge = "good"
+        tone: Tone = "bad" if self.choice.stop else "warn" if bad else "good"
         return page(
             f"Data report: {self.spec.name}", self.lead(), sections, badge=badge, tone=tone,
             kicker="Everfit · validate",
@@ -103,7 +104,7 @@ class _Report:
         rows = []
         for span, known, judgement in zip(self.spans, self.statistics, self.judged, strict=True):
             use = "train" if span.name in window else "judge" if span.name in holdout else "–"
-            counts = {severity: 0 for severity in RANK}
+            counts = dict.fromkeys(RANK, 0)
             for anomaly in judgement.anomalies:
                 counts[anomaly.severity] += 1
             time = known.column(self.spec.time) if self.spec.time else None

@@ -22,11 +22,16 @@ _VALUES_AT_ONCE = 5_000_000
 _Watch = Callable[[int, int], None]
 
 
+def _unwatched(done: int, total: int) -> None:
+    """Tell nobody."""
+    del done, total
+
+
 def profile_parquet(
     path: Path,
     digest: Digest,
     period: tuple[str | None, str | None] = (None, None),
-    watch: _Watch = lambda done, total: None,
+    watch: _Watch = _unwatched,
 ) -> SpanStatistics:
     """Statistics of a Parquet file.
 
@@ -62,7 +67,7 @@ def profile_batches(
     rows: int,
     digest: Digest,
     period: tuple[str | None, str | None],
-    watch: _Watch = lambda done, total: None,
+    watch: _Watch = _unwatched,
 ) -> SpanStatistics:
     """Statistics of tables of one schema, taken in one after another."""
     within = _period(period)

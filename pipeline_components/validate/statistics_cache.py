@@ -1,4 +1,4 @@
-"""Statistics and target profiles through the store, each under its own key: no span is read twice."""
+"""Statistics and target profiles by way of the store: no span is read twice."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -81,48 +83,55 @@ def test_a_kill_at_any_line_leaves_the_key_absent_or_whole(tmp_path, links):
     assert state == {True, False}
 
 
-def test_a_kill_at_any_system_call_leaves_the_key_absent_or_whole(tmp_path):
+def create_under_strace(root: Path, *options: str) -> int:
+    """Create the key in a child that strace watches from there on; the child's exit code."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("no strace here: apt-get install strace")
-    calls, state, finished = 0, set(), False
-    while not finished:
-        calls += 1
-        root = tmp_path / str(calls)
-        ready, go = os.pipe()
-        child = os.fork()
-        if child == 0:
-            os.read(ready, 1)  # until strace is attached
-            status = 1
-            try:
-                LocalStore(root).create(KEY, DATA)
-                status = 0
-            finally:
-                os._exit(status)
-        tracer = subprocess.Popen(
-            [
-                strace, "-p", str(child), "-o", os.devnull,
-                "-e", "trace=%file,%desc", "-e", f"inject=all:signal=SIGKILL:when={calls}",
-            ],
-            stderr=subprocess.PIPE,
-        )  # fmt: skip
+    ready, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(ready, 1)  # until strace is attached
+        status = 1
         try:
-            said = tracer.stderr.readline()
-            if b"attached" not in said:
-                os.kill(child, signal.SIGKILL)
-                pytest.skip(f"strace may not attach here: {said!r}")
-            os.write(go, b".")
+            LocalStore(root).create(KEY, DATA)
+            status = 0
         finally:
-            _, status = os.waitpid(child, 0)
-            tracer.wait(30)
-            tracer.stderr.close()
-            os.close(ready)
-            os.close(go)
-        finished = os.waitstatus_to_exitcode(status) == 0
-        assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
-        state.add(check_absent_or_whole(root))
-        shutil.rmtree(root)
-    assert calls > 25  # folders, file, write, syncs, link, unlink
+            os._exit(status)
+    with subprocess.Popen(
+        [strace, "-p", str(child), "-e", "trace=%file,%desc", *options], stderr=subprocess.PIPE
+    ) as tracer:
+        said = tracer.stderr.readline()
+        attached = b"attached" in said
+        if attached:
+            os.write(go, b".")
+        else:
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        tracer.stderr.read()
+    os.close(ready)
+    os.close(go)
+    if not attached:
+        pytest.skip(f"strace may not attach here: {said!r}")
+    return os.waitstatus_to_exitcode(status)
+
+
+def test_a_kill_at_any_system_call_leaves_the_key_absent_or_whole(tmp_path):
+    trace = tmp_path / "trace"
+    assert create_under_strace(tmp_path / "whole", "-o", str(trace)) == 0
+    calls = Counter(re.findall(r"^(\w+)\(", trace.read_text(), re.MULTILINE))
+    assert {"mkdir", "openat", "write", "fsync", "link", "unlink"} <= {
+        name.removesuffix("at") if name != "openat" else name for name in calls
+    }
+    state = set()
+    for name, count in calls.items():
+        for nth in range(1, count + 1):
+            root = tmp_path / f"{name}-{nth}"
+            kill = f"inject={name}:signal=SIGKILL:when={nth}"
+            status = create_under_strace(root, "-o", os.devnull, "-e", kill)
+            # The read that strace found the child in has begun before it could be counted.
+            assert status == -signal.SIGKILL or (name == "read" and status == 0)
+            state.add(check_absent_or_whole(root))
     assert state == {True, False}
 
 
@@ -170,7 +179,7 @@ def test_every_folder_up_to_the_root_is_synced_after_the_link(tmp_path, monkeypa
     fsync, link, mkdir = os.fsync, os.link, Path.mkdir
 
     def name(handle: int) -> str:
-        return os.path.relpath(os.readlink(f"/proc/self/fd/{handle}"), tmp_path)
+        return os.path.relpath(Path(f"/proc/self/fd/{handle}").readlink(), tmp_path)
 
     monkeypatch.setattr(os, "fsync", lambda h: (events.append(f"sync {name(h)}"), fsync(h))[1])
     monkeypatch.setattr(os, "link", lambda a, b: (events.append("link"), link(a, b))[1])
@@ -205,7 +214,7 @@ def test_a_source_that_fails_leaves_nothing(tmp_path):
 
 def test_a_store_that_is_a_file(tmp_path):
     (tmp_path / "store").write_text("")
-    with pytest.raises(UserError, match="STORE-ACCESS .*Not a directory"):
+    with pytest.raises(UserError, match=r"STORE-ACCESS .*File exists"):
         LocalStore(tmp_path / "store").create(KEY, DATA)
 
 

@@ -92,9 +92,9 @@ def test_keys_are_listed_by_prefix_in_order(store):
 def test_altered_bytes_are_never_returned(store, tmp_path):
     artifact = store.put("model", b"trusted")
     alter(store, blob_key(artifact.digest), b"trusteD")
-    with pytest.raises(IntegrityError, match="STORE-ALTERED .*they differ"):
+    with pytest.raises(IntegrityError, match=r"STORE-ALTERED .*they differ"):
         store.get(artifact.digest)
-    with pytest.raises(IntegrityError, match="STORE-ALTERED .*they differ"):
+    with pytest.raises(IntegrityError, match=r"STORE-ALTERED .*they differ"):
         store.local(artifact.digest, tmp_path)
 
 
