@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 from pipeline_components.contracts.errors import EverfitError, SpecError, UserError
+from pipeline_components.contracts.named_columns import missing_columns
 from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import find_spec, load_spec, spec_paths
+from pipeline_components.source import list_spans
 
 
 def command(options: argparse.Namespace) -> int:
@@ -39,3 +42,20 @@ def _is_good(path: Path, settings: Settings, spec_only: bool) -> bool:
         return False
     sys.stdout.write(f"✓ {path.stem}{facts}\n")
     return True
+
+
+def _look(spec: PipelineSpec, settings: Settings) -> str:
+    """Whether the newest span has every column the spec names; what the source holds."""
+    from pipeline_components.cli.newest_spans import newest_spans
+    from pipeline_components.context import open_context
+
+    with open_context(settings) as context:
+        (span,) = newest_spans(spec, context, 1)
+        import pyarrow.parquet as pq
+
+        path = context.store.local(span.digest, context.scratch)
+        problems = missing_columns(spec, pq.read_schema(path).names, span.name)
+        if problems:
+            raise SpecError(f"{spec.name}.yaml", problems)
+        count = len(list_spans(spec.source, settings).spans)
+    return f"  {count} span{'s' if count > 1 else ''}, newest {span.name} with {span.rows:,} rows"

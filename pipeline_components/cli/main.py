@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from pipeline_components.contracts.errors import EverfitError, NothingToDo, SpecError
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     schema.add_argument("name", metavar="NAME", help="the pipeline")
     schema.add_argument("--spans", type=int, metavar="N", help="look at the newest N spans only")
     schema.add_argument("--replace", action="store_true", help="overwrite an existing schema")
+    schema.add_argument("--to", type=Path, metavar="FILE", help="write elsewhere than beside it")
 
     example = commands.add_parser("example", help="write monthly trip records to try Everfit on")
     example.add_argument("--months", type=int, metavar="N", help="months there shall be (6)")

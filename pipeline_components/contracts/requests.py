@@ -180,6 +180,7 @@ class TrainRequest(Frozen):
     metric: str
     target: str
     classes: tuple[str, ...] | None
+    positive: str | int | float | bool | None = None
     train: Artifact
     columns: tuple[ColumnRole, ...]
     time: str | None

@@ -332,7 +332,7 @@ def is_cron(text: str) -> bool:
     for field, (low, high) in zip(fields, _CRON_RANGES, strict=True):
         for part in field.split(","):
             match = _CRON_PART.match(part)
-            if match is None or match[3] is not None and int(match[3]) == 0:
+            if match is None or (match[3] is not None and int(match[3]) == 0):
                 return False
             bounds = [int(number) for number in match.groups()[:2] if number is not None]
             if bounds != sorted(bounds) or any(not low <= number <= high for number in bounds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,9 @@ def answers(model: Any, frame: pd.DataFrame, task: Task, classes: Sequence[str] 
     """
     if not len(frame):
         return np.zeros(0) if classes is None else np.zeros((0, len(classes)))
-    scores = np.asarray(predict_scores(model, frame, task), dtype=np.float64)
+    needed = getattr(model, "feature_names_in_", None)
+    raw = frame if needed is None else frame[list(needed)]
+    scores = np.asarray(predict_scores(model, raw, task), dtype=np.float64)
     if classes is None:
         return scores
     aligned = np.zeros((len(scores), len(classes)))
@@ -108,11 +111,11 @@ def champion_answers(
         return answers(model, frame, task, classes), None
     except (Unavailable, MemoryError):
         raise
-    except UserError as error:
-        return None, error.line
+    except UserError as error:  # without its place, which differs between machines
+        return None, f"{error.code}: {error.must}" + (f"; {error.found}" if error.found else "")
     except Exception as error:  # any model may fail in any way on a table it was not made for
-        text = (str(error).splitlines() or [""])[0][:200]
-        return None, f"{type(error).__name__}: {text}" if text else type(error).__name__
+        text = re.sub(r"0x[0-9a-fA-F]+|(/[\w.+-]+){2,}", "…", " ".join(str(error).split()))
+        return None, f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
 def dummy_answers(name: str, target: Any, rows: int, classes: Sequence[str] | None) -> Floats:

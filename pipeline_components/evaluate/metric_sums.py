@@ -67,11 +67,12 @@ def metric_sums(scored: Scored, resampling: Resampling) -> tuple[MetricSums, ...
         Of the same rows.
     """
     unit, units = resampling.unit, resampling.units
-    if scored.task == "regression":
-        return _errors(scored, unit, units), _median_error(scored, unit, units)
-    if scored.task == "binary":
-        return _classes(scored, unit, units), _ranks(scored, unit, units)
-    return (_classes(scored, unit, units),)
+    with np.errstate(all="ignore"):  # what overflows is infinite, and is reported as such
+        if scored.task == "regression":
+            return _errors(scored, unit, units), _median_error(scored, unit, units)
+        if scored.task == "binary":
+            return _classes(scored, unit, units), _ranks(scored, unit, units)
+        return (_classes(scored, unit, units),)
 
 
 def exact_score(metric: str, scored: Scored) -> float:

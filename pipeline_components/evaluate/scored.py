@@ -76,7 +76,7 @@ class Scored:
     @property
     def chosen(self) -> Integers:
         """The most probable class of each row; the first where two are equal. Shape (n,)."""
-        return self.scores.argmax(axis=1).astype(np.int64)
+        return np.asarray(self.scores.argmax(axis=1), dtype=np.int64)
 
     @property
     def probability(self) -> Floats:

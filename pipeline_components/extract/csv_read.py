@@ -15,7 +15,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -27,9 +27,9 @@ from pipeline_components.source.refused import SpanRefused
 
 from .column_types import ARROW, Narrowing, normal_type
 from .column_types import cast as cast_column
-from .inspect_bytes import Looked, corrupt, truncated
+from .inspect_bytes import Looked, corrupt, no_rows, truncated
 
-BLOCK = 1 << 22
+BLOCK = 1 << 20
 """Bytes parsed at a time; a row must fit."""
 
 _COLUMN = re.compile(r"In CSV column #(\d+)")
@@ -98,6 +98,7 @@ class CsvSpan:
         doubted: set[str] = set()
         while True:
             bad: list[Any] = []
+            inferred: dict[str, Any] = {}
             try:
                 reader = self._open(columns, fixed, bad)
                 inferred = {field.name: field.type for field in reader.schema}
@@ -200,9 +201,11 @@ class CsvSpan:
             raise self._encoding(_at(text)) from None
         match = _COLUMN.search(text)
         if match is None:
+            if "Empty CSV" in text:
+                raise no_rows(self._ref, 0, self._looked.kind) from None
             if "straddling object" in text:
                 raise SpanRefused(
-                    "SPAN-RAGGED", self._ref, "a row must be shorter than 4 MB",
+                    "SPAN-RAGGED", self._ref, "a row must be shorter than 1 MB",
                     "one is longer, or a quote is never closed",
                     "Look for a stray quote, or correct source.csv.delimiter",
                 ) from None  # fmt: skip
@@ -213,7 +216,7 @@ class CsvSpan:
         encoding = self._options.encoding
         if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
             encoding = "utf-8-sig"
-        with self._text(encoding, "strict") as text:
+        with self._text(encoding, "surrogateescape") as text:
             try:
                 rows = csv.reader(text, delimiter=self._options.delimiter)
                 names = next((row for row in rows if row), [])
@@ -221,6 +224,8 @@ class CsvSpan:
                 raise self._encoding(str(error)) from None
             except csv.Error as error:
                 raise corrupt(self._ref, f"its header cannot be read: {error}") from None
+        if any("\udc80" <= mark <= "\udcff" for name in names for mark in name):
+            raise self._encoding("the header holds bytes that are not")
         self._check_header(names)
         return names
 
@@ -244,10 +249,11 @@ class CsvSpan:
             )
 
     def _text(self, encoding: str, errors: str) -> io.TextIOWrapper:
-        raw: IO[bytes] = self._path.open("rb")
-        if self._looked.kind == "csv.gz":
-            raw = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
-        return io.TextIOWrapper(raw, encoding=encoding, errors=errors, newline="")
+        opened: Any = gzip.open if self._looked.kind == "csv.gz" else open
+        text: io.TextIOWrapper = opened(
+            self._path, "rt", encoding=encoding, errors=errors, newline=""
+        )
+        return text
 
     def _check_quotes(self) -> None:
         """An odd number of quotes: one is stray inside a text, or one is never closed."""

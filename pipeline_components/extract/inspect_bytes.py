@@ -126,6 +126,20 @@ def corrupt(ref: SpanRef, found: str) -> SpanRefused:
     )
 
 
+def no_rows(ref: SpanRef, seen: int, kind: str) -> SpanRefused:
+    """A span that has columns and not one row to train on."""
+    if seen:
+        return SpanRefused(
+            "SPAN-NO-ROWS", ref, "a span must hold rows",
+            f"source.where is true for none of its {seen}", "Correct source.where",
+        )  # fmt: skip
+    code = "SPAN-HEADER-ONLY" if kind.startswith("csv") else "SPAN-NO-ROWS"
+    found = "there is only a header" if kind.startswith("csv") else "there are none"
+    return SpanRefused(
+        code, ref, "a span must hold rows", found, "Write the file again, or remove it"
+    )
+
+
 def _check_magic(kind: str, head: bytes, ref: SpanRef) -> None:
     begins = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if kind == "parquet":

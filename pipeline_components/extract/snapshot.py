@@ -13,7 +13,6 @@ from pipeline_components.contracts.requests import ExtractRequest
 from pipeline_components.contracts.spans import Snapshot, Span, SpanRef
 from pipeline_components.source.listing import Source
 from pipeline_components.source.reader import conversion_digest, schema_types
-from pipeline_components.source.refused import SpanRefused
 from pipeline_components.store import blob_key, result_key
 
 Progress = Callable[[float], None]
@@ -70,6 +69,7 @@ def convert_file(
 ) -> Any:  # fmt: skip
     """Write a file as a typed Parquet table to ``target``; returns ``parquet_write.Written``."""
     from .csv_read import CsvSpan
+    from .inspect_bytes import no_rows
     from .parquet_read import ParquetSpan
     from .parquet_write import write_parquet
     from .row_filter import Selection
@@ -101,20 +101,6 @@ def convert_file(
     if written.rows == 0:
         raise no_rows(ref, seen, looked.kind)
     return written
-
-
-def no_rows(ref: SpanRef, seen: int, kind: str) -> SpanRefused:
-    """A span that has columns and not one row to train on."""
-    if seen:
-        return SpanRefused(
-            "SPAN-NO-ROWS", ref, "a span must hold rows",
-            f"source.where is true for none of its {seen}", "Correct source.where",
-        )  # fmt: skip
-    code = "SPAN-HEADER-ONLY" if kind.startswith("csv") else "SPAN-NO-ROWS"
-    found = "there is only a header" if kind.startswith("csv") else "there are none"
-    return SpanRefused(
-        code, ref, "a span must hold rows", found, "Write the file again, or remove it"
-    )
 
 
 def find_converted(context: Context, key: Digest) -> Converted | None:

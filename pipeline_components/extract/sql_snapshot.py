@@ -20,9 +20,10 @@ from pipeline_components.source.refused import SpanRefused, changed
 from pipeline_components.source.sql import connect
 
 from .column_types import ARROW, Narrowing, cast, normal_type
+from .inspect_bytes import no_rows
 from .parquet_write import write_parquet
 from .row_filter import Selection
-from .snapshot import as_snapshot, find_converted, no_rows, publish
+from .snapshot import as_snapshot, find_converted, publish
 
 
 def snapshot_window(

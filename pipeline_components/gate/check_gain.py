@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.verdicts import Comparison
-from pipeline_components.report.page import number
+from pipeline_components.report.page import number, short
 
 from .evidence import Evidence, NotAssessed, comparison, known
 from .question import Finding
@@ -49,7 +49,7 @@ def gain(evidence: Evidence) -> Finding:
     outcome = judge(low, high, found.margin, found.intention)
     return Finding(
         state="passed" if outcome == "met" else "failed",
-        message=f"{describe(evidence, found)}: {_judgement(found, outcome)}.",
+        message=describe(evidence, found, outcome),
         forces="reject" if outcome == "missed" else "hold",
         flip=flip(found, outcome),
         values={
@@ -60,20 +60,14 @@ def gain(evidence: Evidence) -> Finding:
     )  # fmt: skip
 
 
-def describe(evidence: Evidence, found: Comparison) -> str:
-    """The comparison as the beginning of a sentence."""
-    value = found.gain.value
-    change = (
-        f"{number(abs(value), 3)} {'better' if value > 0 else 'worse'} than"
-        if value
-        else "equal to"
-    )
-    percent = number(100 * evidence.request.gate.confidence, 3).rstrip("0").rstrip(".")
+def describe(evidence: Evidence, found: Comparison, outcome: Outcome) -> str:
+    """The judgement first, then the numbers it rests on."""
+    percent = f"{100 * evidence.request.gate.confidence:g}"
     return (
-        f"On {found.gain.rows:,} holdout rows the candidate's {found.metric} is {change} "
-        f"{found.baseline} ({number(found.candidate_score)} against "
-        f"{number(found.baseline_score)}; {percent} % interval of the gain "
-        f"{number(found.gain.low, 3)} to {number(found.gain.high, 3)})"
+        f"{_judgement(found, outcome)}: {found.metric} {number(found.candidate_score)} against "
+        f"{number(found.baseline_score)} on {found.gain.rows:,} holdout rows, a gain of "
+        f"{short(found.gain.value)} ({percent} % interval {short(found.gain.low)} to "
+        f"{short(found.gain.high)})."
     )
 
 
@@ -84,32 +78,37 @@ def flip(found: Comparison, outcome: Outcome) -> str:
     below, above = value - found.gain.low, found.gain.high - value
     if outcome == "met":
         return (
-            f"A gain below {number(need + below, 3)} {unit} instead of {number(value, 3)} "
+            f"A gain below {short(need + below)} {unit} instead of {short(value)} "
             "would have left it undecided"
         )
-    better = f"a gain of at least {number(need + below, 3)} {unit} instead of {number(value, 3)}"
+    better = f"a gain of at least {short(need + below)} {unit} instead of {short(value)}"
     if value > need and below > 0:
         total = math.ceil(found.gain.rows * (below / (value - need)) ** 2)
         more = max(total - found.gain.rows, 1)
         return f"About {_round_up(more):,} more holdout rows at the same effect, or {better}"
     if outcome == "missed":
         undecided = need - above
-        return f"{_capital(better)}; from {number(undecided, 3)} it would have been undecided"
+        return f"{_capital(better)}; from {short(undecided)} it would have been undecided"
     return f"{_capital(better)}; more rows at the same effect would not do"
 
 
 def _judgement(found: Comparison, outcome: Outcome) -> str:
-    margin = number(found.margin, 3)
+    who = f"the {found.baseline} dummy" if "champion" not in found.baseline else found.baseline
+    margin = short(found.margin)
+    surely_worse = found.gain.high < 0
     if found.intention == "superior_by":
+        by = f"by the required {margin}" if found.margin else "at all"
         if outcome == "met":
-            return f"surely better by the required {margin}"
-        missed = f"surely not better by the required {margin}"
-        return missed if outcome == "missed" else f"better by the required {margin} is undecided"
+            return f"Surely better than {who} {by}" if found.margin else f"Surely better than {who}"
+        if outcome == "undecided":
+            return f"Undecided whether better than {who} {by}"
+        return f"Surely worse than {who}" if surely_worse else f"Surely not better than {who} {by}"
+    more = f"by more than the allowed {margin}" if found.margin else "at all"
     if outcome == "met":
-        return f"surely not worse by more than the allowed {margin}"
-    if outcome == "missed":
-        return f"surely worse by more than the allowed {margin}"
-    return f"whether it is worse by more than the allowed {margin} is undecided"
+        return f"Surely not worse than {who} {more}"
+    if outcome == "undecided":
+        return f"Undecided whether worse than {who} {more}"
+    return f"Surely worse than {who} {more}" if found.margin else f"Surely worse than {who}"
 
 
 def _agrees_with_losses(evidence: Evidence, found: Comparison) -> None:

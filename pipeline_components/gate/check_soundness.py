@@ -78,7 +78,7 @@ def limits(evidence: Evidence) -> Iterator[Finding]:
     scores = request.evaluated.scores.get("candidate", {})
     for metric, limit in sorted(request.gate.limits.items()):
         bounds = [
-            f"{word} {number(bound)}"
+            f"{word} {bound:g}"
             for word, bound in (("at least", limit.min), ("at most", limit.max))
             if bound is not None
         ]
@@ -99,7 +99,7 @@ def limits(evidence: Evidence) -> Iterator[Finding]:
             forces="reject",
             flip=None
             if passed
-            else f"{metric} {'at least' if low_enough else 'at most'} {number(bound)} "
+            else f"A {metric} of {'at least' if low_enough else 'at most'} {bound:g} "
             f"instead of {number(found.value)}",
             title=title,
             values={

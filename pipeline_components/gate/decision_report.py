@@ -19,6 +19,7 @@ from pipeline_components.report.page import (
     number,
     page,
     pill,
+    short,
     table,
 )
 
@@ -94,9 +95,11 @@ def report_html(
     plots : sequence of (name, svg)
         Pictures of evaluate, embedded as images.
     """
-    candidate = request.evaluated.candidate.family
+    candidate, against = request.evaluated.candidate.family, request.evaluated.baseline
+    if request.champion is None:
+        against = f"the {against} dummy"
     sections = [
-        Section("The comparison", _comparison(request, checks, compared)),
+        Section("The comparison", _comparison(request, because, checks, compared)),
         Section("What would have changed the verdict", _flips(verdict, checks)),
         Section("Checks", _checks(checks)),
         Section("Scores", _scores(request)),
@@ -104,7 +107,7 @@ def report_html(
     if request.evaluated.slices:
         sections.append(Section("Slices", _slices(request)))
     if plots:
-        drawn = [picture(svg, _title(name), _title(name)) for name, svg in plots]
+        drawn = [picture(svg, _title(name)) for name, svg in plots]
         sections.append(Section("Pictures", pictures(drawn)))
     sections += [
         Section("Data", _data(request)),
@@ -112,7 +115,7 @@ def report_html(
         Section("Lineage", _lineage_table(request)),
     ]
     return page(
-        f"{candidate} against {request.evaluated.baseline}",
+        f"{candidate} against {against}",
         because,
         sections,
         badge=verdict,
@@ -129,16 +132,19 @@ def flips(verdict: VerdictName, checks: Sequence[Check]) -> list[str]:
         told = [check.flip for check in checks if check.code == "GAIN" and check.flip]
     else:
         told = [
-            check.flip or f"{check.title}: it would have had to pass"
+            check.flip or f"“{check.title}” would have had to pass"
             for check in obstructing(checks)
             if check.state == "failed"
-        ] or [f"{check.title}: it would have had to be judged" for check in obstructing(checks)]
+        ] or [f"“{check.title}” would have had to be judged" for check in obstructing(checks)]
     return [f"{sentence.rstrip('.')}." for sentence in told]
 
 
-def _comparison(request: GateRequest, checks: Sequence[Check], compared: Comparison | None) -> str:
+def _comparison(
+    request: GateRequest, because: str, checks: Sequence[Check], compared: Comparison | None
+) -> str:
     gain = next((check for check in checks if check.code == "GAIN"), None)
-    told = f"<p>{escape(gain.message)}</p>" if gain else ""
+    said = gain is None or because.startswith(gain.message.rstrip("."))  # by the headline already
+    told = "" if said or gain is None else f"<p>{escape(gain.message)}</p>"
     if compared is None:
         return told or "<p>The candidate could not be compared with its baseline.</p>"
     tone: Tone = "calm"
@@ -149,13 +155,13 @@ def _comparison(request: GateRequest, checks: Sequence[Check], compared: Compari
     metric = METRICS[compared.metric]
     better = "higher" if metric.greater_is_better else "lower"
     asked = (
-        f"surely better by {number(compared.margin, 3)}"
+        f"surely better by {short(compared.margin)}"
         if compared.intention == "superior_by"
-        else f"surely not worse by more than {number(compared.margin, 3)}"
+        else f"surely not worse by more than {short(compared.margin)}"
     )
     spec = request.gate.superior_by or request.gate.not_worse_than
     if spec is not None and spec.relative:
-        asked += f" ({number(100 * spec.value, 3)} % of the baseline's score)"
+        asked += f" ({short(100 * spec.value)} % of the baseline's score)"
     listed = facts(
         [
             ("Metric", f"{metric.title} ({compared.metric}), {better} is better"),
@@ -181,7 +187,8 @@ def _flips(verdict: VerdictName, checks: Sequence[Check]) -> str:
 
 def _checks(checks: Sequence[Check]) -> str:
     items = []
-    for check in checks:
+    obstacles = obstructing(checks)
+    for check in [*obstacles, *(check for check in checks if check not in obstacles)]:
         tone: Tone = "calm"
         if check.state == "passed":
             tone = "good"
@@ -217,7 +224,9 @@ def _scores(request: GateRequest) -> str:
             [_metric(name, request.metric), *(_estimate(e) for _, e in estimates),
              strip(estimates[:2])]
         )  # fmt: skip
-    text = str(table(["Metric", *(title for title, _ in columns), "Intervals"], rows))
+    drawn = "Intervals drawn: candidate above, baseline below; each row has its own scale"
+    headers = ["Metric", *(title for title, _ in columns), "Intervals"]
+    text = str(table(headers, rows, caption=drawn))
     families = sorted(name for name in scores if name.startswith("family:"))
     if len(families) > 1:
         rows = [
@@ -249,7 +258,8 @@ def _slices(request: GateRequest) -> str:
         table(
             ["Slice", "Rows", "Candidate", "Baseline", "Intervals"],
             rows,
-            caption=f"{request.metric} of declared subsets of the holdout",
+            caption=f"{request.metric} of declared subsets of the holdout; candidate drawn above, "
+            "baseline below",
         )
     )
 

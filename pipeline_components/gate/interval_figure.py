@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from pipeline_components.contracts.verdicts import Comparison, Estimate
-from pipeline_components.report.page import Html, Tone, escape, number
+from pipeline_components.report.page import Html, Tone, escape, number, short
 
-WIDTH, LEFT, RIGHT = 900.0, 24.0, 24.0
+WIDTH, LEFT, RIGHT = 900.0, 2.0, 2.0
 
 
 def gain_figure(found: Comparison, tone: Tone) -> Html:
@@ -74,7 +74,7 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
         f'<text class="faint" x="{WIDTH - RIGHT:g}" y="180" text-anchor="end" font-size="12.5">'
         f"candidate better, gain in {escape(found.metric)} →</text></svg>"
     )
-    return Html(f"<figure>{''.join(parts)}</figure>")
+    return Html(f'<figure class="scroll">{"".join(parts)}</figure>')
 
 
 def strip(estimates: Sequence[tuple[str, Estimate | None]]) -> Html:
@@ -129,10 +129,8 @@ def _ticks(start: float, end: float) -> list[float]:
 
 
 def _signed(value: float) -> str:
-    text = f"{value:.3g}" if abs(value) < 1000 else number(value, 4)
-    if "e" in text:
-        text = number(value, 3)
-    return "0" if value == 0 else text.replace("-", "−") if value < 0 else f"+{text}"
+    text = short(value)
+    return f"+{text}" if value > 0 else text.replace("-", "−")
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str | None) -> str:
@@ -151,7 +149,7 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str | None) -> str
 
 def _words(found: Comparison, word: str) -> str:
     return (
-        f"Gain of the candidate in {found.metric}: {number(found.gain.value, 3)}, interval "
-        f"{number(found.gain.low, 3)} to {number(found.gain.high, 3)}; {word} "
-        f"{number(found.margin, 3)}"
+        f"Gain of the candidate in {found.metric}: {short(found.gain.value)}, interval "
+        f"{short(found.gain.low)} to {short(found.gain.high)}; {word} "
+        f"{short(found.margin)}"
     )

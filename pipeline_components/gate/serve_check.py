@@ -25,9 +25,11 @@ def main(folder: Path) -> None:
         answer = check(task, folder)
     except EverfitError as error:
         found = f"; {error.found}" if error.found else ""
-        answer = _no(f"The model could not be served: {error.code}: {error.must}{found}")
+        answer = _no(
+            f"A clean process could not serve the model: {error.code}: {error.must}{found}"
+        )
     except Exception as error:
-        answer = _no(f"The model could not be served: {_told(error, folder)}")
+        answer = _no(f"A clean process could not serve the model: {_told(error, folder)}")
     (folder / ANSWER).write_text(json.dumps(answer))
 
 
@@ -58,12 +60,14 @@ def compare(published: Any, predicted: list[Any], digest: str) -> dict[str, Any]
         return _no("There are no published predictions to compare with")
     if len(published) != len(predicted):
         return _no(
-            f"{len(predicted):,} rows were predicted, but {len(published):,} predictions published"
+            f"A clean process predicted {len(predicted):,} sample rows, but the predictions of "
+            f"{len(published):,} are published"
         )
     differ = sum(a != b for a, b in zip(published, predicted, strict=True))
     if differ:
         return _no(
-            f"{differ:,} of {len(predicted):,} sample rows are predicted otherwise than published"
+            f"A clean process predicted {differ:,} of {len(predicted):,} sample rows otherwise "
+            "than published"
         )
     return {
         "same": True,

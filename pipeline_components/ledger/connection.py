@@ -28,7 +28,7 @@ class Connection(Protocol):
     def schema_version(self) -> str | None:
         """The last migration applied, or None in a database that holds no ledger."""
 
-    def migrate(self, known: Sequence[str]) -> None:
+    def migrate(self) -> None:
         """Apply the migrations not yet applied, all or none, one process at a time."""
 
     def close(self) -> None:

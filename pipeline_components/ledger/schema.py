@@ -22,7 +22,7 @@ def bring_up_to_date(connection: Connection) -> None:
     if version == REVISIONS[-1]:
         return
     refuse_newer(connection.where, version)
-    connection.migrate(REVISIONS)
+    connection.migrate()
 
 
 def refuse_newer(where: str, version: str | None) -> None:

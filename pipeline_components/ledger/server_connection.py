@@ -22,9 +22,11 @@ CONNECT_SECONDS = 10
 MIGRATION_LOCK = 0x65766572666974
 """The number of the advisory lock under which a schema is made: ``everfit`` in ASCII."""
 
+# A connection that was refused has no SQLSTATE, only libpq's words.
 _REFUSED = ("authentication failed", "no password supplied", "does not exist", "pg_hba.conf")
 _UNDEFINED_TABLE = "42P01"
-_INSUFFICIENT_PRIVILEGE = "42501"
+_NOT_LET_IN = {"28000", "28P01", "3D000", "42501"}
+"""SQLSTATEs: authorisation, password, unknown database, privilege."""
 
 
 class ServerConnection:
@@ -71,7 +73,7 @@ class ServerConnection:
                 raise
             return row[0] if row else None
 
-    def migrate(self, known: Sequence[str]) -> None:
+    def migrate(self) -> None:
         """Apply the migrations not yet applied, in one transaction under an advisory lock."""
         from .migrations import upgrade
 
@@ -79,7 +81,7 @@ class ServerConnection:
             connection.execute(
                 text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK}
             )
-            upgrade(connection, self.where, known[-1])
+            upgrade(connection, self.where)
 
     def close(self) -> None:
         """Close every connection."""
@@ -103,11 +105,11 @@ def explained(error: SQLAlchemyError, where: str, password: str | None) -> Everf
     cause = error.orig if isinstance(error, DBAPIError) else error
     found = _without(password, str(cause).strip().splitlines()[0] if str(cause) else None)
     state = getattr(cause, "sqlstate", None)
-    if state == _INSUFFICIENT_PRIVILEGE or any(word in str(cause) for word in _REFUSED):
+    if state in _NOT_LET_IN or (not state and any(word in str(cause) for word in _REFUSED)):
         return CredentialsError(
             "LEDGER-CREDENTIALS",
             where,
-            "the database must exist and accept the user",
+            "the database must exist, let the user in and let it make tables",
             found,
             "Correct the user, password or database in EVERFIT_LEDGER",
         )

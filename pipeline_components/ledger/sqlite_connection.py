@@ -72,7 +72,7 @@ class SQLiteConnection:
                 raise
             return row[0] if row else None
 
-    def migrate(self, known: Sequence[str]) -> None:
+    def migrate(self) -> None:
         """Apply the migrations not yet applied, in one transaction that holds the write lock."""
         from sqlalchemy import StaticPool, create_engine, event
 
@@ -86,7 +86,7 @@ class SQLiteConnection:
             # The first statement takes the write lock: whoever comes second finds all done.
             event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
             with engine.begin() as connection:
-                upgrade(connection, self.where, known[-1])
+                upgrade(connection, self.where)
 
     def close(self) -> None:
         """Close the file."""

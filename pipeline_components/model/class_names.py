@@ -28,7 +28,7 @@ def class_texts(values: Any) -> Any:
     import pandas as pd
 
     codes, kinds = pd.factorize(values)
-    return np.array([_text(value) for value in kinds.tolist()], dtype=object)[codes]
+    return np.array([class_text(value) for value in kinds.tolist()], dtype=object)[codes]
 
 
 def class_codes(values: Any, classes: Sequence[str]) -> Any:
@@ -56,7 +56,7 @@ def class_codes(values: Any, classes: Sequence[str]) -> Any:
 
     codes, kinds = pd.factorize(values)
     place = {name: position for position, name in enumerate(classes)}
-    texts = [_text(value) for value in kinds.tolist()]
+    texts = [class_text(value) for value in kinds.tolist()]
     unknown = [text for text in texts if text not in place]
     if unknown:
         raise SourceError(
@@ -66,7 +66,8 @@ def class_codes(values: Any, classes: Sequence[str]) -> Any:
     return np.array([place[text] for text in texts], dtype=np.int64)[codes]
 
 
-def _text(value: Any) -> str:
+def class_text(value: Any) -> str:
+    """One target value as text."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

@@ -75,7 +75,7 @@ def _without_padding(content: bytes) -> bytes:
     if not content.startswith(b"\x93NUMPY") or b"'descr': [(" not in content[:128]:
         return content
     array = np.load(io.BytesIO(content), allow_pickle=False)
-    clean = np.zeros_like(array)
+    clean = np.zeros(array.shape, array.dtype)  # zeros_like leaves the gaps as they are
     for name in array.dtype.names or ():
         clean[name] = array[name]
     buffer = io.BytesIO()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import IntegrityError, Superseded
+from pipeline_components.contracts.errors import IntegrityError, Superseded, Unavailable
 from pipeline_components.contracts.requests import ChampionRef, RegisterRequest
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
@@ -88,7 +88,7 @@ def project_alias(pipeline: str, ledger: Ledger, registry: Registry) -> int | No
     int or None
         The version the alias names now.
     """
-    while True:
+    for _ in range(10):
         head = ledger.champion(pipeline)
         wanted = head.version if head else None
         if registry.alias(pipeline) != wanted:
@@ -98,6 +98,13 @@ def project_alias(pipeline: str, ledger: Ledger, registry: Registry) -> int | No
         again = ledger.champion(pipeline)
         if (again.version if again else None) == wanted and registry.alias(pipeline) == wanted:
             return wanted
+    raise Unavailable(
+        "REGISTRY-ALIAS",
+        f"model {pipeline}",
+        "@champion must stay where the ledger says",
+        "somebody else moves it again and again",
+        "Find out who, for only Everfit may move it; the task tries again",
+    )
 
 
 def _refuse_taken_number(pipeline: str, version: int, run_key: Digest, ledger: Ledger) -> None:

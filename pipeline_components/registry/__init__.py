@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from pipeline_components.contracts.errors import RequestError
+from pipeline_components.contracts.errors import RequestError, UserError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.registry.base import (
     ALIAS,
@@ -71,12 +71,26 @@ def prepare_database(settings: Settings) -> Path | None:
     -------
     Path or None
         The file; None where MLflow is something else.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
     """
     path = database_path(settings)
     if path is not None:
         from .template import provide_database
 
-        provide_database(path, artifact_folder(settings))
+        try:
+            provide_database(path, artifact_folder(settings))
+        except OSError as error:
+            raise UserError(
+                "REGISTRY-RIGHTS",
+                str(path),
+                "MLflow's database must be in a folder that can be written",
+                error.strerror,
+                "Correct the rights, make room, or set EVERFIT_MLFLOW",
+            ) from error
     return path
 
 

@@ -262,6 +262,12 @@ class ClientRegistry(Registry):
                 "it refused them" if status == 401 else "the user may not do this",
                 "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
             )
+        if "out-of-date database schema" in str(error):
+            return RequestError(
+                "REGISTRY-SCHEMA", self.where, "MLflow's database must fit its version",
+                "its schema is older or newer",
+                "Back it up, then run `mlflow db upgrade` on it, or use the MLflow it was made by",
+            )  # fmt: skip
         lines = str(error).strip().splitlines()
         found = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
         if "failed with exception" in found or "Max retries exceeded" in found:

@@ -17,7 +17,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import EverfitError, IntegrityError, Unavailable
+from pipeline_components.contracts.errors import (
+    EverfitError,
+    IntegrityError,
+    Unavailable,
+    UserError,
+)
 from pipeline_components.registry.base import (
     ALIAS,
     MODEL_FILE,
@@ -64,7 +69,10 @@ class SqliteRegistry(Registry):
 
     def understood(self) -> bool:
         """Whether the schema is one whose tables are known here."""
+        look = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
         with self._translated():
+            if self._database.execute(look).fetchone() is None:
+                return False
             found = {
                 row[0] for row in self._database.execute("SELECT version_num FROM alembic_version")
             }
@@ -330,13 +338,33 @@ class SqliteRegistry(Registry):
         except EverfitError:
             raise
         except (sqlite3.Error, OSError) as error:
-            raise Unavailable(
-                "REGISTRY-UNAVAILABLE",
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> EverfitError:
+        text = str(error)
+        if "not a database" in text or "malformed" in text:
+            return UserError(
+                "REGISTRY-DAMAGED",
+                self.where,
+                "MLflow's database must be sound",
+                text,
+                "Restore it from its backup, or name another with EVERFIT_MLFLOW",
+            )
+        if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
+            return UserError(
+                "REGISTRY-RIGHTS",
                 self.where,
                 "MLflow's database and artifact folder must be writable",
-                str(error),
-                "Look for a full disk, missing rights or another writer; the task tries again",
-            ) from error
+                text,
+                "Correct the rights, or EVERFIT_MLFLOW",
+            )
+        return Unavailable(
+            "REGISTRY-UNAVAILABLE",
+            self.where,
+            "MLflow's database and artifact folder must be free to write",
+            text,
+            "Look for a full disk or another writer; the task tries again",
+        )
 
 
 def _put_version_tags(

@@ -86,6 +86,12 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"-{text}" if value < 0 else text
 
 
+def short(value: float) -> str:
+    """Three significant figures without zeros at the end: for sentences and labels."""
+    text = number(value, 3)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
 def table(
     headers: Sequence[object], rows: Iterable[Sequence[object]], caption: str | None = None
 ) -> Html:

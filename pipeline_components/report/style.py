@@ -44,6 +44,8 @@ h2 { margin: 0 0 .9rem; font-size: 1.1875rem; line-height: 1.3; font-weight: 650
 h3 { margin: 1.6rem 0 .5rem; font-size: 1rem; font-weight: 650; }
 p { margin: 0 0 .8rem; max-width: 46rem; }
 p:last-child { margin-bottom: 0; }
+ul { margin: 0; padding-left: 1.2rem; }
+li + li { margin-top: .25rem; }
 a { color: var(--accent); text-underline-offset: .18em; text-decoration-thickness: 1px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 2px; }
 small, .soft { color: var(--soft); }
@@ -61,13 +63,14 @@ code { font: .875em/1.4 var(--mono); }
   border-radius: 2em; background: var(--tone); color: var(--surface);
   font-size: 1.0625rem; font-weight: 680; line-height: 1.5;
 }
-.badge svg { width: 1.15em; height: 1.15em; }
+.badge svg { --cut: var(--tone); width: 1.15em; height: 1.15em; }
 .good { --tone: var(--good); --tint: var(--good-tint); }
 .warn { --tone: var(--warn); --tint: var(--warn-tint); }
 .bad { --tone: var(--bad); --tint: var(--bad-tint); }
 .calm { --tone: var(--calm); --tint: var(--calm-tint); }
 nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.3rem; margin: 1.35rem 0 0; padding: 0;
   list-style: none; font-size: .875rem; }
+nav li { margin: 0; }
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 main { padding-top: .75rem; padding-bottom: 1.5rem; }
@@ -99,9 +102,10 @@ tbody th { font-weight: 600; }
   margin: 0; font-size: .9375rem; font-variant-numeric: tabular-nums; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; min-width: 0; }
+.findings > li + li { margin-top: 0; }
 .findings { margin: 0; padding: 0; list-style: none; }
 .findings > li { display: grid; grid-template-columns: 8rem 1fr; gap: .2rem 1rem;
-  padding: .75rem 0; border-bottom: 1px solid var(--line); }
+  padding: .6rem 0; border-bottom: 1px solid var(--line); }
 .findings > li:first-child { padding-top: 0; }
 .findings > li:last-child { border-bottom: 0; padding-bottom: 0; }
 .findings p { margin: .1rem 0 0; max-width: none; font-size: .9375rem; }
@@ -112,7 +116,9 @@ figcaption { margin-top: .4rem; color: var(--soft); font-size: .875rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
   gap: 1.25rem; }
 figure img { display: block; width: 100%; height: auto; border-radius: .4rem; background: #fff; }
-svg.drawn { display: block; width: 100%; height: auto; overflow: visible; }
+figure.scroll { margin: 0; padding: 0; }
+svg.drawn { display: block; width: 100%; min-width: 36rem; height: auto; }
+figure + .facts { margin-top: 1.25rem; }
 svg text { fill: var(--ink); font-family: inherit; }
 svg text.faint { fill: var(--soft); }
 footer { padding-bottom: 2.5rem; color: var(--soft); font-size: .8125rem; }

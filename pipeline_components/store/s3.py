@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from botocore.exceptions import (
 )
 
 from pipeline_components.contracts.base import digest_bytes
+from pipeline_components.contracts.errors import Unavailable
 
 from .base import Store, altered, safe_key, safe_prefix
 from .s3_errors import explained
@@ -126,7 +127,7 @@ class S3Store(Store):
                 if error.response["Error"]["Code"] in _ABSENT:
                     return None
                 raise
-            with answer["Body"] as body:
+            with closing(answer["Body"]) as body:
                 content: bytes = body.read()
             recorded = answer["Metadata"].get(_DIGEST)
             if recorded and recorded != digest_bytes(content):
@@ -164,7 +165,7 @@ class S3Store(Store):
                 if error.response["Error"]["Code"] in _ABSENT:
                     return None
                 raise
-            with body, part.open("wb") as file:
+            with closing(body), part.open("wb") as file:
                 while piece := body.read(1 << 20):
                     file.write(piece)
             return part.replace(path)
@@ -222,6 +223,14 @@ class S3Store(Store):
                 if not isinstance(error, _BROKEN) or attempt == ATTEMPTS - 1:
                     raise explained(error, self.url) from None
                 time.sleep(0.1 * 2**attempt)
+            except OSError as error:
+                raise Unavailable(
+                    "STORE-SCRATCH",
+                    self.url,
+                    "the temporary folder must have room for what is downloaded",
+                    error.strerror,
+                    "Free some space or set TMPDIR, and try again",
+                ) from error
         raise AssertionError("unreachable")
 
 

@@ -60,13 +60,12 @@ def compress(cells: Cells, size: int) -> Cells:
         return cells
     total = mass.sum()
     middle = np.clip((np.cumsum(mass) - mass / 2) / total, 0.0, 1.0)
-    place = np.floor(size * np.arccos(1 - 2 * middle) / np.pi)
-    share = np.pi / size * np.sqrt(middle * (1 - middle))
-    alone = (low == high) & (mass >= np.maximum(share * total, 1))
-    starts = np.empty(len(mass), dtype=bool)
-    starts[0] = True
-    starts[1:] = (place[1:] != place[:-1]) | alone[1:] | alone[:-1]
-    first = np.flatnonzero(starts)
+    cuts = (1 - np.cos(np.pi * np.arange(1, size) / size)) / 2
+    alone = np.flatnonzero((low == high) & (mass > 1))
+    share = np.pi / size * np.sqrt(middle[alone] * (1 - middle[alone]))
+    alone = alone[mass[alone] >= share * total]
+    first = np.unique(np.concatenate([[0], np.searchsorted(middle, cuts), alone, alone + 1]))
+    first = first[first < len(mass)]
     last = np.append(first[1:], len(mass)) - 1
     return Cells(low[first], high[last], np.add.reduceat(mass, first))
 

@@ -34,6 +34,7 @@ DISTINCT = 16_384
 """Distinct values counted exactly; beyond, estimated from a sample of hashes."""
 
 _COUNTED = 20_000
+_FREQUENT = 4 * CATEGORIES
 _PARTS = 16
 _TEXT = 80
 
@@ -116,14 +117,14 @@ class ColumnProfile:
     def _numbers(self, column: Any) -> Array:
         values = numeric_values(column.drop_null() if column.null_count else column, self.type)
         hashes = hash_numbers(values)
-        finite = values
+        finite, finite_hashes = values, hashes
         if values.dtype.kind == "f":
             usable = np.isfinite(values)
             if not usable.all():
                 nans = int(np.isnan(values).sum())
                 self._nans += nans
                 self._infinities += len(values) - nans - int(usable.sum())
-                finite = values[usable]
+                finite, finite_hashes = values[usable], hashes[usable]
         if not len(finite):
             return hashes
         ordered = np.sort(finite)
@@ -131,7 +132,8 @@ class ColumnProfile:
             ordered += 0.0
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
         unique, counts = ordered[starts], np.diff(np.append(starts, len(ordered)))
-        self._distinct.add(hash_numbers(unique))
+        few = 4 * len(unique) < len(finite)
+        self._distinct.add(hash_numbers(unique) if few else finite_hashes)
         if self.type == "timestamp":
             if self._period:
                 low, high = (_microseconds(end) for end in self._period)
@@ -150,8 +152,12 @@ class ColumnProfile:
         self._max = max(self._max, float(values[-1]))
         count = int(counts.sum())
         with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(np.dot(values, counts / count))
-            m2 = float(np.dot((values - mean) ** 2, counts.astype(np.float64)))
+            weights = counts.astype(np.float64)
+            mean = float(np.sum(values * weights)) / count  # not np.dot: its threads change bits
+            apart = values - mean
+            apart *= apart
+            apart *= weights
+            m2 = float(np.sum(apart))
             gap = np.float64(mean) - self._mean
             total = self._count + count
             self._mean += float(gap * (count / total))
@@ -166,6 +172,10 @@ class ColumnProfile:
         hashes = _text_hashes(dictionary)
         used = np.flatnonzero(counts)
         self._distinct.add(hashes[used])
+        if len(used) > _COUNTED:
+            # Too many to list them all: the frequent ones are enough.
+            self._pruned = True
+            used = used[np.lexsort((hashes[used], -counts[used]))[:_FREQUENT]]
         if len(used) < len(dictionary):
             texts = dictionary.take(pa.array(used)).to_pylist()
         else:
@@ -173,10 +183,9 @@ class ColumnProfile:
         for text, count in zip(texts, counts[used].tolist(), strict=True):
             self._counter[text] += count
         if len(self._counter) > _COUNTED:
-            # Too many to list them all: the frequent ones are kept, and nothing is complete now.
-            kept = sorted(self._counter.items(), key=lambda item: (-item[1], item[0]))
-            self._counter = Counter(dict(kept[:CATEGORIES]))
             self._pruned = True
+            kept = sorted(self._counter.items(), key=lambda item: (-item[1], item[0]))
+            self._counter = Counter(dict(kept[:_FREQUENT]))
         answer: Array = hashes[indices]
         return answer
 

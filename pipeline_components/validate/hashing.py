@@ -113,7 +113,7 @@ class HashSample:
     def _shrink(self) -> None:
         held = np.concatenate(self._held)
         if self._unique:
-            held = np.unique(held)
+            held = _distinct(held)
         if len(held) > self._most:
             self._halvings += 1
             held = held[held < self._bound]
@@ -131,4 +131,12 @@ class HashSample:
         """
         held = np.concatenate(self._held) if self._held else np.empty(0, dtype=np.uint64)
         scale = 1 << self._halvings
-        return len(held) * scale, len(np.unique(held)) * scale
+        return len(held) * scale, len(_distinct(held)) * scale
+
+
+def _distinct(hashes: Array) -> Array:
+    """Sorted and without repetitions; several times faster here than ``numpy.unique``."""
+    hashes = np.sort(hashes)
+    first = np.ones(len(hashes), dtype=bool)
+    np.not_equal(hashes[1:], hashes[:-1], out=first[1:])
+    return hashes[first]

@@ -48,17 +48,19 @@ def profile_parquet(
     with pq.ParquetFile(path) as plain:
         schema, rows = plain.schema_arrow, plain.metadata.num_rows
     texts = [field.name for field in schema if _is_text(field.type)]
-    at_once = min(max(_VALUES_AT_ONCE // max(len(schema), 1), 4_096), 262_144)
+    at_once = min(max(_VALUES_AT_ONCE // max(len(schema), 1), 4_096), 131_072)
     with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
         batches = file.iter_batches(batch_size=at_once, use_threads=False)
-        return profile_batches(_pieces(batches, at_once), schema, rows, digest, period, watch)
+        return profile_batches(
+            _pieces(batches, at_once // 2), schema, rows, digest, period=period, watch=watch
+        )
 
 
 def profile_table(
     table: Any, digest: Digest, period: tuple[str | None, str | None] = (None, None)
 ) -> SpanStatistics:
     """Statistics of a ``pyarrow.Table`` in memory."""
-    return profile_batches(iter([table]), table.schema, table.num_rows, digest, period)
+    return profile_batches(iter([table]), table.schema, table.num_rows, digest, period=period)
 
 
 def profile_batches(
@@ -66,6 +68,7 @@ def profile_batches(
     schema: Any,
     rows: int,
     digest: Digest,
+    *,
     period: tuple[str | None, str | None],
     watch: _Watch = _unwatched,
 ) -> SpanStatistics:
@@ -91,15 +94,15 @@ def profile_batches(
     )
 
 
-def _pieces(batches: Iterable[Any], at_once: int) -> Iterator[Any]:
-    """Tables of at least ``at_once`` rows, the last one smaller: row groups may be tiny."""
+def _pieces(batches: Iterable[Any], least: int) -> Iterator[Any]:
+    """Batches of at least so many rows, small ones joined: row groups may be tiny."""
     held: list[Any] = []
     count = 0
     for batch in batches:
         held.append(batch)
         count += batch.num_rows
-        if count >= at_once:
-            yield pa.Table.from_batches(held)
+        if count >= least:
+            yield held[0] if len(held) == 1 else pa.Table.from_batches(held)
             held, count = [], 0
     if held:
         yield pa.Table.from_batches(held)

@@ -23,7 +23,8 @@ from pipeline_components.contracts.spec_file import load_spec, spec_paths
 MODULE = '''"""airflow dag: a pipeline that cannot be built; its YAML says what to mend."""
 from everfit_airflow.spec_errors import BrokenSpec
 
-raise BrokenSpec({message!r})
+PROBLEMS = {message!r}
+raise BrokenSpec(PROBLEMS)
 '''
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,16 +17,13 @@ from pipeline_components.contracts.spec_file import load_spec, spec_paths
 from pipeline_components.contracts.steps import CHAIN
 
 SUFFIX = ".train"
-EPOCH = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-"""Where schedules count from; nothing before the DAG is switched on is ever run."""
-
 FORM = {
     "window": Param(
-        "",
-        type="string",
+        None,  # the page takes an empty text for a missing one
+        type=["null", "string"],
         pattern="^(all|[1-9][0-9]{0,5})?$",
         title="Window",
-        description="Train on the newest so many spans, or `all`; empty: as the spec says.",
+        description="Train on the newest so many spans, or on `all`. Empty: as the spec says.",
     ),
     "force": Param(
         False,
@@ -36,8 +32,8 @@ FORM = {
         description="Go through the chain even where nothing changed.",
     ),
     "reason": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],
         maxLength=500,
         title="Reason",
         description="Why you start this run; it is kept in the ledger.",
@@ -67,7 +63,9 @@ def training_dag(path: Path) -> DAG:
         dag_id=spec.name + SUFFIX,
         description=first_line(spec),
         schedule=timetable(spec.triggers, path.name),
-        start_date=EPOCH,
+        # No start date: a schedule counts from when the DAG is switched on, and a person's first
+        # run does not have to wait behind one for the past.
+        start_date=None,
         catchup=False,
         max_active_runs=1,
         tags=["everfit", "train", spec.task, *spec.tags],

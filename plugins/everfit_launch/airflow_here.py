@@ -20,7 +20,8 @@ Say = Callable[[str], None]
 STARTUP = 240.0
 """Seconds a slow and busy machine may take."""
 
-PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+PARTS = ("api-server", "scheduler", "dag-processor")
+TRIGGERER = "triggerer"
 
 
 class AirflowHere:
@@ -33,8 +34,6 @@ class AirflowHere:
     environ : mapping, optional
         Further environment, ``os.environ`` where left out; ``EVERFIT_AIRFLOW_PORT`` (8080) is read
         from it.
-    triggerer : bool
-        Whether to start the triggerer too; only DAGs that wait for events need it.
     parse_every : int
         Seconds after which a new YAML shows.
     """
@@ -43,15 +42,15 @@ class AirflowHere:
         self,
         settings: Settings,
         environ: Mapping[str, str] | None = None,
-        triggerer: bool = False,
         parse_every: int = 30,
     ) -> None:
         self._settings = settings
-        self._environ = dict(os.environ if environ is None else environ)
-        self._parts = PARTS if triggerer else PARTS[:-1]
+        self.environ = dict(os.environ if environ is None else environ)
         self._parse_every = parse_every
         self._home = settings.home / "airflow"
         self.services = Services(self._home)
+        self._environment: dict[str, str] = {}
+        self._prepared = False
         self.user, self.password = "", ""
         self.address = ""
         self.api = AirflowApi("", "", "")
@@ -81,26 +80,31 @@ class AirflowHere:
             raise LaunchError(
                 f"AIRFLOW {program}: must be there; it is not. Run make setup, then try again."
             )
-        self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.services.clear_the_way()
-        port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self._environ)
+        self.prepare()
+        port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self.environ)
         self.user, self.password = login(self._settings)
-        environment = airflow_environment(
-            self._settings, port, self._environ, self._parse_every
+        self._environment = airflow_environment(
+            self._settings, port, self.environ, self._parse_every
         )
         self.address = f"http://localhost:{port}"
         self.api = AirflowApi(f"http://{HOST}:{port}", self.user, self.password)
         try:
-            self._migrate(environment, say)
-            say("starting " + ", ".join(self._parts))
-            for part in self._parts:
-                extra = ["--skip-serve-logs"] if part in ("scheduler", "triggerer") else []
-                self.services.start(part, [str(program), part, *extra], environment)
+            self._migrate(say)
+            say("starting " + ", ".join(PARTS))
+            for part in PARTS:
+                self._start_part(part)
             self._wait(self.api.healthy, "Airflow", say)
             self.api.warm()
         except BaseException:
             self.stop()
             raise
+
+    def prepare(self) -> None:
+        """Make Airflow's folder and end what an earlier, killed start left running; once."""
+        if not self._prepared:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.services.clear_the_way()
+            self._prepared = True
 
     def stop(self) -> None:
         """Stop every part with all it started."""
@@ -160,7 +164,17 @@ class AirflowHere:
                 )
             time.sleep(every)
 
-    def _migrate(self, environment: Mapping[str, str], say: Say) -> None:
+    def start_triggerer(self) -> None:
+        """Start the part that only DAGs waiting for events need; Airflow's page asks for it too."""
+        self._start_part(TRIGGERER)
+
+    def _start_part(self, part: str) -> None:
+        # The API server reads the logs from their folder; nobody has to serve them.
+        extra = ["--skip-serve-logs"] if part in ("scheduler", TRIGGERER) else []
+        program = str(airflow_program(self._settings))
+        self.services.start(part, [program, part, *extra], self._environment)
+
+    def _migrate(self, say: Say) -> None:
         """Make the database, once for each version of Airflow."""
         packages = airflow_program(self._settings).parents[1].glob(
             "lib/python*/site-packages/apache_airflow_core-*.dist-info"
@@ -175,7 +189,7 @@ class AirflowHere:
         with log.open("wb") as file:
             code = subprocess.run(
                 [str(airflow_program(self._settings)), "db", "migrate"],
-                env=dict(environment), stdout=file, stderr=subprocess.STDOUT, check=False,
+                env=self._environment, stdout=file, stderr=subprocess.STDOUT, check=False,
             ).returncode  # fmt: skip
         if code != 0:
             raise LaunchError(

@@ -65,6 +65,7 @@ def airflow_environment(
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(settings)),
+        "AIRFLOW__API_AUTH__JWT_SECRET": signing_secret(settings),
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
@@ -76,6 +77,8 @@ def airflow_environment(
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
         # The API server's first answer to a task can take longer than the default of 5 s.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        # Airflow's own deprecations would stand at the head of every task's log.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
@@ -98,9 +101,25 @@ def login(settings: Settings) -> tuple[str, str]:
         password = json.loads(path.read_text())[USER]
     except (OSError, ValueError, KeyError):
         password = secrets.token_urlsafe(12)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump({USER: password}, file)
+        _keep_private(path, json.dumps({USER: password}))
     return USER, str(password)
+
+
+def signing_secret(settings: Settings) -> str:
+    """What Airflow signs its tokens with; as long as its signature asks for."""
+    path = settings.home / "airflow" / "signing-secret"
+    try:
+        return path.read_text()
+    except OSError:
+        secret = secrets.token_urlsafe(64)
+        _keep_private(path, secret)
+        return secret
+
+
+def _keep_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, from its first moment."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..schema import refuse_newer
+from ..schema import REVISIONS, refuse_newer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -16,7 +16,7 @@ VERSION_TABLE = "everfit_ledger_version"
 log = logging.getLogger(__name__)
 
 
-def upgrade(connection: Connection, where: str, newest: str) -> None:
+def upgrade(connection: Connection, where: str, to: str = REVISIONS[-1]) -> None:
     """Apply what is missing, inside the caller's transaction, which must be the only one.
 
     Raises
@@ -31,12 +31,12 @@ def upgrade(connection: Connection, where: str, newest: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     version = context.get_current_revision()
-    if version == newest:
+    if version == to:
         return  # another process was faster
     refuse_newer(where, version)
     config = Config()
     config.set_main_option("script_location", "pipeline_components.ledger:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, newest)
-    log.info("%s: schema %s (was %s)", where, newest, version or "empty")
+    command.upgrade(config, to)
+    log.info("%s: schema %s (was %s)", where, to, version or "empty")

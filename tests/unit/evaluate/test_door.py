@@ -1,22 +1,328 @@
+"""The whole component on small worlds: what it publishes, and how it fails closed."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from pipeline_components.contracts.base import canonical_json, digest_of
+from pipeline_components.contracts.metrics import metrics_of
+from pipeline_components.contracts.requests import EvaluateRequest, PlanResult, PrepareResult
+from pipeline_components.contracts.spec import Margin, PipelineSpec, SliceSpec
+from pipeline_components.contracts.steps import Order
+from pipeline_components.door import Upstream
 from pipeline_components.evaluate import door
+from pipeline_components.evaluate.tables import losses, predictions_json, raw_rows
+from pipeline_components.model import load_model, predict_scores
+from pipeline_components.table.frames import read_table
+
+from .conftest import fitted, make_table, put_table
+
+TASKS = ("regression", "binary", "multiclass")
 
 
-@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
-def test_run(world, task):
-    w = world(task, time=True)
-    import time
+def table_of(world, artifact) -> pd.DataFrame:
+    return pq.read_table(io.BytesIO(world.context.store.get(artifact.digest))).to_pandas()
 
-    t = time.process_time()
-    r = door.run(w.request, w.context)
-    print("cold", time.process_time() - t)
-    t = time.process_time()
-    r2 = door.run(w.request, w.context)
-    print("warm", time.process_time() - t)
-    assert r == r2
-    print(r.model_dump_json(indent=1)[:6000])
-    print(w.context.store.get(r.card.digest).decode())
-    import pathlib
 
-    for p in r.plots:
-        pathlib.Path(f"/tmp/ev/{task}_{p.name}").write_bytes(w.context.store.get(p.digest))
+@pytest.mark.parametrize("task", TASKS)
+def test_everything_a_gate_and_a_reader_need_is_published(world, task):
+    made = world(task, slices=(SliceSpec(name="right", where="x > 0"),))
+    result = door.run(made.request, made.context)
+    assert result.candidate.family == "good"
+    assert set(result.scores) == {"candidate", "baseline", "dummy", "family:poor"}
+    for metrics in result.scores.values():
+        assert set(metrics) == set(metrics_of(task))
+        assert all(e.low <= e.value <= e.high for e in metrics.values())
+    assert result.not_finite == ()
+    assert result.baseline == made.request.baseline
+    assert result.scores["baseline"] == result.scores["dummy"]
+    assert result.comparison.gain.low > 0
+    assert result.comparison.margin == pytest.approx(0.01 * result.comparison.baseline_score)
+    assert result.slices[0].rows == int((made.holdout["x"] > 0).sum())
+    assert result.importances["x"] > 10 * abs(result.importances["noise"])
+    pictures = {
+        "regression": {"scores.svg", "residuals.svg", "importances.svg"},
+        "binary": {"scores.svg", "curves.svg", "calibration.svg", "importances.svg"},
+        "multiclass": {"scores.svg", "confusion.svg", "importances.svg"},
+    }
+    assert {plot.name for plot in result.plots} == pictures[task]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_equal_requests_give_equal_bytes(world, task):
+    made = world(task, time=True, entity=("who",))
+    first = canonical_json(door.run(made.request, made.context))
+    assert canonical_json(door.run(made.request, made.context)) == first
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_row_losses_are_paired_by_row_and_average_to_the_scores(world, task):
+    made = world(task)
+    result = door.run(made.request, made.context)
+    published = table_of(made, result.losses)
+    assert list(published) == ["__row", "candidate", "baseline"]
+    assert published["__row"].dtype == np.uint64
+    assert (published["__row"].to_numpy() == made.holdout["__row"].to_numpy()).all()
+    for who in ("candidate", "baseline"):
+        score = result.scores[who][made.request.metric].value
+        assert published[who].mean() == pytest.approx(score)
+    gain = (published["baseline"] - published["candidate"]).mean()
+    assert result.comparison.gain.value == pytest.approx(gain)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_sample_is_predicted_again_to_the_same_bits(world, task):
+    made = world(task)
+    result = door.run(made.request, made.context)
+    store, scratch = made.context.store, made.context.scratch
+    rows = read_table(store.local(result.sample.digest, scratch))
+    assert list(rows) == ["x", "noise"]
+    assert len(rows) == 200
+    model = load_model(store, result.candidate.model, scratch)
+    again = predict_scores(model, rows, task).tolist()
+    assert json.loads(store.get(result.predictions.digest)) == again
+
+
+def test_a_champion_is_the_baseline(world):
+    made = world("binary")
+    champion = made.saved(fitted("binary", make_table("binary", 40, 9), ["x", "noise"]))
+    result = door.run(made.with_champion(champion), made.context)
+    assert result.baseline == result.comparison.baseline == "champion v3"
+    assert result.scores["baseline"] != result.scores["dummy"]
+    assert result.not_finite == ()
+
+
+def test_the_same_model_as_champion_gains_nothing(world):
+    made = world("regression")
+    same = made.request.models[1].model
+    gain = door.run(made.with_champion(same), made.context).comparison.gain
+    assert (gain.low, gain.value, gain.high) == (0, 0, 0)
+
+
+def assert_fails_closed(world, request, words: str) -> None:
+    result = door.run(request, world.context)
+    assert result.comparison is None
+    assert "baseline" not in result.scores
+    assert result.baseline == "champion v3"
+    assert words in result.not_finite[0]
+    assert table_of(world, result.losses)["baseline"].isna().all()
+    assert words.split(";")[0] in world.context.store.get(result.card.digest).decode()
+    assert str(world.context.scratch.parent) not in "".join(result.not_finite)
+    told = door.tell(result, world.context).summary
+    assert told["not_finite"] >= 1
+
+
+def test_a_champion_whose_columns_are_gone_fails_closed(world):
+    made = world("binary")
+    train = make_table("binary", 100, 9).assign(gone=1.0)
+    champion = made.saved(fitted("binary", train, ["x", "gone"]))
+    assert_fails_closed(
+        made, made.with_champion(champion),
+        "baseline: champion v3 cannot be scored: its column gone is not in the holdout",
+    )  # fmt: skip
+
+
+def test_champion_bytes_that_are_no_model_fail_closed(world):
+    made = world("binary")
+    junk = made.context.store.put("model.skops", b"not a model")
+    assert_fails_closed(made, made.with_champion(junk), "champion v3 cannot be scored: MODEL-FILE")
+
+
+def test_a_champion_that_is_gone_fails_closed(world):
+    made = world("binary")
+    lost = made.request.models[0].model.model_copy(update={"digest": "d" * 64})
+    assert_fails_closed(
+        made, made.with_champion(lost), "champion v3 cannot be scored: STORE-MISSING"
+    )
+
+
+def test_a_champion_that_answers_nan_fails_closed(world):
+    made = world("regression")
+    model = fitted("regression", make_table("regression", 100, 9), ["x", "noise"])
+    model[-1].coef_[:] = np.nan
+    result = door.run(made.with_champion(made.saved(model)), made.context)
+    assert result.comparison is None
+    assert result.not_finite[0] == "baseline.600 of 600 predictions"
+
+
+def test_a_candidate_that_answers_nan_is_published_as_such(world):
+    made = world("regression")
+    model = fitted("regression", make_table("regression", 100, 9), ["x", "noise"])
+    model[-1].intercept_ = np.inf
+    broken = made.request.models[1].model_copy(update={"model": made.saved(model)})
+    request = made.request.model_copy(update={"models": (made.request.models[0], broken)})
+    result = door.run(request, made.context)
+    assert result.comparison is None
+    assert result.scores["candidate"] == {}
+    assert "candidate.600 of 600 predictions" in result.not_finite
+    assert "candidate.predictions of the sample" in result.not_finite
+    assert "importances" in result.not_finite
+    published = json.loads(made.context.store.get(result.predictions.digest))
+    assert published == [None] * 200
+
+
+def test_a_holdout_of_one_class_or_one_row_is_no_crash(world):
+    made = world("binary")
+    frame = made.holdout.assign(target="yes")
+    for rows, strange in ((frame, "candidate.roc_auc"), (frame[:1], "candidate.log_loss interval")):
+        holdout = put_table(made.context, rows, "holdout.parquet")
+        result = door.run(made.request.model_copy(update={"holdout": holdout}), made.context)
+        assert strange in result.not_finite
+
+
+def test_a_holdout_without_rows_is_no_crash(world):
+    for task in TASKS:
+        made = world(task, time=True)
+        holdout = put_table(made.context, made.holdout[:0], "holdout.parquet")
+        result = door.run(made.request.model_copy(update={"holdout": holdout}), made.context)
+        assert result.rows == 0
+        assert result.comparison is None
+        assert f"candidate.{made.request.metric}" in result.not_finite
+
+
+def test_a_class_that_training_never_saw_counts_as_wrong(world):
+    made = world("multiclass")
+    frame = made.holdout.copy()
+    frame.loc[:59, "target"] = "never seen"
+    holdout = put_table(made.context, frame, "holdout.parquet")
+    result = door.run(made.request.model_copy(update={"holdout": holdout}), made.context)
+    assert result.scores["candidate"]["accuracy"].value <= 0.9
+    assert result.comparison is not None
+
+
+def test_trust_comes_from_the_spec_and_never_from_the_result(world):
+    """What a training result says of itself is not what its model may hold."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    from pipeline_components.contracts.errors import IntegrityError
+
+    made = world("regression")
+    train = make_table("regression", 100, 9)
+    model = make_pipeline(FunctionTransformer(np.nan_to_num), Ridge())
+    model.fit(train[["x", "noise"]], train["target"])
+    artifact = made.saved(model)
+    evil = made.request.models[1].model_copy(
+        update={"model": artifact, "trusted": ("numpy.nan_to_num",)}
+    )
+    with pytest.raises(IntegrityError, match="MODEL-TYPES"):
+        door.run(made.request.model_copy(update={"models": (evil,)}), made.context)
+
+
+def test_the_request_follows_from_the_order(world):
+    made = world("binary")
+    spec = PipelineSpec.model_validate(
+        {
+            "name": "example", "task": "binary", "target": "target", "description": "Words.",
+            "source": {"uri": "x.csv"}, "time": "when", "entity": ["who"],
+            "train": {"families": ["linear", {"name": "own", "estimator": "my.Model"}], "seed": 5},
+            "slices": [{"name": "right", "where": "x > 0"}],
+            "gate": {"baseline": "prior", "not_worse_than": "2%", "confidence": 0.9,
+                     "metric": "roc_auc"},
+        }
+    )  # fmt: skip
+    plan = PlanResult(
+        decision="train", because="new", window=(), holdout=(), code="1" * 64,
+        environment="2" * 64,
+        champion=made.with_champion(made.request.models[0].model).champion,
+    )  # fmt: skip
+    prepared = PrepareResult(
+        run_key="b" * 64, train=made.request.train, holdout=made.request.holdout,
+        columns=made.request.columns, classes=("no", "yes"), rows_train=400, rows_holdout=600,
+        dropped={"duplicate": 3}, proof=made.request.train,
+    )  # fmt: skip
+    put = made.context.store.put
+    order = Order(
+        component="evaluate", pipeline=spec,
+        upstream={
+            "plan": (put("p", canonical_json(plan)).digest,),
+            "prepare": (put("q", canonical_json(prepared)).digest,),
+            "train": tuple(put("t", canonical_json(m)).digest for m in made.request.models),
+        },
+    )  # fmt: skip
+    request = door.request(order, Upstream(order, made.context), made.context)
+    assert request.models == made.request.models
+    assert request.champion == plan.champion
+    assert request.run_key == "b" * 64
+    assert (request.metric, request.confidence, request.seed) == ("roc_auc", 0.9, 5)
+    assert (request.intention, request.margin) == (
+        "not_worse_than", Margin(value=0.02, relative=True),
+    )  # fmt: skip
+    assert request.trusted == ("my.Model",)
+    assert request.slices == spec.slices
+    assert request.dropped == {"duplicate": 3}
+    assert EvaluateRequest.model_validate_json(canonical_json(request)) == request
+    assert digest_of(request) == digest_of(door.request(order, Upstream(order, made.context), None))
+
+
+def test_people_are_told_who_gained_what(world):
+    made = world("binary")
+    result = door.run(made.request, made.context)
+    telling = door.tell(result, made.context)
+    assert telling.summary["candidate"] == "good"
+    assert telling.summary["metric"] == "log_loss"
+    assert telling.summary["baseline"] == "prior"
+    low, gain, high = (telling.summary[name] for name in ("low", "gain", "high"))
+    assert low < gain < high
+    assert telling.reports == {"model_card": result.card}
+    json.dumps(telling.summary)
+
+
+def test_the_card_says_what_a_reader_must_know(world):
+    made = world("binary", time=True, description="Predicts | things\n<b>for</b> `you`.")
+    result = door.run(made.request, made.context)
+    words = made.context.store.get(result.card.digest).decode()
+    assert "Predicts \\| things &lt;b&gt;for&lt;/b&gt; \\`you\\`." in words
+    for must in (
+        "# Model card: example", "## Intended use", "## Model", "## Data", "## Metrics",
+        "## Importances", "## Limitations", "## Provenance", made.request.run_key,
+        result.candidate.model.digest, "2026-01-01 09:59:00", "scikit-learn", "400", "600",
+    ):  # fmt: skip
+        assert must in words
+    score = result.scores["candidate"]["log_loss"]
+    assert f"{score.value:.4g} ({score.low:.4g} to {score.high:.4g})" in words
+
+
+def test_a_cache_hit_costs_no_heavy_import():
+    code = (
+        "import sys, pipeline_components.evaluate.door; "
+        "print([m for m in ('numpy', 'pandas', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@given(npst.arrays(np.float64, npst.array_shapes(min_dims=1, max_dims=2), elements=st.floats()))
+def test_predictions_read_back_to_the_same_bits(scores):
+    back = np.array(json.loads(predictions_json(scores)), dtype=object)
+    assert back.shape == scores.shape
+    for found, want in zip(back.ravel(), scores.ravel(), strict=True):
+        assert (found is None and not np.isfinite(want)) or found == want
+
+
+def test_strange_losses_are_missing_ones():
+    made = losses(np.arange(2, dtype=np.uint64), {"candidate": np.array([1.0, np.nan])})
+    assert pq.read_table(io.BytesIO(made))["candidate"].null_count == 1
+
+
+def test_raw_rows_keep_their_types_across_row_groups(tmp_path):
+    import pyarrow as pa
+
+    table = pa.table({"a": pa.array(range(10), pa.int32()), "b": [None, *"bcdefghij"], "c": [0] * 10})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=3)
+    data = raw_rows(tmp_path / "t.parquet", ["b", "a"], np.array([0, 2, 3, 9]))
+    found = pq.read_table(io.BytesIO(data))
+    assert found.schema == pa.schema({"b": pa.string(), "a": pa.int32()})
+    assert found.to_pydict() == {"b": [None, "c", "d", "j"], "a": [0, 2, 3, 9]}

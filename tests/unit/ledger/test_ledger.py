@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import secrets
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import Superseded
@@ -101,6 +104,21 @@ def test_a_snapshot_replaces_a_refusal_and_a_refusal_never_a_snapshot(ledger):
 def test_a_text_with_a_nul_can_be_recorded(ledger):
     stored = ledger.record_span("taxi", span(digest=None, message="starts with \0PAR"))
     assert stored.message.startswith("starts with ")
+
+
+@pytest.fixture(scope="module")
+def ledger_in_memory():
+    with open_ledger("sqlite://") as opened:
+        yield opened
+
+
+@given(name=st.text(max_size=20), message=st.text(), snapshot=st.dictionaries(st.text(), st.text()))
+def test_any_text_comes_back_as_it_was(ledger_in_memory, name, message, snapshot):
+    record = span(name, message=message).model_copy(update={"snapshot": snapshot})
+    pipeline = secrets.token_hex(8)
+    ledger_in_memory.record_span(pipeline, record)
+    (stored,) = ledger_in_memory.spans(pipeline)
+    assert without_time(stored) == record
 
 
 def test_quarantines_hold_for_the_rules_they_were_judged_by(ledger):

@@ -1,4 +1,4 @@
-"""A judged run made of small real pieces: a fitted pipeline, a sample, reports, a recorded verdict."""
+"""A judged run of small real pieces: a fitted pipeline, a sample, reports, a recorded verdict."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipeline_components.contracts.requests import (
 )
 from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.contracts.steps import Trigger
 from pipeline_components.contracts.verdicts import Comparison, Estimate
 from pipeline_components.ledger.records import RunRecord, VerdictRecord
-from pipeline_components.contracts.steps import Trigger
 from pipeline_components.model.save import save_model
 
 FRAME = pd.DataFrame(
@@ -62,10 +62,12 @@ def small_run(
     champion: ChampionRef | None = None,
     model: bytes | None = None,
     record: bool = True,
+    pipeline: str = "fares",
 ) -> RegisterRequest:
     """A run of its own for each ``name``; stored and recorded as the steps before would."""
+    spec = SPEC.model_copy(update={"name": pipeline})
     store = context.store
-    run_key = digest_bytes(name.encode())
+    run_key = digest_bytes(f"{pipeline} {name}".encode())
     table = io.BytesIO()
     FRAME[["miles", "riders"]].to_parquet(table)
     trained = TrainResult(
@@ -115,11 +117,13 @@ def small_run(
         report_json=store.put("decision_report.json", b"{}\n"),
         report_html=store.put("decision_report.html", b"<h1>promote</h1>"),
     )
-    window = (Span(name="2018-01.csv", digest=digest_bytes(b"jan" + name.encode()), rows=4, size=9),)
+    window = (
+        Span(name="2018-01.csv", digest=digest_bytes(b"jan" + name.encode()), rows=4, size=9),
+    )
     holdout = (Span(name="2018-02.csv", digest=digest_bytes(b"feb"), rows=4, size=9),)
     request = RegisterRequest(
         run_key=run_key,
-        spec=SPEC,
+        spec=spec,
         champion=champion,
         window=window,
         holdout=holdout,
@@ -142,7 +146,7 @@ def small_run(
     )
     if record:
         context.ledger.open_run(
-            SPEC.name,
+            pipeline,
             RunRecord(
                 run_key=run_key,
                 spec=digest_bytes(b"spec"),

@@ -140,7 +140,14 @@ def no_links(*_: object) -> None:
 
 
 def test_without_hard_links_one_of_sixteen_processes_wins(tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def late_rename(staged: Path, target: Path) -> Path:
+        time.sleep(0.02)  # so that all would have found the place empty, were there no lock
+        return rename(staged, target)
+
     monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(Path, "rename", late_rename)
     start = FORK.Barrier(16)
 
     def racer(number: int) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 import socket
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError
 
 from pipeline_components.contracts.errors import (
@@ -47,6 +50,36 @@ def lose_replies(store, operation: str, times: int = 1, before=lambda: None) -> 
 def unfinished(store) -> list[object]:
     answer = store._client.list_multipart_uploads(Bucket=store._bucket)
     return answer.get("Uploads", [])
+
+
+def test_a_kill_between_any_two_requests_leaves_the_key_absent_or_whole(store, monkeypatch):
+    monkeypatch.setattr(s3, "PART_BYTES", 5 << 20)  # the least S3 takes
+    data, whole, sent = LARGE[: 6 << 20], [], 0
+    killed = True
+    while killed:
+        sent += 1
+        key = f"kill-{sent}"
+
+        def doomed(key: str = key, point: int = sent) -> None:
+            mine, seen = open_store(store.url), []
+
+            def count(**_: object) -> None:
+                seen.append(0)
+                if len(seen) == point:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            mine._client.meta.events.register("before-send.s3", count)
+            mine.create(key, data)
+
+        child = get_context("fork").Process(target=doomed)
+        child.start()
+        child.join(60)
+        killed = child.exitcode == -signal.SIGKILL
+        assert killed or child.exitcode == 0
+        whole.append(store.exists(key))
+        assert store.create(key, data) is killed
+        assert store.read(key) == data
+    assert whole == [False] * 5 + [True]  # head, start, two parts, finish
 
 
 def test_an_empty_prefix_is_the_bucket_itself(bucket):
@@ -121,20 +154,27 @@ def test_a_body_that_breaks_off_is_read_again(store, tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_bytes_that_rot_on_the_server_are_refused(store):
+@pytest.mark.parametrize("checksums", [True, False])
+def test_bytes_that_rot_on_the_server_are_refused(store, checksums):
+    """Whether the server has checksums for boto3 to verify or not."""
     store.create("k", b"0123456789")
     answers: list[AWSResponse] = []
 
     def rot(request, **_):
         answer = store._client._endpoint.http_session.send(request)
         altered = io.BytesIO(answer.raw.read().replace(b"5", b"6"))
-        answers.append(AWSResponse(request.url, answer.status_code, answer.headers, altered))
+        headers = {
+            name: value
+            for name, value in answer.headers.items()
+            if checksums or not name.lower().startswith("x-amz-checksum")
+        }
+        answers.append(AWSResponse(request.url, answer.status_code, HeadersDict(headers), altered))
         return answers[-1]
 
     store._client.meta.events.register("before-send.s3.GetObject", rot)
     with pytest.raises(IntegrityError, match="STORE-ALTERED"):
         store.read("k")
-    assert len(answers) == 1
+    assert len(answers) == (s3.ATTEMPTS if checksums else 1)
 
 
 def failure(url: str, act) -> EverfitError:

@@ -1,0 +1,39 @@
+"""From an order to a complete request: what the tables are made of, and nothing else."""
+
+from __future__ import annotations
+
+from pipeline_components.contracts.expression import columns_of
+from pipeline_components.contracts.requests import PrepareRequest, ValidateResult
+from pipeline_components.contracts.spec import PipelineSpec
+
+
+def prepare_request(spec: PipelineSpec, validated: ValidateResult) -> PrepareRequest:
+    """Combine the spec with the spans that were found good.
+
+    Parameters
+    ----------
+    spec : PipelineSpec
+    validated : ValidateResult
+
+    Returns
+    -------
+    PrepareRequest
+        ``slice_columns`` are the raw columns the slices read, so that a slice over a column no
+        model sees can still be scored.
+    """
+    read = {column for item in spec.slices for column in columns_of(item.where)}
+    return PrepareRequest(
+        run_key=validated.run_key,
+        task=spec.task,
+        target=spec.target.name,
+        target_expression=spec.target.expression,
+        positive=spec.target.positive,
+        time=spec.time,
+        entity=spec.entity,
+        features=spec.features,
+        slice_columns=tuple(sorted(read & set(validated.columns))),
+        columns=validated.columns,
+        window=validated.window,
+        holdout=validated.holdout,
+        fraction=spec.holdout.fraction,
+    )

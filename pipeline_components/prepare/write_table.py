@@ -1,0 +1,42 @@
+"""A prepared table, written row group by row group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_components.table.frames import ROW
+
+GROUP_ROWS = 131_072
+"""Rows of a row group; the most that is held twice."""
+
+
+def write_table(path: Path, table: dict[str, Any], rows: Any, places: Any) -> None:
+    """Write the rows at ``places``, in that order.
+
+    Parameters
+    ----------
+    path : Path
+        Created; equal content gives equal bytes.
+    table : dict of str to pyarrow.Array or ChunkedArray
+        The columns of all rows.
+    rows : uint64 array
+        Row digests of all rows, written as ``__row``.
+    places : int64 array
+        Positions to write.
+    """
+    schema = pa.schema(
+        [*((name, column.type) for name, column in table.items()), (ROW, pa.uint64())]
+    )
+    texts = [f.name for f in schema if pa.types.is_string(f.type)]
+    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=texts) as writer:
+        for start in range(0, len(places), GROUP_ROWS):
+            some = places[start : start + GROUP_ROWS]
+            index = pa.array(some)
+            arrays = [column.take(index) for column in table.values()]
+            writer.write_table(
+                pa.table([*arrays, pa.array(rows[some])], schema=schema), row_group_size=GROUP_ROWS
+            )

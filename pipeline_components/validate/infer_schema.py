@@ -1,0 +1,166 @@
+"""A first schema from what was seen, with room to move; a person reviews it and git keeps it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
+from pipeline_components.contracts.table_schema import ColumnSchema, ColumnType, TableSchema
+from pipeline_components.validate.unify_columns import unify_columns
+
+DOMAIN = 64
+"""Texts with more distinct values get no domain."""
+
+STRAY = 0.01
+"""Share of values that may be outside an inferred range or domain."""
+
+_HEADER = """\
+# The schema of {name}'s table, inferred from {spans}. Review it, then keep it in git.
+#
+# A span that breaks it is quarantined. Ranges are wider than what was seen, and 1 % of the values
+# may be outside; tighten what you know better. Remove a column, or a bound, to leave it unchecked.
+# The fields are described in docs/spec.md, the anomalies in docs/anomalies.md.
+"""
+
+
+def infer_schema(statistics: Sequence[SpanStatistics]) -> TableSchema:
+    """A schema that every span given keeps, and their likes will.
+
+    Parameters
+    ----------
+    statistics : sequence of SpanStatistics
+        Good spans, oldest first. Of one source.
+
+    Returns
+    -------
+    TableSchema
+        Columns in their order. A column is required where every span has it. Ranges are widened
+        by half their length; no bound is invented below zero for what was never negative.
+        Low-cardinality texts get their domain. Missing values may be half as frequent again as
+        seen, and 2 % more.
+    """
+    held = [span for span in statistics if span.rows]
+    columns = {}
+    for name, kind in unify_columns(held).items():
+        seen = [column for span in held if (column := span.column(name))]
+        columns[name] = _infer_column(kind, seen, required=len(seen) == len(held))
+    return TableSchema(columns=columns)
+
+
+def _infer_column(
+    kind: ColumnType, seen: Sequence[ColumnStatistics], required: bool
+) -> ColumnSchema:
+    missing = max(column.missing for column in seen)
+    fields: dict[str, Any] = {
+        "type": kind,
+        "required": required,
+        "max_null": min(math.ceil(100 * (1.5 * missing) + 2) / 100, 1.0),
+    }
+    if kind in ("integer", "float"):
+        ends = [(c.min, c.max) for c in seen if c.min is not None and c.max is not None]
+        if ends:
+            low, high = _widened(min(low for low, _ in ends), max(high for _, high in ends))
+            fields |= {"min": low, "max": high, "max_outside": STRAY}
+    elif kind == "string":
+        domain = _domain(seen)
+        if domain:
+            fields |= {"domain": domain, "max_outside": STRAY}
+    return ColumnSchema(**fields)
+
+
+def _widened(low: float, high: float) -> tuple[float | None, float | None]:
+    """Half as wide again on each side, on round numbers; None where numbers end."""
+    room = (high / 2 - low / 2) or abs(high) / 2 or 1.0
+    below, above = _outward(low - room, up=False), _outward(high + room, up=True)
+    if low >= 0:
+        below = 0.0
+    if high <= 0:
+        above = 0.0
+    return (
+        below if math.isfinite(below) else None,
+        above if math.isfinite(above) else None,
+    )
+
+
+def _outward(value: float, up: bool) -> float:
+    """The next number of two significant digits; the value itself where it has no such one."""
+    if value == 0 or not math.isfinite(value):
+        return value
+    exponent = math.floor(math.log10(abs(value))) - 1
+    if not -300 < exponent < 300:
+        return value
+    unit = 10.0**exponent
+    digits = math.ceil(value / unit) if up else math.floor(value / unit)
+    # By way of decimal text, so that it is the float a person would write.
+    return float(f"{digits}e{exponent}")
+
+
+def _domain(seen: Sequence[ColumnStatistics]) -> tuple[str, ...] | None:
+    texts: set[str] = set()
+    rows = 0
+    for column in seen:
+        if column.all_missing:
+            continue
+        if not column.categories_complete or column.categories is None:
+            return None
+        texts |= {text for text, _ in column.categories}
+        rows += column.rows - column.nulls
+    few = 0 < len(texts) <= DOMAIN and 20 * len(texts) <= rows
+    # The listing shortens long texts: what it holds of them is no value of the column.
+    return tuple(sorted(texts)) if few and not any("…" in text for text in texts) else None
+
+
+def schema_yaml(
+    schema: TableSchema, name: str = "this pipeline", seen: Sequence[SpanStatistics] = ()
+) -> str:
+    """A schema as the YAML of ``<name>.schema.yaml``.
+
+    Parameters
+    ----------
+    schema : TableSchema
+    name : str
+        The pipeline, for the heading.
+    seen : sequence of SpanStatistics, optional
+        Adds to each column a comment with what was seen.
+
+    Returns
+    -------
+    str
+        The same text for the same values; reading it gives an equal schema.
+    """
+    spans = f"{len(seen)} span{'s' if len(seen) > 1 else ''}" if seen else "its spans"
+    lines = [_HEADER.format(name=name, spans=spans)]
+    lines.append(f"allow_extra: {'true' if schema.allow_extra else 'false'}\ncolumns:\n")
+    for column, fields in schema.columns.items():
+        comment = _comment([c for span in seen if (c := span.column(column))])
+        if comment:
+            lines.append(f"  # {comment}\n")
+        stated = fields.model_dump(mode="json", exclude_defaults=True)
+        lines.append(_entry(column, {"type": fields.type} | stated))
+    return "".join(lines)
+
+
+def _entry(column: str, fields: dict[str, Any]) -> str:
+    import yaml
+
+    text = yaml.safe_dump(
+        {column: fields}, sort_keys=False, default_flow_style=None, width=96, allow_unicode=True
+    )
+    return "".join(f"  {line}\n" for line in text.splitlines())
+
+
+def _comment(seen: Sequence[ColumnStatistics]) -> str:
+    if not seen:
+        return ""
+    missing = max(column.missing for column in seen)
+    text = f"seen: at most {100 * missing:.2g} % missing"
+    ends = [(c.min, c.max) for c in seen if c.min is not None and c.max is not None]
+    if seen[-1].type == "timestamp":
+        times = [(c.time_min, c.time_max) for c in seen if c.time_min and c.time_max]
+        if times:
+            text += f", {min(low for low, _ in times)} to {max(high for _, high in times)}"
+    elif ends:
+        text += f", {min(low for low, _ in ends):g} to {max(high for _, high in ends):g}"
+    return f"{text}, up to {max(column.distinct for column in seen):,} distinct"

@@ -1,0 +1,215 @@
+"""``python -m everfit_launch.demo PIPELINE``: a pipeline through a real Airflow scheduler, shown.
+
+Starts Airflow and MLflow on this machine, runs the pipeline's training DAG once, shows the
+verdict, and then stays for a person to look around; with no terminal it stops and ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from everfit_launch.airflow_here import AirflowHere
+from everfit_launch.errors import LaunchError
+from everfit_launch.mlflow_here import answers, start_mlflow
+from everfit_launch.ports import port_setting
+from everfit_launch.rest import TaskState
+from everfit_launch.screen import RunView, Screen
+from pipeline_components.contracts.errors import UserError
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.spec_file import find_spec, load_spec
+from pipeline_components.contracts.steps import CHAIN
+
+DEFAULT = "taxi_fare"
+BECAUSE = "because"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; 0 after a verdict or where nothing changed, 1 where anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m everfit_launch.demo", description=__doc__)
+    parser.add_argument("pipeline", nargs="?", default=DEFAULT)
+    name = parser.parse_args(arguments).pipeline
+    screen = Screen()
+    # A closed terminal or a polite kill also stops what was started.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        settings = Settings.from_environment()
+        load_spec(find_spec(settings.pipelines, name))
+        return Demo(settings, dict(os.environ), screen).run(name)
+    except (LaunchError, UserError) as error:
+        screen.line(f"  {screen.paint('✗', '31')} {getattr(error, 'line', error)}")
+        return 1
+    except KeyboardInterrupt:
+        screen.line()
+        return 130
+
+
+class Demo:
+    """Airflow and MLflow, a run, and its story.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where everything is.
+    environ : dict
+        ``EVERFIT_AIRFLOW_PORT`` and ``EVERFIT_MLFLOW_PORT`` are read from it.
+    """
+
+    def __init__(self, settings: Settings, environ: dict[str, str], screen: Screen) -> None:
+        self._settings, self._environ, self._screen = settings, environ, screen
+        self._airflow = AirflowHere(settings, environ)
+        self._mlflow_page: str | None = None
+
+    def run(self, name: str) -> int:
+        """Start, run, show, stay if there is a terminal, stop."""
+        screen = self._screen
+        try:
+            began = time.monotonic()
+            self._start(name)
+            screen.line(f"  {screen.paint('✓', '32')} {'ready':<28}{time.monotonic() - began:7.1f} s")
+            code = self._train(name)
+            self._addresses(name)
+            if screen.terminal and sys.stdin.isatty():
+                self._stay()
+            return code
+        finally:
+            screen.now("stopping")
+            self._airflow.stop()
+            screen.line(screen.faint("  stopped; everything that was made is kept in "
+                                     f"{self._settings.home}"))  # fmt: skip
+
+    def _start(self, name: str) -> None:
+        screen = self._screen
+        screen.line(screen.strong(f"\nEverfit: {name} through Airflow's own scheduler\n"))
+        if self._settings.mlflow.startswith("sqlite:"):
+            self._airflow.prepare()
+            port = port_setting("EVERFIT_MLFLOW_PORT", 5000, "the MLflow page", self._environ)
+            self._mlflow_page = start_mlflow(
+                self._airflow.services, self._settings, self._environ, port
+            )
+            self._airflow.environ["EVERFIT_MLFLOW_PAGE"] = self._mlflow_page
+        else:
+            self._mlflow_page = self._settings.mlflow_page
+        self._airflow.start(screen.now if screen.terminal else self._say)
+        self._airflow.wait_for_dag(f"{name}.train", screen.now)
+
+    def _say(self, text: str) -> None:
+        self._screen.line(f"    … {text}")
+
+    def _train(self, name: str) -> int:
+        api, dag_id = self._airflow.api, f"{name}.train"
+        api.pause(dag_id, False)
+        began = time.monotonic()
+        run_id = api.trigger(dag_id, {"reason": "demo"})
+        logs = self._settings.home / "airflow" / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+        view = RunView(self._screen, logs, list(CHAIN))
+        last: list[TaskState] = []
+
+        def watch(tasks: list[TaskState]) -> None:
+            last[:] = tasks
+            view.update(tasks)
+
+        state = self._airflow.wait_for_run(dag_id, run_id, watch)
+        wall = time.monotonic() - began
+        self._screen.line()
+        if state != "success":
+            return self._failed(dag_id, run_id, last)
+        if any(task.task == "plan" and task.state == "skipped" for task in last):
+            because = api.xcom(dag_id, run_id, "plan", BECAUSE) or ""
+            self._screen.line(f"  {self._screen.strong('Nothing changed.')} {because}")
+            return 0
+        self._verdict(dag_id, run_id, last, wall)
+        return 0
+
+    def _failed(self, dag_id: str, run_id: str, tasks: list[TaskState]) -> int:
+        screen = self._screen
+        for task in tasks:
+            if task.state == "failed":
+                line = self._airflow.api.xcom(dag_id, run_id, task.task, BECAUSE, task.map_index)
+                where = f"{self._airflow.address}/dags/{dag_id}/runs/{run_id}/tasks/{task.task}"
+                screen.line(f"  {screen.paint('✗', '31')} {line or f'{task.task} failed: {where}'}")
+        return 1
+
+    def _verdict(self, dag_id: str, run_id: str, tasks: list[TaskState], wall: float) -> None:
+        screen, api = self._screen, self._airflow.api
+        gate = _summary(api.xcom(dag_id, run_id, "gate"))
+        registered = _summary(api.xcom(dag_id, run_id, "register"))
+        verdict = str(gate.pop("verdict", "unknown"))
+        colour = {"promote": "1;32", "hold": "1;33", "reject": "1;31"}.get(verdict, "1")
+        screen.line(f"  {'verdict':<12}{screen.paint(verdict, colour)}")
+        if gate.get("because"):
+            screen.line(f"  {'because':<12}{gate['because']}")
+        version, champion = registered.get("version"), registered.get("champion")
+        name = dag_id.rpartition(".")[0]
+        screen.line(f"  {'registered':<12}{f'{name} version {version}' if version else 'nothing'}")
+        screen.line(f"  {'@champion':<12}{f'version {champion}' if champion else 'none yet'}")
+        self._times(dag_id, run_id, tasks, wall)
+
+    def _times(self, dag_id: str, run_id: str, tasks: list[TaskState], wall: float) -> None:
+        screen = self._screen
+        rows: dict[str, float] = {}
+        cached: dict[str, bool] = {}
+        for task in tasks:
+            outcome = self._airflow.api.xcom(
+                dag_id, run_id, task.task, map_index=task.map_index
+            )
+            if isinstance(outcome, Mapping):
+                rows[task.task] = rows.get(task.task, 0.0) + float(outcome["seconds"])
+                cached[task.task] = cached.get(task.task, True) and bool(outcome["cached"])
+        inside = sum(rows.values())
+        screen.line(f"\n  {screen.strong('where the time went')}")
+        longest = max([*rows.values(), 1e-9])
+        for component in CHAIN:
+            if component in rows:
+                bar = "█" * round(24 * rows[component] / longest)
+                hit = "  found, not computed" if cached[component] else ""
+                screen.line(f"  {component:<12}{rows[component]:7.1f} s  {screen.faint(bar)}{hit}")
+        screen.line(screen.faint(
+            f"  {'':<12}{inside:7.1f} s in components, {wall:.1f} s from trigger to end: "
+            "the rest is Airflow and starting Python"
+        ))  # fmt: skip
+
+    def _addresses(self, name: str) -> None:
+        screen, airflow = self._screen, self._airflow
+        screen.line(f"\n  {'Airflow':<12}{airflow.address}/dags/{name}.train")
+        screen.line(f"  {'login':<12}{airflow.user} / {airflow.password}")
+        if self._mlflow_page:
+            screen.line(f"  {'MLflow':<12}{self._mlflow_page}/#/models/{name}")
+        screen.line()
+
+    def _stay(self) -> None:
+        """Keep the pages up until Ctrl-C."""
+        screen = self._screen
+        self._airflow.start_triggerer()
+        if self._mlflow_page and self._mlflow_page.startswith("http://localhost:"):
+            port = int(self._mlflow_page.rpartition(":")[2])
+            while not answers(port):
+                screen.now("waiting for MLflow")
+                self._airflow.services.check()
+                time.sleep(0.5)
+        screen.line(screen.strong("  The pages stay up; Ctrl-C stops everything."))
+        try:
+            while True:
+                self._airflow.services.check()
+                time.sleep(1)
+        except KeyboardInterrupt:
+            screen.line()
+
+
+def _summary(outcome: Any) -> dict[str, Any]:
+    return dict(outcome["summary"]) if isinstance(outcome, Mapping) else {}
+
+
+def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
