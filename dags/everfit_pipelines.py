@@ -12,6 +12,7 @@ from pathlib import Path
 
 from airflow.sdk import get_parsing_context
 from everfit_airflow.training_dag import specs_to_load, training_dag
+
 from pipeline_components.contracts.errors import SpecError
 
 FOLDER = Path(os.environ.get("EVERFIT_PIPELINES") or Path(__file__).with_name("pipelines"))

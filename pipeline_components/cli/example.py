@@ -21,7 +21,9 @@ def command(options: argparse.Namespace) -> int:
     folder = Settings.from_environment().data / FOLDER
     names = [f"{year}-{month:02d}.csv" for year, month in map(month_of, range(MOST_MONTHS))]
     there = sum((folder / name).exists() for name in names)
-    wanted = options.months or (there + 1 if options.next else max(there, DEFAULT_MONTHS))
+    wanted = options.months
+    if wanted is None:
+        wanted = there + 1 if options.next else max(there, DEFAULT_MONTHS)
     if not 1 <= wanted <= MOST_MONTHS or not 1 <= options.rows <= 1_000_000:
         raise UserError(
             "EXAMPLE", "everfit example", f"months are 1 to {MOST_MONTHS}, rows 1 to 1,000,000",

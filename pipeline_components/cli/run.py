@@ -34,12 +34,12 @@ def command(options: argparse.Namespace) -> int:
     write = sys.stdout.write
     write(f"\n{gate.summary.get('verdict', '?').upper()}  {gate.summary.get('because', '')}\n")
     if register.summary.get("version") is not None:
-        write(f"  version   {spec.name} v{register.summary['version']}\n")
+        write(f"  version         {spec.name} v{register.summary['version']}\n")
     if register.summary.get("champion") is not None:
-        write(f"  champion  {spec.name} v{register.summary['champion']}  (alias @champion)\n")
+        write(f"  champion        {spec.name} v{register.summary['champion']}  (alias @champion)\n")
     for title, path in pages.items():
-        write(f"  {title:<9} {path}\n")
-    write(f"  time      {time.monotonic() - began:.1f} s\n")
+        write(f"  {title:<15} {path}\n")
+    write(f"  time            {time.monotonic() - began:.1f} s\n")
     return 0
 
 
@@ -81,7 +81,7 @@ def _write_reports(name: str, outcomes: list[Outcome], context: Context) -> dict
     pages = {}
     for outcome in outcomes:
         for title, artifact in outcome.reports.items():
-            path = folder / f"{title}.html"
+            path = folder / artifact.name
             path.write_bytes(context.store.get(artifact.digest))
-            pages[title.removesuffix("_report")] = path
+            pages[title.replace("_", " ")] = path
     return pages

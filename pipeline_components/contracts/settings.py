@@ -48,7 +48,7 @@ class Settings(Frozen):
             home=home,
             pipelines=Path(env.get("EVERFIT_PIPELINES") or root / "dags" / "pipelines").resolve(),
             data=Path(env.get("EVERFIT_DATA") or root / "data").resolve(),
-            store=env.get("EVERFIT_STORE") or f"file://{home / 'store'}",
+            store=env.get("EVERFIT_STORE") or (home / "store").as_uri(),
             ledger=env.get("EVERFIT_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
             mlflow=mlflow or f"sqlite:///{home / 'mlflow.db'}",
             mlflow_page=env.get("EVERFIT_MLFLOW_PAGE") or page,

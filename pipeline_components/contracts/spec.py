@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from .anomalies import ANOMALIES
 from .base import Frozen, PipelineName
 from .expression import columns_of, parse_expression
 from .metrics import METRICS, PRIMARY, Task, metrics_of
@@ -168,6 +170,17 @@ class ValidateSpec(Frozen):
     )
     max_duplicates: float = Field(0.5, ge=0, le=1, description="fraction of repeated rows")
     ignore: tuple[str, ...] = Field((), description="anomaly codes that never quarantine")
+
+    @field_validator("ignore")
+    @classmethod
+    def _codes(cls, ignore: tuple[str, ...]) -> tuple[str, ...]:
+        for item in ignore:
+            code = item.partition(":")[0]  # CODE, or CODE:column
+            if code not in ANOMALIES:
+                close = get_close_matches(code.upper(), ANOMALIES, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise ValueError(f"{code!r} is no anomaly code (see docs/anomalies.md){hint}")
+        return ignore
 
 
 class FamilySpec(Frozen):

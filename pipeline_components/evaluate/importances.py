@@ -77,7 +77,7 @@ def permutation_importances(
                 score(scores[(place * REPEATS + r) * n : (place * REPEATS + r + 1) * n])
                 for r in range(REPEATS)
             ]
-            found[column] = sign * (whole - float(np.mean(parts)))
+            found[column] = sign * (whole - float(np.mean(parts))) + 0.0  # never -0.0
     return found
 
 

@@ -23,7 +23,7 @@ from .pictures_regression import predicted_and_residuals
 from .scored import Scored
 
 MOST_BARS = 15
-MOST_LETTERS = 28
+MOST_LETTERS = 32
 
 
 def pictures(
@@ -60,7 +60,10 @@ def pictures(
         baseline = None
     with house_style():
         if any(request.metric in metrics for metrics in judged.scores.values()):
-            names = {"candidate": f"candidate ({family})", "baseline": baseline_name}
+            names = {
+                "candidate": f"{family} (candidate)",
+                "baseline": f"{baseline_name} (baseline)",
+            }
             drawn["scores.svg"] = scores_picture(
                 request.metric, judged.scores, request.confidence, names
             )

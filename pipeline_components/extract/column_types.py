@@ -115,8 +115,10 @@ class Narrowing:
         self._values = True
         if not self._left:
             return
-        trimmed = pc.utf8_trim_whitespace(column)
-        self._left = [kind for kind in self._left if _parses(trimmed, kind)]
+        trimmed = pc.utf8_trim_whitespace(column.drop_null())
+        # A cast goes on after its first failure, at a cost for each: try a few values before all.
+        for texts in (trimmed.slice(0, 16), trimmed):
+            self._left = [kind for kind in self._left if _parses(texts, kind)]
 
     @property
     def found(self) -> Any:

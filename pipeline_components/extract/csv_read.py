@@ -125,6 +125,8 @@ class CsvSpan:
                 fixed.update(self._narrow(doubt))
                 doubted.update(doubt)
                 continue
+            except pa.ArrowException as error:
+                raise corrupt(self._ref, str(error).splitlines()[0][:120]) from None
             if bad:
                 raise self._ragged(bad)
             return made
@@ -232,7 +234,9 @@ class CsvSpan:
     def _check_header(self, names: list[str]) -> None:
         found = todo = ""
         repeated = sorted({name for name in names if names.count(name) > 1})
-        if any(not name.strip() for name in names):
+        if not names:
+            found, todo = "there is none", "Write the file again, with a header"
+        elif any(not name.strip() for name in names):
             blank = next(i for i, name in enumerate(names, 1) if not name.strip())
             found = f"column {blank} of {len(names)} has none"
             todo = "Name the column; a row index is best not written at all"

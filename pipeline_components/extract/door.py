@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from pipeline_components.context import Context
@@ -15,6 +16,8 @@ from pipeline_components.ledger.records import SpanRecord
 from pipeline_components.source import SpanRefused, open_source
 from pipeline_components.source.reader import reader_digest
 from pipeline_components.store import blob_key
+
+log = logging.getLogger(__name__)
 
 RESULT = ExtractResult
 CACHED = False
@@ -57,6 +60,7 @@ def run(request: ExtractRequest, context: Context) -> ExtractResult:
             try:
                 snapshots.append(make(ref, tell_share))
             except SpanRefused as refusal:
+                log.warning("%s", refusal.line)
                 refused.append(refusal.refusal())
         done += size
         context.progress.update("reading spans", done, whole)
@@ -124,7 +128,7 @@ def tell(result: ExtractResult, context: Context) -> Telling:  # noqa: ARG001
         "bytes": sum(snapshot.span.size for snapshot in result.snapshots),
     }
     if result.refused:
-        summary["because"] = result.refused[0].message
+        summary["first_refusal"] = result.refused[0].message
     return Telling(summary=summary)
 
 

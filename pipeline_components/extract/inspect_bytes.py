@@ -16,6 +16,7 @@ from pipeline_components.source.refused import SpanRefused
 
 _PIECE = 1 << 20
 _TAIL = 1 << 16
+_BLANK = b" \t\r\n\v\f\0\xef\xbb\xbf\xff\xfe"  # white space and byte order marks
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"PAR1", "Parquet"),
@@ -190,7 +191,7 @@ def _look_at_text(path: Path, ref: SpanRef, kind: str, encoding: str) -> Looked:
                     raise mismatch(ref, "CSV", "bytes that are no text (NUL)")
                 text_size += len(piece)
                 quotes += piece.count(b'"')
-                blank = blank and not piece.strip()
+                blank = blank and not piece.strip(_BLANK)
                 tail = (tail + piece)[-_TAIL:]
         except EOFError:
             raise truncated(ref, "the gzip stream ends before its end mark") from None

@@ -40,7 +40,11 @@ def snapshot_file(
     """
     from .inspect_bytes import look
 
-    fetched = source.fetch(ref, context.scratch)
+    fetched = source.fetch(ref, context.scratch, lambda share: progress(0.5 * share))
+
+    def converting(share: float) -> None:
+        progress(fetched.share + (1 - fetched.share) * share)
+
     looked = look(fetched.path, ref, request.source)
     key = conversion_digest(looked.raw, looked.kind, request.source, request.curated, request.time)
     converted = find_converted(context, key)
@@ -48,7 +52,7 @@ def snapshot_file(
         target = context.scratch / "snapshot.parquet"
         try:
             table = convert_file(
-                fetched.path, ref, looked, request, target=target, progress=progress
+                fetched.path, ref, looked, request, target=target, progress=converting
             )
             fetched.recheck()
             converted = publish(context, key, table, target)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
 from pipeline_components.context import Context
-from pipeline_components.contracts.base import digest_bytes
 from pipeline_components.contracts.requests import ExtractRequest
 from pipeline_components.contracts.spans import Snapshot, SpanRef
 from pipeline_components.source.reader import conversion_digest, schema_types
 from pipeline_components.source.refused import SpanRefused, changed
 from pipeline_components.source.sql import connect
+from pipeline_components.store import digest_file
 
 from .column_types import ARROW, Narrowing, cast, normal_type
 from .inspect_bytes import no_rows
@@ -41,17 +40,18 @@ def snapshot_window(
     try:
         with connect(request.source) as database:
             names, batches = database.rows(ref)
-            kept = _Spool(spool, ref, names, texts_may_be_times=database.dialect == "sqlite")
             total = _listed_rows(ref)
-            for batch in batches:
-                kept.add(batch)
-                progress(0.8 * min(kept.rows / max(total, 1), 1.0))
-            kept.close()
+            with spool.open("wb") as file:
+                kept = _Spool(file, ref, names, texts_may_be_times=database.dialect == "sqlite")
+                for batch in batches:
+                    kept.add(batch)
+                    progress(0.8 * min(kept.rows / max(total, 1), 1.0))
+            digest = digest_file(spool)
             if database.evidence(ref) != ref.fingerprint or kept.rows != total:
                 raise changed(ref, f"{total} rows were listed, {kept.rows} were read")
         selection = Selection(ref, request.source, request.curated, names)
         types = kept.types(schema_types(request.curated))
-        key = conversion_digest(kept.digest, "sql", request.source, request.curated, request.time)
+        key = conversion_digest(digest, "sql", request.source, request.curated, request.time)
         converted = find_converted(context, key)
         if converted is None:
             keep = pa.schema([(name, types[name]) for name in selection.kept])
@@ -69,10 +69,10 @@ def snapshot_window(
         {
             "kind": "sql",
             "connection": source.connection,
-            "query_sha256": digest_bytes((source.query or "").encode()),
+            "query": source.query,
             "watermark": source.watermark,
             "window": [ref.period_start, ref.period_end],
-            "raw_sha256": kept.digest,
+            "raw_sha256": digest,
             "raw_rows": kept.rows,
         },
     )  # fmt: skip
@@ -82,15 +82,13 @@ class _Spool:
     """Batches on disk, each with the types its own values have."""
 
     def __init__(
-        self, path: Path, ref: SpanRef, names: list[str], texts_may_be_times: bool
+        self, file: IO[bytes], ref: SpanRef, names: list[str], texts_may_be_times: bool
     ) -> None:
-        self._path, self._ref, self._names = path, ref, names
-        self._file = path.open("wb")
+        self._file, self._path, self._ref, self._names = file, Path(file.name), ref, names
         self._kinds: dict[str, set[str]] = {name: set() for name in names}
         self._times = {name: Narrowing(Narrowing.TIMES) for name in names}
         self._texts_may_be_times = texts_may_be_times
         self.rows = 0
-        self.digest = ""
 
     def add(self, rows: list[Any]) -> None:
         """Write one batch."""
@@ -106,12 +104,6 @@ class _Spool:
         with pa.ipc.new_stream(self._file, batch.schema) as writer:
             writer.write_batch(batch)
         self.rows += len(rows)
-
-    def close(self) -> None:
-        """Finish writing."""
-        self._file.close()
-        with self._path.open("rb") as file:
-            self.digest = hashlib.file_digest(file, "sha256").hexdigest()
 
     def types(self, wanted: dict[str, str]) -> dict[str, Any]:
         """The type of each column that holds all of its values; the wanted one where it does."""

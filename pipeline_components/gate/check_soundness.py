@@ -99,7 +99,7 @@ def limits(evidence: Evidence) -> Iterator[Finding]:
             forces="reject",
             flip=None
             if passed
-            else f"A {metric} of {'at least' if low_enough else 'at most'} {bound:g} "
+            else f"{metric} of {'at least' if low_enough else 'at most'} {bound:g} "
             f"instead of {number(found.value)}",
             title=title,
             values={

@@ -227,11 +227,14 @@ def _scores(request: GateRequest) -> str:
     drawn = "Intervals drawn: candidate above, baseline below; each row has its own scale"
     headers = ["Metric", *(title for title, _ in columns), "Intervals"]
     text = str(table(headers, rows, caption=drawn))
-    families = sorted(name for name in scores if name.startswith("family:"))
+    chosen = f"family:{request.evaluated.candidate.family}"
+    families = {chosen: candidate} | {
+        name: found for name, found in sorted(scores.items()) if name.startswith("family:")
+    }
     if len(families) > 1:
         rows = [
-            [_family(name, request), *(_estimate(scores[name].get(metric)) for metric in names)]
-            for name in families
+            [_family(name, request), *(_estimate(found.get(metric)) for metric in names)]
+            for name, found in families.items()
         ]
         text += "<h3>Every family on the same rows</h3>"
         text += str(table(["Family", *names], rows))
@@ -272,7 +275,7 @@ def _data(request: GateRequest) -> str:
     def row(span: Span, use: str) -> list[object]:
         seen = "yes" if span.digest in champion else "no"
         return [
-            span.name, use, span.rows, span.time_min, span.time_max,
+            span.name, use, span.rows, _plain(span.time_min), _plain(span.time_max),
             seen if request.champion else None, digest(span.digest),
         ]  # fmt: skip
 
@@ -304,8 +307,9 @@ def _candidate(request: GateRequest) -> str:
             ]
         )
     )
+    drawn = any("importance" in plot.name for plot in request.evaluated.plots)
     top = sorted(request.evaluated.importances.items(), key=lambda item: (-item[1], item[0]))[:12]
-    if top:
+    if top and not drawn:
         text += "<h3>What it relies on</h3>"
         text += str(
             table(["Feature", "Permutation importance"], [[name, value] for name, value in top])
@@ -372,3 +376,7 @@ def _family(name: str, request: GateRequest) -> Html:
 def _title(name: str) -> str:
     plain = name.rpartition(".")[0] or name
     return plain.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _plain(time: str | None) -> str | None:
+    return time.replace("T", " ") if time else time

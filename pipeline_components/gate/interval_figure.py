@@ -35,6 +35,8 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
         'stroke="var(--line)" stroke-width="1"/>',
     ]
     for tick in _ticks(start, end):
+        if not 24 < x(tick) < WIDTH - 24:  # its label would be cut off
+            continue
         parts.append(
             f'<line x1="{x(tick):.1f}" y1="{axis:g}" x2="{x(tick):.1f}" y2="{axis + 5:g}" '
             'stroke="var(--soft)" stroke-width="1"/>'

@@ -42,7 +42,7 @@ class Question:
     severity: Severity
     ask: Callable[[Evidence], Finding | Iterable[Finding]]
     needs: tuple[str, ...] = ()
-    """Codes of earlier questions that must have passed for this one to mean anything."""
+    """Codes of earlier questions that must be passed or not applicable for this one to count."""
 
 
 def ask_all(questions: Sequence[Question], evidence: Evidence) -> tuple[Check, ...]:
@@ -51,8 +51,8 @@ def ask_all(questions: Sequence[Question], evidence: Evidence) -> tuple[Check, .
     Returns
     -------
     tuple of Check
-        At least one per question. A question that raises, gives no answer, or needs one that did
-        not pass is *not assessed*.
+        At least one per question. A question that raises, gives no answer, or needs one that
+        failed or was not assessed, is *not assessed* itself.
 
     Raises
     ------
@@ -61,11 +61,12 @@ def ask_all(questions: Sequence[Question], evidence: Evidence) -> tuple[Check, .
     """
     checks: list[Check] = []
     for question in questions:
+        fine = {"passed", "not_applicable"}
         open_needs = [
             code
             for code in question.needs
-            if not any(check.code == code for check in checks)
-            or any(check.code == code and check.state != "passed" for check in checks)
+            if {check.state for check in checks if check.code == code} - fine
+            or all(check.code != code for check in checks)
         ]
         if open_needs:
             reason = f"Not judged, because {' and '.join(open_needs)} did not pass."

@@ -101,21 +101,29 @@ def untrusted(types: Iterable[str], extra_trusted: Sequence[str] = ()) -> list[s
     allowed = set(TRUSTED)
     packages = set()
     for path in extra_trusted:
-        allowed |= {path, _defined_at(path)}
-        package = path.partition(".")[0]
+        defined = _defined_at(path)
+        if defined is None:
+            continue
+        allowed.add(defined)
+        package = defined.partition(".")[0]
         if package not in NEVER_WIDENED and package not in sys.stdlib_module_names:
             packages.add(package)
     return sorted(t for t in types if t not in allowed and t.partition(".")[0] not in packages)
 
 
-def _defined_at(path: str) -> str:
-    """Where the class behind an import path is defined: ``sklearn.svm.SVR`` is an alias."""
+def _defined_at(path: str) -> str | None:
+    """Where the class behind an import path is defined: ``sklearn.svm.SVR`` is an alias.
+
+    None where it cannot be imported or is no estimator: such a path trusts nothing.
+    """
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)
-        return f"{kind.__module__}.{kind.__qualname__}"
-    except Exception:  # an estimator that cannot be imported any more adds nothing to the list
-        return path
+    except Exception:  # the module is the spec's own and may fail in any way
+        return None
+    if not (isinstance(kind, type) and hasattr(kind, "fit")):
+        return None
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _check_archive(data: bytes, name: str) -> None:

@@ -46,7 +46,14 @@ def predict_scores(model: Any, frame: pd.DataFrame, task: Task) -> Any:
 
 
 def pin_jobs(model: Any) -> None:
-    """Set every ``n_jobs`` to 1: parallel trees are summed in whatever order they finish."""
-    names = [name for name in model.get_params() if name.rpartition("__")[2] == "n_jobs"]
+    """Set every ``n_jobs`` to 1: parallel trees are summed in whatever order they finish.
+
+    Where it is None it means 1 already, and some estimators warn of being told so.
+    """
+    names = [
+        name
+        for name, value in model.get_params().items()
+        if name.rpartition("__")[2] == "n_jobs" and value not in (None, 1)
+    ]
     if names:
         model.set_params(**dict.fromkeys(names, 1))

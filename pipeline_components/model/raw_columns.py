@@ -1,4 +1,4 @@
-"""The first step of every model: from whatever table comes in to the columns and types of training."""
+"""The first step of every model: any table in, the columns and types of training out."""
 
 from __future__ import annotations
 

@@ -9,16 +9,20 @@ style      ``codes``                   ``onehot``                  ``scaled``
 for        histogram gradient          random forests, extra       linear models and any
            boosting                    trees                       estimator by import path
 numbers    as they are, NaN is         as they are, NaN is         clipped, imputed, scaled; a
-           missing                     missing                     flag where one was missing
+           missing                     missing                     flag where one was missing; a
+                                                                   column per value too where there
+                                                                   are few and all are whole
 text       a code per value, for       a column per value; from    a column per value; from
            native categories           ``high_cardinality``        ``high_cardinality`` values
                                        values a code by frequency  on, rare ones are hashed
-timestamp  hour, weekday, day, month,  hour, weekday, day, month,  sine and cosine of the time
-           days since 1970             days since 1970             of day and of the week
+timestamp  hour, weekday, day, month   hour, weekday, day, month   sine and cosine of the time
+                                                                   of day and of the week
 =========  ==========================  ==========================  ============================
 
 A text never seen in training is missing in ``codes``, all zeros among one-hot columns, and in its
 hash bucket where the column is hashed. A column with one value or none in training is left out.
+The position in time itself is not encoded: what a model learns of it cannot hold for the rows to
+come, which are all later (on taxi trips it cost a tenth of the error). Derive it to have it.
 """
 
 from __future__ import annotations
@@ -40,12 +44,18 @@ MOST_CODES = 254
 """Codes of one text column, buckets included; histogram gradient boosting takes 255 categories."""
 
 CLIP = (0.001, 0.999)
-"""Quantiles of training that numbers are clipped to before scaling, so one wild value cannot rule."""
+"""Quantiles of training that numbers are clipped to before scaling: no wild value rules."""
 
 QUANTILE_ROWS = 200_000
 """Rows those quantiles are computed on, evenly spaced over the table."""
 
-TREE_TIMES = ("hour", "weekday", "day", "month", "days")
+MOST_DOUBLES = 40_000_000
+"""Cells of a scaled matrix kept in double precision: 320 MB."""
+
+FEW_LEVELS = 12
+"""Whole numbers with at most so many values may be codes: linear models get a column for each."""
+
+TREE_TIMES = ("hour", "weekday", "day", "month")
 CYCLES = ("day_sin", "day_cos", "half_day_sin", "half_day_cos", "week_sin", "week_cos")
 
 Matrix = Any
@@ -95,11 +105,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 part = self._fit_texts(name, column)
             else:
                 part = self._fit_numbers(name, column)
-            if part is not None:
+            parts = [part] if part is not None else []
+            if part is not None and part["kind"] == "number" and self.style == "scaled":
+                parts += self._fit_levels(name, column)
+            for part in parts:
                 if part["kind"] == "codes" and self.style == "codes":
                     self.categorical_.append(len(self.names_))
                 self.parts_.append(part)
                 self.names_ += part["names"]
+        small = len(frame) * len(self.names_) <= MOST_DOUBLES
+        double = self.style == "codes" or (self.style == "scaled" and small)
+        self.dtype_ = "float64" if double else "float32"
         return self
 
     def transform(self, frame: pd.DataFrame) -> Matrix:
@@ -108,19 +124,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         numpy array of shape (n, len(names_))
-            float64, column by column, for ``codes``; float32 for the others.
+            float64, column by column, for ``codes``; float32 for ``onehot``, which trees work in;
+            for ``scaled`` float64 up to ``MOST_DOUBLES`` cells in training, float32 above.
         """
         order: Any = "C" if self.style == "scaled" else "F"
-        kind = np.float64 if self.style == "codes" else np.float32
-        matrix: Matrix = np.empty((len(frame), len(self.names_)), dtype=kind, order=order)
+        matrix: Matrix = np.empty((len(frame), len(self.names_)), dtype=self.dtype_, order=order)
         start = 0
         for part in self.parts_:
             stop = start + len(part["names"])
-            write = {
-                "number": _write_number, "codes": _write_codes, "onehot": _write_onehot,
-                "times": _write_times, "cycles": _write_cycles,
-            }[part["kind"]]  # fmt: skip
-            write(part, frame[part["column"]], matrix[:, start:stop])
+            WRITE[part["kind"]](part, frame[part["column"]], matrix[:, start:stop])
             start = stop
         return matrix
 
@@ -148,6 +160,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if gaps:
                 part["names"] = [name, f"{name} missing"]
         return part
+
+    def _fit_levels(self, name: str, column: pd.Series[Any]) -> list[dict[str, Any]]:
+        values = _floats(column)
+        values = values[~np.isnan(values)]
+        for some in (values[:: max(1, len(values) // 1000)], values):
+            levels = np.unique(some)
+            if not 2 < len(levels) <= FEW_LEVELS or (levels != np.floor(levels)).any():
+                return []
+        names = [f"{name} = {level:g}" for level in levels]
+        return [{"kind": "levels", "column": name, "names": names, "levels": levels}]
 
     def _fit_texts(self, name: str, column: pd.Series[Any]) -> dict[str, Any] | None:
         counts = column.value_counts(sort=False)
@@ -203,6 +225,10 @@ def _write_number(part: dict[str, Any], column: pd.Series[Any], out: Matrix) -> 
         out[:, 1] = missing
 
 
+def _write_levels(part: dict[str, Any], column: pd.Series[Any], out: Matrix) -> None:
+    np.equal(_floats(column)[:, None], part["levels"][None, :], out=out, casting="unsafe")
+
+
 def _codes(part: dict[str, Any], column: pd.Series[Any]) -> NDArray[np.int64]:
     """Each text's position in ``part["texts"]``, its bucket after them, or -1."""
     import pyarrow as pa
@@ -239,7 +265,6 @@ def _write_times(part: dict[str, Any], column: pd.Series[Any], out: Matrix) -> N
     out[:, 1] = when.weekday
     out[:, 2] = when.day
     out[:, 3] = when.month
-    out[:, 4] = _days(column)
 
 
 def _write_cycles(part: dict[str, Any], column: pd.Series[Any], out: Matrix) -> None:  # noqa: ARG001
@@ -254,3 +279,14 @@ def _days(column: pd.Series[Any]) -> NDArray[np.float64]:
     """Days since 1970; NaN where missing."""
     days = column.to_numpy().astype("datetime64[us]").astype(np.int64) / 86_400_000_000.0
     return np.where(column.isna().to_numpy(), np.nan, days)
+
+
+WRITE = {
+    "number": _write_number,
+    "levels": _write_levels,
+    "codes": _write_codes,
+    "onehot": _write_onehot,
+    "times": _write_times,
+    "cycles": _write_cycles,
+}
+"""Kind of part → what fills its columns of the matrix."""

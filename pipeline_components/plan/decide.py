@@ -132,16 +132,16 @@ class _Decision:
         return self._train(*chosen, key, past.champion, because)
 
     def _reason(self, window: Sequence[SpanRef], holdout: Sequence[SpanRef]) -> str:
-        new = [ref.name for ref in (*window, *holdout) if self._digest(ref) is None]
+        chosen = [*window, *holdout]
+        new = [ref.name for ref in chosen if self._digest(ref) is None]
         on = _spans(window)
         judged = _spans(holdout) if holdout else f"{self.spec.holdout.fraction:.0%} of the rows"
-        if self.world.champion is None:
-            why = "there is no champion yet"
-        elif new:
-            why = f"new since the last run: {shortlist(new)}"
-        else:
-            why = "these spans were never run with this spec, code and environment"
-        return f"{why}; training on {on}, judging on {judged}"
+        why = [] if self.world.champion else ["there is no champion yet"]
+        if not new:
+            why.append("these spans were never run with this spec, code and environment")
+        elif self.world.champion or len(new) < len(chosen):
+            why.append(f"new: {shortlist(new)}")
+        return f"{', '.join(why)}; training on {on}, judging on {judged}"
 
     def _too_few(self) -> str:
         if not self.world.listing.spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from pipeline_components.context import Context
@@ -17,6 +18,8 @@ from pipeline_components.source.reader import reader_digest
 
 from .decide import World, decide
 from .past import current_champion, find_run
+
+log = logging.getLogger(__name__)
 
 RESULT = PlanResult
 CACHED = False
@@ -40,7 +43,11 @@ def run(request: PlanRequest, context: Context) -> PlanResult:
         code=code_digest(),
         environment=environment_digest(),
     )
-    return decide(spec, world, request.force)
+    result = decide(spec, world, request.force)
+    log.info("%s plan: %s; %s", spec.name, result.decision, result.because)
+    for note in result.notes:
+        log.info("%s plan: %s", spec.name, note)
+    return result
 
 
 def settle(request: PlanRequest, result: PlanResult, context: Context, order: Order) -> None:

@@ -1,0 +1,1 @@
+"""Window and holdout as two tables that share no row and no entity."""

@@ -42,7 +42,7 @@ def assemble(
     open_span: Callable[[Span], Path],
     train_path: Path,
     holdout_path: Path,
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Assembled:
     """Read the spans, divide their rows and write both tables.
 
@@ -67,7 +67,7 @@ def assemble(
     for judged, side in ((False, request.window), (True, request.holdout)):
         for span in side:
             path = open_span(span)
-            read = read_span(path, span.name, span.digest, request, names, dropped, progress)
+            read = read_span(path, span, request, names, dropped, progress)
             spans.append((read, judged))
     rows = _joined([part for span, _ in spans for part in span.rows])
     entities = _joined([p for span, _ in spans for p in span.entities]) if request.entity else None

@@ -75,15 +75,20 @@ def class_list(values: Any, task: Task, name: str, positive: Any) -> tuple[str, 
     found = sorted(pc.unique(values).to_pylist())
     if len(found) > MOST_CLASSES:
         raise _refuse(name, f"a class column has at most {MOST_CLASSES:,} values",
-                      f"this has {len(found):,}", "Set task to regression or name another column")  # fmt: skip
+                      f"this has {len(found):,}",
+                      "Set task to regression or name another column")  # fmt: skip
     texts = tuple(class_text(value) for value in found)
     if task == "binary" and len(texts) != 2:
         raise _refuse(name, "a binary target has two classes in the training rows",
                       f"found {len(texts)}: {shortlist(texts)}",
                       "Set task to multiclass, or compute the target by an expression")  # fmt: skip
     if len(texts) < 2:
-        raise _refuse(name, "the training rows must hold more than one class",
-                      f"all {len(values):,} are {shortlist(texts)}", "Widen the window")  # fmt: skip
+        raise _refuse(
+            name,
+            "the training rows must hold more than one class",
+            f"all {len(values):,} are {shortlist(texts)}",
+            "Widen the window",
+        )
     if positive is not None and class_text(positive) not in texts:
         raise _refuse(name, "target.positive must be one of the classes",
                       f"{class_text(positive)!r} is not in {shortlist(texts)}",
@@ -95,7 +100,7 @@ def of_classes(values: Any, classes: tuple[str, ...]) -> np.ndarray[Any, np.dtyp
     """Whether each target is one of the classes. Shape (n,)."""
     known = [value for value in pc.unique(values).to_pylist() if class_text(value) in classes]
     inside = pc.is_in(values, value_set=pa.array(known, values.type))
-    mask: np.ndarray[Any, np.dtype[np.bool_]] = inside.to_numpy()
+    mask: np.ndarray[Any, np.dtype[np.bool_]] = inside.to_numpy(zero_copy_only=False)
     return mask
 
 

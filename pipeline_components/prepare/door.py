@@ -52,9 +52,7 @@ def run(request: PrepareRequest, context: Context) -> PrepareResult:
     )
 
 
-def settle(
-    request: PrepareRequest, result: PrepareResult, context: Context, order: Order
-) -> None:
+def settle(request: PrepareRequest, result: PrepareResult, context: Context, order: Order) -> None:
     """Nothing: the tables are in the store and the result names them."""
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from pipeline_components.contracts.errors import SourceError
 from pipeline_components.contracts.expression import columns_of
 from pipeline_components.contracts.requests import PrepareRequest
+from pipeline_components.contracts.spans import Span
 from pipeline_components.table.evaluate_expression import evaluate
 from pipeline_components.table.frames import to_arrow, to_frame
 from pipeline_components.table.row_digests import Hashes, row_digests, scatter
@@ -48,14 +49,13 @@ class SpanRows:
     times: list[Any] = field(default_factory=list)
 
 
-def read_span(
+def read_span(  # noqa: PLR0917 (each is one thing the reading needs)
     path: Path,
-    name: str,
-    digest: str,
+    span: Span,
     request: PrepareRequest,
     keep: list[str],
     dropped: dict[str, int],
-    progress: Callable[[int], None] = lambda rows: None,
+    progress: Callable[[int], None],
 ) -> SpanRows:
     """Read one snapshot.
 
@@ -63,8 +63,7 @@ def read_span(
     ----------
     path : Path
         Parquet.
-    name, digest : str
-        Of the span.
+    span : Span
     request : PrepareRequest
     keep : list of str
         Columns to keep, without the target.
@@ -82,12 +81,12 @@ def read_span(
     SourceError
         If a value does not fit its column's type over all spans.
     """
-    out = SpanRows(name, digest)
+    out = SpanRows(span.name, span.digest)
     content = sorted(request.columns)
     with pq.ParquetFile(path) as file:
         present = [column for column in file.schema_arrow.names if column in request.columns]
         for raw in file.iter_batches(BATCH_ROWS, columns=present, use_threads=False):
-            batch = _conform(raw, request.columns, name)
+            batch = _conform(raw, request.columns, span.name)
             out.rows_read += batch.num_rows
             target, good = _target(batch, request)
             lost = batch.num_rows - int(good.sum())
@@ -120,9 +119,11 @@ def _conform(raw: Any, columns: dict[str, str], span: str) -> Any:
         column = to_arrow(raw.column(position))
         if column.type != wanted:
             try:
-                column = column.cast(pa.float64()).cast(wanted) if (
-                    kind == "boolean" and pa.types.is_integer(column.type)
-                ) else column.cast(wanted)
+                column = (
+                    column.cast(pa.float64()).cast(wanted)
+                    if (kind == "boolean" and pa.types.is_integer(column.type))
+                    else column.cast(wanted)
+                )
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise SourceError(
                     "PREPARE-TYPE", f"span {span} column {name!r}",

@@ -81,7 +81,9 @@ def split_rows(
         side = held_out(keys[first], fraction or 0.0)
         return Split(first[~side], first[side], dropped)
     train, holdout = np.flatnonzero(~judged), np.flatnonzero(judged)
-    unique_train, unique_holdout = (place[_first_of_each(rows[place])] for place in (train, holdout))
+    unique_train, unique_holdout = (
+        place[_first_of_each(rows[place])] for place in (train, holdout)
+    )
     dropped["duplicate"] = len(rows) - len(unique_train) - len(unique_holdout)
     again = np.isin(rows[unique_train], rows[unique_holdout])
     dropped["in_holdout"] = int(again.sum())

@@ -32,7 +32,9 @@ def write_table(path: Path, table: dict[str, Any], rows: Any, places: Any) -> No
         [*((name, column.type) for name, column in table.items()), (ROW, pa.uint64())]
     )
     texts = [f.name for f in schema if pa.types.is_string(f.type)]
-    with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=texts) as writer:
+    with pq.ParquetWriter(
+        path, schema, compression="snappy", use_dictionary=texts, write_statistics=False
+    ) as writer:
         for start in range(0, len(places), GROUP_ROWS):
             some = places[start : start + GROUP_ROWS]
             index = pa.array(some)

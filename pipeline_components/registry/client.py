@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,8 @@ class ClientRegistry(Registry):
         self.where = shown(uri)
         served = uri.startswith(("http://", "https://"))
         self._location = None if served else artifacts.as_uri()
-        with self._translated():
+        with self._translated(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # MLflow's own deprecations are MLflow's to mend
             from mlflow import MlflowClient
 
             self._client = MlflowClient(uri, uri)

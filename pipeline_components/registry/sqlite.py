@@ -102,8 +102,15 @@ class SqliteRegistry(Registry):
             raise IntegrityError(
                 "REGISTRY-ARTIFACTS", f"{self.where} run {run}", "its artifacts must be local", uri
             )
+        content = files(run)
+        if finished:  # what was logged stays as it was; only what is lost or false is mended
+            content = {
+                name: data
+                for name, data in content.items()
+                if name == MODEL_FILE or not (folder / name).exists()
+            }
         with self._translated():
-            publish_files(folder, files(run))
+            publish_files(folder, content)
         model = folder / MODEL_FILE
         found = digest_file(model) if model.exists() else None
         if found != log.model:

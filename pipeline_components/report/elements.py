@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 
 from .page import Html, escape
+
+WIDE = 480.0
+"""Points from which a picture does not fit into half of a page."""
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Html:
@@ -25,10 +29,15 @@ def tag(text: str) -> Html:
 
 
 def picture(svg: bytes, alt: str, caption: str | None = None) -> Html:
-    """An SVG embedded as an image, where nothing inside it can run or reach the page."""
+    """An SVG embedded as an image, where nothing inside it can run or reach the page.
+
+    A wide one, such as two plots side by side, takes a row of its own among ``pictures``.
+    """
     source = "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return Html(f'<figure><img src="{source}" alt="{escape(alt)}">{below}</figure>')
+    width = re.search(rb'<svg[^>]*?\swidth="([\d.]{1,9})pt"', svg[:2000])
+    wide = ' class="wide"' if width and float(width[1]) > WIDE else ""
+    return Html(f'<figure{wide}><img src="{source}" alt="{escape(alt)}">{below}</figure>')
 
 
 def pictures(figures: Iterable[Html]) -> Html:

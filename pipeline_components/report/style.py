@@ -114,8 +114,10 @@ tbody th { font-weight: 600; }
 figure { margin: 0; }
 figcaption { margin-top: .4rem; color: var(--soft); font-size: .875rem; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr));
-  gap: 1.25rem; }
-figure img { display: block; width: 100%; height: auto; border-radius: .4rem; background: #fff; }
+  grid-auto-flow: dense; align-items: start; gap: 1.25rem; }
+.pictures .wide { grid-column: 1 / -1; }
+figure img { display: block; width: 100%; height: auto; padding: .5rem;
+  border-radius: .4rem; background: #fff; }
 figure.scroll { margin: 0; padding: 0; }
 svg.drawn { display: block; width: 100%; min-width: 36rem; height: auto; }
 figure + .facts { margin-top: 1.25rem; }

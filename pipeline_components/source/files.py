@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote
@@ -61,9 +62,11 @@ class FileSource:
             except FileNotFoundError:
                 notes.append(f"{name} is left out: its link leads nowhere")
                 continue
+            if not stat.S_ISREG(status.st_mode):
+                continue
             if os.path.commonpath([real, os.path.realpath(path)]) != real:
                 notes.append(f"{name} is left out: its link leads outside of {self.fixed or '.'}")
-            elif self._source.format == "auto" and not has_known_suffix(name):
+            elif not self._single and self._unknown(name):
                 others.append(name)
             elif now - status.st_mtime < self._source.settle:
                 notes.append(
@@ -88,10 +91,16 @@ class FileSource:
         empty = "" if listing.spans else self._why_empty(others)
         return Listing(listing.spans, (*notes, *listing.notes), empty)
 
-    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:  # noqa: ARG002
+    def fetch(
+        self,
+        ref: SpanRef,
+        scratch: Path,  # noqa: ARG002  (nothing to bring: the file is here)
+        progress: Callable[[float], None],  # noqa: ARG002
+    ) -> Fetched:
         """The file itself: it is read in place and looked at again after."""
         path = self.base / ref.name
-        if ".." in Path(ref.name).parts or Path(ref.name).is_absolute():
+        real = os.path.realpath(self.base)
+        if os.path.commonpath([real, os.path.realpath(path)]) != real:
             raise SourceError(
                 "SOURCE-PATH", ref.name, "a span's name must stay below its source",
                 "it leads outside", "Run the pipeline from its plan again",
@@ -148,7 +157,7 @@ class FileSource:
 
     def _why_empty(self, others: Sequence[str]) -> str:
         wanted = "/".join(self.pattern)
-        if self._single:
+        if self._single and not (self.base / _plain(wanted)).exists():
             raise self._no_file()
         there = [entry.name for entry in os.scandir(self.base) if is_candidate(entry.name)]
         text = f"no file in {self.fixed or '.'} is a span ({wanted})"
@@ -158,6 +167,9 @@ class FileSource:
             return f"{text}; the folder holds {shortlist(sorted(there))}"
         return f"{text}; the folder is empty"
 
+    def _unknown(self, name: str) -> bool:
+        return self._source.format == "auto" and not has_known_suffix(name)
+
     def _no_folder(self) -> SourceError:
         at = self.base
         while not at.parent.is_dir():
@@ -166,7 +178,7 @@ class FileSource:
         return _missing(self._source.uri, f"there is no folder {str(self.base)!r}", at, siblings)
 
     def _no_file(self) -> SourceError:
-        wanted = self.base / self.pattern[0].replace("[", "").replace("]", "")
+        wanted = self.base / _plain(self.pattern[0])
         siblings = [path.name for path in self.base.iterdir()]
         return _missing(self._source.uri, f"there is no file {str(wanted)!r}", wanted, siblings)
 
@@ -220,3 +232,7 @@ def _resolve(fixed: str, settings: Settings) -> Path:
 
 def _literal(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
+
+
+def _plain(pattern: str) -> str:
+    return re.sub(r"\[([*?\[])\]", r"\1", pattern)

@@ -7,7 +7,7 @@ import http.client
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -61,7 +61,7 @@ class HttpsSource:
         span = SpanRef(name=self.name, fingerprint=fingerprint, location=self.shown, size=size)
         return order([span], self._source.period, self.shown)
 
-    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:
+    def fetch(self, ref: SpanRef, scratch: Path, progress: Callable[[float], None]) -> Fetched:
         """Download the file, and see that it is the one that was listed."""
         target = scratch / "download"
         digest = hashlib.sha256()
@@ -71,6 +71,7 @@ class HttpsSource:
             def keep(piece: bytes) -> None:
                 digest.update(piece)
                 file.write(piece)
+                progress(file.tell() / max(ref.size or file.tell(), 1))
 
             if fingerprint is not None and fingerprint != ref.fingerprint:
                 if ref.size is not None and size is not None and size > ref.size:
@@ -87,7 +88,7 @@ class HttpsSource:
             raise changed(ref, "its content differs from what was listed")
         kept = {"ETag": "etag", "Last-Modified": "last_modified"}
         origin = {ours: headers[theirs] for theirs, ours in kept.items() if theirs in headers}
-        return Fetched(target, {"uri": self.shown, **origin})
+        return Fetched(target, {"uri": self.shown, **origin}, share=0.5)
 
     def _open(self, method: str) -> Any:
         request = urllib.request.Request(  # noqa: S310  (the spec allows http and https alone)

@@ -40,6 +40,8 @@ class Fetched:
     """Provenance: uri, etag, version; no credentials."""
     recheck: Callable[[], None] = lambda: None
     """Call after reading; raises ``SpanRefused`` where the source changed meanwhile."""
+    share: float = 0.0
+    """About how much of the span's work bringing it here was, for the progress shown."""
 
 
 class Source(Protocol):
@@ -48,8 +50,8 @@ class Source(Protocol):
     def list(self) -> Listing:
         """Name the spans, without reading them."""
 
-    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:
-        """Bring the bytes of one span here.
+    def fetch(self, ref: SpanRef, scratch: Path, progress: Callable[[float], None]) -> Fetched:
+        """Bring the bytes of one span here, telling the share that has come.
 
         Raises
         ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class S3Source:
             empty += f"; there are {shortlist(sorted(seen))}" if seen else "; there is none at all"
         return Listing(listing.spans, (*notes, *listing.notes), empty)
 
-    def fetch(self, ref: SpanRef, scratch: Path) -> Fetched:
+    def fetch(self, ref: SpanRef, scratch: Path, progress: Callable[[float], None]) -> Fetched:
         """Download the object as it was listed."""
         key = ref.location.removeprefix(f"s3://{self.bucket}/")
         etag = ref.fingerprint.removeprefix("etag=").partition(" ")[0]
@@ -96,6 +96,7 @@ class S3Source:
             with target.open("wb") as file:
                 for piece in body.iter_chunks(1 << 20):
                     count += file.write(piece)
+                    progress(count / max(ref.size or count, 1))
         if ref.size is not None and count != ref.size:
             raise Unavailable(
                 "SOURCE-CUT", ref.location, "a download must be whole",
@@ -104,7 +105,7 @@ class S3Source:
         origin = {"uri": ref.location, "etag": etag}
         if "VersionId" in pinned:
             origin["version_id"] = pinned["VersionId"]
-        return Fetched(target, origin)
+        return Fetched(target, origin, share=0.5)
 
     def _name(self, key: str) -> str | None:
         """A key's name below the fixed part; None for keys that only begin alike."""
@@ -128,7 +129,7 @@ class S3Source:
             from botocore.config import Config
 
             with self._errors(None):
-                self._client_ = boto3.client(
+                self._client_ = boto3.session.Session().client(
                     "s3",
                     config=Config(
                         connect_timeout=10,

@@ -17,7 +17,10 @@ from pipeline_components.contracts.errors import EverfitError, Unavailable, User
 from .base import Store, safe_key, safe_prefix
 
 STAGING = ".staging"
-"""Where files are written before they count; no key begins with a dot."""
+"""Where files are written before they count; no part of a key begins with a dot."""
+
+LOCK = ".lock"
+"""Held while renaming, where the file system has no hard links."""
 
 LEFTOVER_SECONDS = 3600
 """A staged file that nobody has written to for so long has lost its writer."""
@@ -79,10 +82,10 @@ class LocalStore(Store):
         base = self.root / safe_prefix(prefix).rpartition("/")[0]
         found = []
         with self._plainly():
-            for folder, names, files in os.walk(base):
-                names[:] = [name for name in names if name != STAGING]
+            for folder, names, files in os.walk(base, onerror=_unless_absent):
+                names[:] = [name for name in names if not name.startswith(".")]
                 relative = Path(folder).relative_to(self.root)
-                found += [(relative / name).as_posix() for name in files]
+                found += [(relative / n).as_posix() for n in files if not n.startswith(".")]
         yield from sorted(key for key in found if key.startswith(prefix))
 
     def fetch(self, key: str, scratch: Path) -> Path | None:  # noqa: ARG002
@@ -147,12 +150,17 @@ def _place_without_links(staged: Path, target: Path) -> bool:
     Renaming is atomic but overwrites; the lock keeps a second writer from doing so, and the
     kernel lets go of it when its holder dies.
     """
-    with (staged.parent / "lock").open("ab") as lock:
+    with (staged.parent.parent / LOCK).open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.exists():
             return False
         staged.rename(target)
         return True
+
+
+def _unless_absent(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _make_folder(folder: Path) -> None:
@@ -169,6 +177,9 @@ def _sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network shares cannot sync a folder
+            raise
     finally:
         os.close(handle)
 

@@ -131,8 +131,10 @@ def _column(column: Any) -> Any:
         column = column.cast(pa.float64())
     if pa.types.is_string(column.type):
         return pd.array(column, dtype="str")
-    return column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else (
-        column.to_numpy()
+    return (
+        column.to_numpy(zero_copy_only=False)
+        if isinstance(column, pa.Array)
+        else (column.to_numpy())
     )
 
 

@@ -22,9 +22,10 @@ from .frames import to_arrow
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
 
+_ALL = 0xFFFFFFFFFFFFFFFF
 _ONE = np.uint64(0xBF58476D1CE4E5B9)
 _TWO = np.uint64(0x94D049BB133111EB)
-_STEP = np.uint64(0x9E3779B97F4A7C15)
+_STEP = 0x9E3779B97F4A7C15
 _FRACTION = np.uint64(0xD6E8FEB86659FD93)
 _TEXT = np.uint64(0xA0761D6478BD642F)
 
@@ -58,7 +59,7 @@ def row_digests(table: Any, columns: Iterable[str]) -> Hashes:
 
 def scatter(bits: Hashes, salt: int = 0) -> Hashes:
     """Scatter 64-bit patterns (SplitMix64's finaliser, a bijection). Shape (n,)."""
-    h = bits + np.uint64(salt) * _TWO + _STEP
+    h = bits + np.uint64((salt * int(_TWO) + _STEP) & _ALL)
     h ^= h >> np.uint64(30)
     h *= _ONE
     h ^= h >> np.uint64(27)
@@ -85,8 +86,8 @@ def _column_hashes(name: str, column: Any) -> Hashes:
             column = column.cast(pa.int64())
         values = column.fill_null(0).to_numpy(zero_copy_only=False)
         hashes = scatter(values.astype(np.uint64, copy=False))
-    salted = np.uint64(zlib.crc32(name.encode()) | len(name) << 32)
-    hashes = scatter(hashes ^ (salted * _STEP))
+    salt = (zlib.crc32(name.encode()) | len(name) << 32) * _STEP
+    hashes = scatter(hashes ^ np.uint64(salt & _ALL))
     if missing is not None:
         hashes[missing] = 0
     return hashes
@@ -110,7 +111,9 @@ def _texts(column: Any) -> Hashes:
     rows = len(column)
     if not rows:
         return np.zeros(0, dtype=np.uint64)
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[column.offset : column.offset + rows + 1]
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int32)[
+        column.offset : column.offset + rows + 1
+    ]
     starts, lengths = offsets[:-1].astype(np.int64), np.diff(offsets).astype(np.int64)
     first, last = int(offsets[0]), int(offsets[-1])
     data = np.zeros(last - first + 8, dtype=np.uint8)
@@ -125,7 +128,7 @@ def _texts(column: Any) -> Hashes:
     while len(left):
         rest = np.minimum(lengths[left] - depth, 8).astype(np.uint64)
         word = words[starts[left] + depth]
-        word &= np.uint64(0xFFFFFFFFFFFFFFFF) >> (np.uint64(64) - np.uint64(8) * rest)
+        word &= np.uint64(_ALL) >> (np.uint64(64) - np.uint64(8) * rest)
         total[left] = scatter(total[left] ^ word)
         depth += 8
         left = left[lengths[left] > depth]

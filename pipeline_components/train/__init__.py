@@ -1,0 +1,1 @@
+"""One family: search, fit, and a model in canonical bytes."""

@@ -68,7 +68,8 @@ def build_estimator(path: str, kind: Any, params: dict[str, Any]) -> Any:
     known = estimator.get_params()
     unknown = sorted(name for name in params if name not in known)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1)
+        near = [name for name in known if name.lower() == unknown[0].lower()]
+        near = near or difflib.get_close_matches(unknown[0], known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has {shortlist(sorted(known))}"
         raise _refuse(path, "every parameter must be one of the estimator's",
                       f"{shortlist(map(repr, unknown))} is not", hint)  # fmt: skip

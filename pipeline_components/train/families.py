@@ -2,9 +2,8 @@
 
 ====================  ==========================================================================
 linear                ridge or logistic regression on scaled columns, one-hot text
-gradient_boosting     histogram gradient boosting: missing values and categories natively; its
-                      loss follows the metric, so that a spec judged by absolute error is fitted
-                      on absolute error
+gradient_boosting     histogram gradient boosting: missing values and categories natively; where
+                      the metric is an absolute error, that loss is searched as well
 random_forest,        60 trees, each on at most 50,000 rows and with at most about 6,000 leaves,
 extra_trees           so that two million rows stay small in memory and in the model's file
 by import path        scaled columns without missing values, which every estimator can take
@@ -20,6 +19,7 @@ from typing import Any
 
 from pipeline_components.contracts.metrics import Task
 from pipeline_components.contracts.spec import FamilySpec
+from pipeline_components.model.table_encoder import MOST_DOUBLES
 
 from .estimator_path import build_estimator, import_estimator
 
@@ -46,15 +46,15 @@ class Family:
         Parameters of the first trial.
     space : dict
         Parameter → values a search tries.
-    by_rows : callable
-        Rows to fit on → parameters that bound memory; the spec's own values win.
+    by_shape : callable
+        Rows and columns to fit on → parameters that bound memory; the spec's own values win.
     """
 
     style: str
     build: Callable[[dict[str, Any]], Any]
     defaults: dict[str, Any]
     space: Space
-    by_rows: Callable[[int], dict[str, Any]] = field(default=lambda rows: {})
+    by_shape: Callable[[int, int], dict[str, Any]] = field(default=lambda *_: {})
 
 
 def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int) -> Family:
@@ -87,18 +87,22 @@ def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int
     always = _seeded(kind, seed)
     if style == "onehot":
         always["n_jobs"] = threads
+    elif style == "scaled" and regression:
+        always["copy_X"] = False  # the matrix is ours, and the largest thing in memory
     fixed = dict(spec.params)
     build_estimator(path, kind, {**fixed, **dict.fromkeys(spec.search or {})})
-    by_rows: Callable[[int], dict[str, Any]] = lambda rows: {}  # noqa: E731
+    by_shape: Callable[[int, int], dict[str, Any]] = lambda *_: {}  # noqa: E731
     if style == "onehot":
         bootstrap = bool(fixed.get("bootstrap", defaults["bootstrap"]))
-        by_rows = lambda rows: _forest_bounds(rows, bootstrap, fixed)  # noqa: E731
+        by_shape = lambda rows, _: _forest_bounds(rows, bootstrap, fixed)  # noqa: E731
+    elif not regression and style == "scaled":
+        by_shape = lambda rows, columns: _linear_bounds(rows, columns, fixed)  # noqa: E731
     return Family(
         style=style,
         build=lambda params: build_estimator(path, kind, {**always, **params}),
         defaults={**defaults, **fixed},
         space={k: v for k, v in (spec.search or space).items() if k not in fixed},
-        by_rows=by_rows,
+        by_shape=by_shape,
     )
 
 
@@ -106,7 +110,9 @@ def _by_path(spec: FamilySpec, path: str, task: Task, seed: int) -> Family:
     kind = import_estimator(path, task)
     always = _seeded(kind, seed)
     # Every name is checked now, the searched ones too.
-    build_estimator(path, kind, {**spec.params, **{k: v[0] for k, v in (spec.search or {}).items()}})
+    build_estimator(
+        path, kind, {**spec.params, **{k: v[0] for k, v in (spec.search or {}).items()}}
+    )
     return Family(
         style="scaled",
         build=lambda params: build_estimator(path, kind, {**always, **params}),
@@ -120,7 +126,10 @@ def _seeded(kind: Any, seed: int) -> dict[str, Any]:
         known = kind().get_params()
     except TypeError:
         return {}
-    return {name: value for name, value in (("random_state", seed), ("n_jobs", 1)) if name in known}
+    always: dict[str, Any] = {"random_state": seed} if "random_state" in known else {}
+    if known.get("n_jobs") not in (None, 1):
+        always["n_jobs"] = 1
+    return always
 
 
 def _linear(regression: bool) -> tuple[str, str, dict[str, Any], Space]:
@@ -141,15 +150,15 @@ def _boosting(regression: bool, metric: str) -> tuple[str, str, dict[str, Any], 
         "early_stopping": False, "learning_rate": 0.1, "max_iter": 100, "max_leaf_nodes": 31,
         "min_samples_leaf": 20, "l2_regularization": 0.0,
     }  # fmt: skip
-    if regression and metric in ("mae", "median_ae"):
-        defaults["loss"] = "absolute_error"
     space: Space = {
         "learning_rate": (0.1, 0.05, 0.2),
         "max_iter": (100, 200),
         "max_leaf_nodes": (31, 15, 63),
-        "min_samples_leaf": (20, 50, 100),
+        "min_samples_leaf": (20, 5, 50),
         "l2_regularization": (0.0, 1.0, 10.0),
     }
+    if regression and metric in ("mae", "median_ae"):
+        space["loss"] = ("squared_error", "absolute_error")
     name = "Regressor" if regression else "Classifier"
     return f"sklearn.ensemble.HistGradientBoosting{name}", "codes", defaults, space
 
@@ -164,6 +173,13 @@ def _forest(name: str, regression: bool) -> tuple[str, str, dict[str, Any], Spac
     }
     kind = "Regressor" if regression else "Classifier"
     return f"sklearn.ensemble.{name}{kind}", "onehot", defaults, space
+
+
+def _linear_bounds(rows: int, columns: int, fixed: dict[str, Any]) -> dict[str, Any]:
+    """Newton's step needs the matrix a second time; above this size gradients must do."""
+    if "solver" in fixed or rows * columns <= MOST_DOUBLES:
+        return {}
+    return {"solver": "lbfgs", "max_iter": 200}
 
 
 def _forest_bounds(rows: int, bootstrap: bool, fixed: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def fit_family(
     request: TrainRequest,
     frame: pd.DataFrame,
     entities: Hashes | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = lambda *_: None,
 ) -> Fitted:
     """Search a family's settings by cross-validation and fit the best on all rows.
 
@@ -69,9 +69,7 @@ def fit_family(
     UserError
         If no setting could be fitted and scored.
     """
-    family = family_of(
-        request.family, request.task, request.metric, request.seed, request.threads
-    )
+    family = family_of(request.family, request.task, request.metric, request.seed, request.threads)
     target = frame.pop(request.target)
     truth = _truth(target, request)
     settings = settings_to_try(
@@ -183,10 +181,8 @@ def _refit(
     return model
 
 
-def _estimator(
-    family: Family, params: dict[str, Any], rows: int, encoder: TableEncoder
-) -> Any:
-    bounds = family.by_rows(rows)
+def _estimator(family: Family, params: dict[str, Any], rows: int, encoder: TableEncoder) -> Any:
+    bounds = family.by_shape(rows, len(encoder.names_))
     if "min_samples_leaf" in params and "min_samples_leaf" in bounds:
         bounds["min_samples_leaf"] = max(params["min_samples_leaf"], bounds["min_samples_leaf"])
     estimator = family.build({**params, **bounds})
@@ -196,13 +192,11 @@ def _estimator(
 
 
 def _fit(estimator: Any, matrix: Any, values: Any) -> None:
-    from sklearn.exceptions import ConvergenceWarning
-
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ConvergenceWarning)
+        warnings.simplefilter("always")
         estimator.fit(matrix, values)
-    if any(issubclass(w.category, ConvergenceWarning) for w in caught):
-        log.info("%s stopped before it converged", type(estimator).__name__)
+    for kind in sorted({warning.category.__name__ for warning in caught}):
+        log.info("%s warned while fitting: %s", type(estimator).__name__, kind)
 
 
 def _answers(estimator: Any, matrix: Any, request: TrainRequest) -> Any:

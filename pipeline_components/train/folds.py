@@ -5,7 +5,8 @@ time          rows are in time's order; the last ``folds`` of ``folds + 1`` equa
               predicted from everything before them
 entity        an entity's rows are all in one fold, chosen by the hash of the entity; with time as
               well, rows of a block's entities are left out of what it is predicted from, as the
-              holdout's are left out of training
+              holdout's are left out of training; where that leaves less than a tenth of them,
+              because everyone keeps coming back, entities alone decide
 otherwise     rows are in the order of their content digest, which is as good as random: every
               k-th row of each class is in fold k
 ============  =====================================================================================
@@ -51,17 +52,8 @@ def make_folds(
         Ascending positions. May be shorter than ``folds`` and even empty.
     """
     everything = np.arange(rows, dtype=np.intp)
-    pairs: list[tuple[Places, Places]] = []
-    if by_time:
-        block = rows // (folds + 1)
-        first = rows - folds * block
-        for fold in range(folds):
-            start = first + fold * block
-            fit, score = everything[:start], everything[start : start + block]
-            if entities is not None:
-                fit = fit[~np.isin(entities[fit], entities[score])]
-            pairs.append((fit, score))
-    else:
+    pairs = _time_folds(everything, folds, entities) if by_time else []
+    if not pairs:
         if entities is not None:
             fold_of = (scatter(entities, salt=FOLD_SALT) % np.uint64(folds)).astype(np.intp)
         elif classes is None:
@@ -77,5 +69,25 @@ def make_folds(
     return [
         (fit, score)
         for fit, score in pairs
-        if len(fit) >= 2 and len(score) and (classes is None or len(np.unique(classes[fit])) == kinds)
+        if len(fit) >= 2
+        and len(score)
+        and (classes is None or len(np.unique(classes[fit])) == kinds)
     ]
+
+
+def _time_folds(
+    everything: Places, folds: int, entities: Hashes | None
+) -> list[tuple[Places, Places]]:
+    """Expanding windows; none where entities would take nearly all rows out of one."""
+    rows = len(everything)
+    block = rows // (folds + 1)
+    pairs = []
+    for fold in range(folds):
+        start = rows - (folds - fold) * block
+        fit, score = everything[:start], everything[start : start + block]
+        if entities is not None:
+            fit = fit[~np.isin(entities[fit], entities[score])]
+            if len(fit) < start / 10:
+                return []
+        pairs.append((fit, score))
+    return pairs

@@ -29,40 +29,56 @@ def metric_score(metric: str, truth: Array, scores: Array, positive: int = 1) ->
         As the metric defines it: an error where smaller is better, not its negative. NaN where it
         is not defined, such as an AUC of one class.
     """
+    if scores.ndim == 1:
+        return _of_numbers(metric, truth, scores)
+    if metric in ("roc_auc", "average_precision", "brier"):
+        return _of_chances(metric, truth == positive, scores[:, positive])
+    return _of_classes(metric, truth, scores, positive)
+
+
+def _of_numbers(metric: str, truth: Array, scores: Array) -> float:
     from sklearn import metrics
 
-    if metric == "mae":
-        return float(metrics.mean_absolute_error(truth, scores))
-    if metric == "rmse":
-        return float(metrics.root_mean_squared_error(truth, scores))
     if metric == "r2":
         return float(metrics.r2_score(truth, scores)) if len(truth) > 1 else float("nan")
-    if metric == "median_ae":
-        return float(metrics.median_absolute_error(truth, scores))
+    score = {
+        "mae": metrics.mean_absolute_error,
+        "rmse": metrics.root_mean_squared_error,
+        "median_ae": metrics.median_absolute_error,
+    }[metric]
+    return float(score(truth, scores))
+
+
+def _of_chances(metric: str, hit: Array, chance: Array) -> float:
+    from sklearn import metrics
+
+    if metric == "brier":
+        return float(np.mean((chance - hit) ** 2))
+    if hit.all() or not hit.any():
+        return float("nan")
+    if metric == "roc_auc":
+        return float(metrics.roc_auc_score(hit, chance))
+    return float(metrics.average_precision_score(hit, chance))
+
+
+def _of_classes(metric: str, truth: Array, scores: Array, positive: int) -> float:
+    from sklearn import metrics
+
     labels = np.arange(scores.shape[1])
     if metric == "log_loss":
         return float(metrics.log_loss(truth, _normal(scores), labels=labels))
-    if metric in ("roc_auc", "average_precision", "brier"):
-        hit, chance = truth == positive, scores[:, positive]
-        if metric == "brier":
-            return float(np.mean((chance - hit) ** 2))
-        if hit.all() or not hit.any():
-            return float("nan")
-        if metric == "roc_auc":
-            return float(metrics.roc_auc_score(hit, chance))
-        return float(metrics.average_precision_score(hit, chance))
     guess = scores.argmax(axis=1)
-    if metric == "accuracy":
-        return float(np.mean(guess == truth))
-    if metric == "balanced_accuracy":
-        return float(np.mean([np.mean(guess[truth == c] == c) for c in np.unique(truth)]))
     if metric == "f1":
         return float(metrics.f1_score(truth == positive, guess == positive, zero_division=0.0))
     if metric == "f1_macro":
         return float(
             metrics.f1_score(truth, guess, labels=labels, average="macro", zero_division=0.0)
         )
-    raise ValueError(f"unknown metric {metric!r}")
+    if metric == "accuracy":
+        return float(np.mean(guess == truth))
+    if metric == "balanced_accuracy":
+        return float(np.mean([np.mean(guess[truth == c] == c) for c in np.unique(truth)]))
+    raise KeyError(metric)
 
 
 def _normal(scores: Array) -> Array:

@@ -53,7 +53,11 @@ def settings_to_try(
         order = list(range(total))
     else:
         # One more than needed: the defaults may be among them.
-        order = random.Random(seed).sample(range(total), min(total, trials + 1))  # noqa: S311
+        drawn: dict[int, None] = {}
+        generator = random.Random(seed)  # noqa: S311 (reproducible, not secret)
+        while len(drawn) < min(total, trials + 1):
+            drawn[generator.randrange(total)] = None
+        order = list(drawn)
     for index in order:
         candidate = setting(index)
         if candidate not in chosen and len(chosen) < trials:

@@ -90,9 +90,9 @@ class _Report:
             return f"Nothing is trained: {stop.must}; {stop.found}. {stop.todo}."
         window, holdout = self.choice.window, self.choice.holdout
         rows = sum(span.rows for span in window)
-        text = f"Trained on {_spans(window)} with {rows:,} rows"
+        text = f"Training goes on with {_spans(window)} of {rows:,} rows"
         if holdout:
-            text += f", judged on {_spans(holdout)} with {sum(s.rows for s in holdout):,}"
+            text += f", to be judged on {_spans(holdout)} of {sum(s.rows for s in holdout):,}"
         else:
             text += ", a share of which is held out to judge on"
         bad = [span.name for span, is_bad in zip(self.spans, self.bad, strict=True) if is_bad]
@@ -110,7 +110,7 @@ class _Report:
             time = known.column(self.spec.time) if self.spec.time else None
             rows.append(
                 [
-                    span.name,
+                    _name(span.name),
                     pill("good") if judgement.good else pill("quarantined"),
                     use if judgement.good else "–",
                     known.rows,
@@ -123,7 +123,7 @@ class _Report:
                 ]
             )
         headers = (
-            "Span", "Verdict", "Used to", "Rows", "From", "To", "Repeated rows", "Errors",
+            "Span", "Verdict", "Used to", "Rows", "From", "To", "Repeats", "Errors",
             "Warnings", "Remarks",
         )  # fmt: skip
         return table(headers, rows)
@@ -138,7 +138,7 @@ class _Report:
                 [
                     pill(a.severity, _TONES[a.severity]),
                     _code(a),
-                    a.column or "–",
+                    _name(a.column),
                     _sentence(a.message),
                     self.beside(index, a.column),
                 ]
@@ -181,8 +181,8 @@ class _Report:
             [
                 pill(severity, _TONES[severity]),
                 _code(some[0]),
-                column or "–",
-                some[-1].span if len(some) == 1 else f"{len(some)} spans, last {some[-1].span}",
+                _name(column),
+                _name(some[-1].span if len(some) == 1 else f"{len(some)} spans to {some[-1].span}"),
                 _sentence(some[-1].message),
             ]
             for (severity, _, column), some in list(grouped.items())[:SHOWN_ANOMALIES]
@@ -221,11 +221,12 @@ class _Report:
             for place, column in drawn
             if column is not None
         ]
-        medians = [median_of(column) for _, column in drawn]
+        kind = newest.type if newest else None
+        medians = [median_of(column) if kind != "timestamp" else None for _, column in drawn]
         middle = [f"{number(value)}" for value in medians if value is not None]
         return [
-            name,
-            newest.type if newest else "–",
+            _name(name),
+            _name(kind),
             percent(newest.missing) if newest else "–",
             line(
                 medians, [self.bad[place] for place in places],
@@ -255,7 +256,19 @@ class _Report:
 
 
 def _code(anomaly: Anomaly) -> Html:
-    return Html(f'<code title="{escape(ANOMALIES[anomaly.code])}">{anomaly.code}</code>')
+    return Html(
+        f'<code title="{escape(ANOMALIES[anomaly.code])}" style="white-space:nowrap">'
+        f"{anomaly.code}</code>"
+    )
+
+
+def _name(text: str | None) -> Html | str:
+    """A name on one line, where it is not too long for that."""
+    if text is None:
+        return "–"
+    if len(text) > 30:
+        return text
+    return Html(f'<span style="white-space:nowrap">{escape(text)}</span>')
 
 
 def _sentence(text: str) -> str:
@@ -268,5 +281,5 @@ def _spans(spans: Sequence[Span]) -> str:
     return f"{len(spans)} spans ({spans[0].name} to {spans[-1].name})"
 
 
-def _day(time: str | None) -> str:
-    return time[:16].replace("T", " ") if time else "–"
+def _day(time: str | None) -> Html | str:
+    return _name(time[:10] if time else None)

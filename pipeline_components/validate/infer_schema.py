@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
 from pipeline_components.contracts.table_schema import ColumnSchema, ColumnType, TableSchema
+from pipeline_components.validate.findings import percent
 from pipeline_components.validate.unify_columns import unify_columns
 
 DOMAIN = 64
@@ -15,6 +16,9 @@ DOMAIN = 64
 
 STRAY = 0.01
 """Share of values that may be outside an inferred range or domain."""
+
+NEW_CODES = 10
+"""Room for integers, at least: counts grow, and codes are added."""
 
 _HEADER = """\
 # The schema of {name}'s table, inferred from {spans}. Review it, then keep it in git.
@@ -37,9 +41,9 @@ def infer_schema(statistics: Sequence[SpanStatistics]) -> TableSchema:
     -------
     TableSchema
         Columns in their order. A column is required where every span has it. Ranges are widened
-        by half their length; no bound is invented below zero for what was never negative.
-        Low-cardinality texts get their domain. Missing values may be half as frequent again as
-        seen, and 2 % more.
+        by half their length, of integers by ten at least, but not below zero for what was never
+        negative. Low-cardinality texts get their domain. Missing values may be half as frequent
+        again as seen, and 2 % more.
     """
     held = [span for span in statistics if span.rows]
     columns = {}
@@ -61,7 +65,8 @@ def _infer_column(
     if kind in ("integer", "float"):
         ends = [(c.min, c.max) for c in seen if c.min is not None and c.max is not None]
         if ends:
-            low, high = _widened(min(low for low, _ in ends), max(high for _, high in ends))
+            least = NEW_CODES if kind == "integer" else 0
+            low, high = _widened(min(low for low, _ in ends), max(high for _, high in ends), least)
             fields |= {"min": low, "max": high, "max_outside": STRAY}
     elif kind == "string":
         domain = _domain(seen)
@@ -70,9 +75,9 @@ def _infer_column(
     return ColumnSchema(**fields)
 
 
-def _widened(low: float, high: float) -> tuple[float | None, float | None]:
+def _widened(low: float, high: float, least: float) -> tuple[float | None, float | None]:
     """Half as wide again on each side, on round numbers; None where numbers end."""
-    room = (high / 2 - low / 2) or abs(high) / 2 or 1.0
+    room = max((high / 2 - low / 2) or abs(high) / 2 or 1.0, least)
     below, above = _outward(low - room, up=False), _outward(high + room, up=True)
     if low >= 0:
         below = 0.0
@@ -155,7 +160,7 @@ def _comment(seen: Sequence[ColumnStatistics]) -> str:
     if not seen:
         return ""
     missing = max(column.missing for column in seen)
-    text = f"seen: at most {100 * missing:.2g} % missing"
+    text = f"seen: at most {percent(missing)} missing"
     ends = [(c.min, c.max) for c in seen if c.min is not None and c.max is not None]
     if seen[-1].type == "timestamp":
         times = [(c.time_min, c.time_max) for c in seen if c.time_min and c.time_max]

@@ -26,7 +26,7 @@ def find_leaks(target: Array, features: Mapping[str, Array]) -> dict[str, str]:
     Parameters
     ----------
     target : ndarray, shape (n,)
-        float64 with NaN where missing, or texts with None where missing.
+        float64 with NaN where missing; or, for texts, int64 codes with -1 where missing.
     features : mapping
         name → the same, shape (n,).
 
@@ -105,14 +105,11 @@ def _numeric(values: Array) -> bool:
 
 
 def _present(values: Array) -> Array:
-    if _numeric(values):
-        return np.isfinite(values)
-    return np.array([value is not None for value in values], dtype=bool)
+    present: Array = np.isfinite(values) if _numeric(values) else values >= 0
+    return present
 
 
 def _codes(values: Array) -> tuple[Array, Array]:
-    if not _numeric(values):
-        values = values.astype(str)
     distinct, codes = np.unique(values, return_inverse=True)
     return codes, distinct
 

@@ -95,6 +95,10 @@ def line(values: Sequence[float | None], bad: Sequence[bool], title: str) -> Htm
     if not known:
         return Html("–")
     low, high = min(known), max(known)
+    # The full height stands for half of the value at least.
+    room = max(abs(low), abs(high)) / 4 - (high / 2 - low / 2)
+    if room > 0:
+        low, high = low - room, high + room
     step = _WIDTH * 2 / max(len(values) - 1, 1)
     path, dots, pen = "", "", "M"
     for index, value in enumerate(values):

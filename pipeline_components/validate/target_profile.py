@@ -120,8 +120,9 @@ def _evaluated(
     if not target.expression and not features.derive:
         return _values(sample.column(target.name)), {}
     from pipeline_components.table.evaluate_expression import evaluate
+    from pipeline_components.table.frames import to_frame
 
-    frame = sample.to_pandas()
+    frame = to_frame(sample)
     values = (
         _values(pa.array(evaluate(target.expression, frame), from_pandas=True))
         if target.expression
@@ -138,12 +139,13 @@ def _evaluated(
 
 
 def _values(column: Any) -> Any:
-    """float64 with NaN where missing, or objects with None where missing; shape (n,)."""
+    """float64 with NaN where missing, or codes of texts with -1 where missing; shape (n,)."""
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     kind = column_type(column.type)
     if kind == "string":
-        return np.array(column.to_pylist(), dtype=object)
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        return encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     values = np.full(len(column), np.nan)
     if column.null_count < len(column):
         present = column.is_valid().to_numpy(zero_copy_only=False)

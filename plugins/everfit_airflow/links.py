@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink
+
 from everfit_airflow.report_pages import report_address
 from pipeline_components.contracts.settings import Settings
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
+
     from pipeline_components.contracts.steps import Component
 
 

@@ -6,11 +6,12 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Connection
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.log import mask_secret
+
 from everfit_airflow.child_environment import child_environment, connection_url, variable_of
 from everfit_airflow.failures import ComponentFailed, MendFirst
 from everfit_airflow.links import LINKS
@@ -59,7 +60,7 @@ class ComponentOperator(BaseOperator):
 
     custom_operator_name = "Everfit component"
     ui_fgcolor = "#1f2328"
-    template_fields: ClassVar[Sequence[str]] = ()
+    template_fields: Sequence[str] = ()
 
     def __init__(
         self, *, component: Component, spec_file: str, family: str | None = None, **kwargs: Any
@@ -73,6 +74,7 @@ class ComponentOperator(BaseOperator):
         self.ui_color = COLOURS.get(component, "#ffffff")
         self.operator_extra_links = LINKS.get(component, ())
         self._runner: Runner | None = None
+        self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the component and give back its outcome.
@@ -97,6 +99,8 @@ class ComponentOperator(BaseOperator):
             {name: ti.xcom_pull(task_ids=[name]) or () for name in CHAIN[self.component]},
         )  # fmt: skip
         self._runner = runner = ProcessRunner(door_program(settings.root, os.environ))
+        if self._killed:  # Airflow goes on with a task after telling it to end
+            runner.stop()
         memory = context.get("task_state_store")
         if memory is not None and isinstance(left := memory.get(REMEMBERED), dict):
             ended = runner.fence(left)
@@ -113,6 +117,7 @@ class ComponentOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """End the component with everything it started."""
+        self._killed = True
         if self._runner is not None:
             self._runner.stop()
 

@@ -49,8 +49,9 @@ class ReportPages:
 def build_app() -> Any:
     """The web application; only users who are logged in reach it."""
     from airflow.api_fastapi.core_api.security import get_user
-    from everfit_airflow.glossary import glossary_page
     from fastapi import Depends, FastAPI, HTTPException, Response
+
+    from everfit_airflow.glossary import glossary_page
 
     app = FastAPI(
         title="Everfit reports", docs_url=None, redoc_url=None, openapi_url=None,

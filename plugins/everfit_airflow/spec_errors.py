@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.bundles.base import BaseDagBundle
+
 from pipeline_components.contracts.errors import SpecError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec_file import load_spec, spec_paths

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 from airflow.sdk.exceptions import AirflowTimetableInvalid
+
 from everfit_airflow.describe import describe, first_line
 from everfit_airflow.failures import RETRIES
 from everfit_airflow.operator import ComponentOperator
@@ -75,7 +77,7 @@ def training_dag(path: Path) -> DAG:
         _chain(spec, str(path))
     # Given last: each task would copy the form, and Airflow would check it anew for every DAG,
     # which takes longer than all the rest.
-    dag.params.update(FORM)
+    dag.params.update({name: copy(field) for name, field in FORM.items()})
     return dag
 
 
@@ -119,18 +121,9 @@ def _chain(spec: PipelineSpec, spec_file: str) -> None:
                 map_index_template="{{ task.family }}",
             ).expand(family=[family.name for family in spec.train.families])
         else:
-            task = ComponentOperator(
-                task_id=component, component=component, spec_file=spec_file
-            )
-        # Every component reads results of steps further back too; one line of tasks shows the
+            task = ComponentOperator(task_id=component, component=component, spec_file=spec_file)
+        # Every component also reads results of steps further back; one line of tasks shows the
         # order, and a task only starts once all it reads is there.
-        before = _latest(needs)
-        if before:
-            tasks[before] >> task
+        if needs:
+            tasks[max(needs, key=list(CHAIN).index)] >> task
         tasks[component] = task
-
-
-def _latest(needs: tuple[str, ...]) -> str | None:
-    """The last of the components a step reads: the others ran before that one."""
-    order = list(CHAIN)
-    return max(needs, key=order.index) if needs else None

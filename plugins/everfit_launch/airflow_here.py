@@ -24,6 +24,11 @@ PARTS = ("api-server", "scheduler", "dag-processor")
 TRIGGERER = "triggerer"
 
 
+def _nothing(heard: object) -> None:
+    """What is said to nobody."""
+    del heard
+
+
 class AirflowHere:
     """Airflow in ``<home>/airflow``: SQLite, local executor, a password of its own.
 
@@ -67,7 +72,7 @@ class AirflowHere:
     ) -> None:
         self.stop()
 
-    def start(self, say: Say = lambda text: None) -> None:
+    def start(self, say: Say = _nothing) -> None:
         """Start every part and wait until they are at work; nothing stays where this raises.
 
         Raises
@@ -108,9 +113,10 @@ class AirflowHere:
 
     def stop(self) -> None:
         """Stop every part with all it started."""
+        self._prepared = False
         self.services.stop()
 
-    def wait_for_dag(self, dag_id: str, say: Say = lambda text: None) -> None:
+    def wait_for_dag(self, dag_id: str, say: Say = _nothing) -> None:
         """Wait until a DAG has been read.
 
         Raises
@@ -134,7 +140,7 @@ class AirflowHere:
         self,
         dag_id: str,
         run_id: str,
-        watch: Callable[[list[TaskState]], None] = lambda tasks: None,
+        watch: Callable[[list[TaskState]], None] = _nothing,
         timeout: float = 3600.0,
         every: float = 1.0,
     ) -> str:
@@ -176,8 +182,10 @@ class AirflowHere:
 
     def _migrate(self, say: Say) -> None:
         """Make the database, once for each version of Airflow."""
-        packages = airflow_program(self._settings).parents[1].glob(
-            "lib/python*/site-packages/apache_airflow_core-*.dist-info"
+        packages = (
+            airflow_program(self._settings)
+            .parents[1]
+            .glob("lib/python*/site-packages/apache_airflow_core-*.dist-info")
         )
         version = ",".join(sorted(path.name for path in packages))
         stamp = self._home / "migrated"
@@ -187,7 +195,7 @@ class AirflowHere:
         log = self.services.log("db-migrate")
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as file:
-            code = subprocess.run(
+            code = subprocess.run(  # noqa: S603 (our own program)
                 [str(airflow_program(self._settings)), "db", "migrate"],
                 env=self._environment, stdout=file, stderr=subprocess.STDOUT, check=False,
             ).returncode  # fmt: skip

@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from everfit_launch.airflow_here import AirflowHere
@@ -66,6 +65,7 @@ class Demo:
         self._settings, self._environ, self._screen = settings, environ, screen
         self._airflow = AirflowHere(settings, environ)
         self._mlflow_page: str | None = None
+        self._mlflow_port = 0
 
     def run(self, name: str) -> int:
         """Start, run, show, stay if there is a terminal, stop."""
@@ -73,13 +73,19 @@ class Demo:
         try:
             began = time.monotonic()
             self._start(name)
-            screen.line(f"  {screen.paint('✓', '32')} {'ready':<28}{time.monotonic() - began:7.1f} s")
+            screen.line(
+                f"  {screen.paint('✓', '32')} {'ready':<28}{time.monotonic() - began:7.1f} s"
+            )
             code = self._train(name)
+            self._wait_for_mlflow()
             self._addresses(name)
             if screen.terminal and sys.stdin.isatty():
                 self._stay()
             return code
         finally:
+            # Whoever is impatient now would leave half of it running.
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             screen.now("stopping")
             self._airflow.stop()
             screen.line(screen.faint("  stopped; everything that was made is kept in "
@@ -90,9 +96,11 @@ class Demo:
         screen.line(screen.strong(f"\nEverfit: {name} through Airflow's own scheduler\n"))
         if self._settings.mlflow.startswith("sqlite:"):
             self._airflow.prepare()
-            port = port_setting("EVERFIT_MLFLOW_PORT", 5000, "the MLflow page", self._environ)
+            self._mlflow_port = port_setting(
+                "EVERFIT_MLFLOW_PORT", 5000, "the MLflow page", self._environ
+            )
             self._mlflow_page = start_mlflow(
-                self._airflow.services, self._settings, self._environ, port
+                self._airflow.services, self._settings, self._environ, self._mlflow_port
             )
             self._airflow.environ["EVERFIT_MLFLOW_PAGE"] = self._mlflow_page
         else:
@@ -157,9 +165,7 @@ class Demo:
         rows: dict[str, float] = {}
         cached: dict[str, bool] = {}
         for task in tasks:
-            outcome = self._airflow.api.xcom(
-                dag_id, run_id, task.task, map_index=task.map_index
-            )
+            outcome = self._airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)
             if isinstance(outcome, Mapping):
                 rows[task.task] = rows.get(task.task, 0.0) + float(outcome["seconds"])
                 cached[task.task] = cached.get(task.task, True) and bool(outcome["cached"])
@@ -184,16 +190,17 @@ class Demo:
             screen.line(f"  {'MLflow':<12}{self._mlflow_page}/#/models/{name}")
         screen.line()
 
+    def _wait_for_mlflow(self) -> None:
+        """An address is only told once it answers."""
+        while self._mlflow_port and not answers(self._mlflow_port):
+            self._screen.now("waiting for MLflow's page")
+            self._airflow.services.check()
+            time.sleep(0.5)
+
     def _stay(self) -> None:
         """Keep the pages up until Ctrl-C."""
         screen = self._screen
         self._airflow.start_triggerer()
-        if self._mlflow_page and self._mlflow_page.startswith("http://localhost:"):
-            port = int(self._mlflow_page.rpartition(":")[2])
-            while not answers(port):
-                screen.now("waiting for MLflow")
-                self._airflow.services.check()
-                time.sleep(0.5)
         screen.line(screen.strong("  The pages stay up; Ctrl-C stops everything."))
         try:
             while True:

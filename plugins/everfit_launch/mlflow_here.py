@@ -36,7 +36,7 @@ def start_mlflow(
     """
     bin_folder = settings.root / ".venv" / "bin"
     environment = mlflow_environment(settings, environ)
-    made = subprocess.run(
+    made = subprocess.run(  # noqa: S603 (our own program)
         [str(bin_folder / "python"), "-c", ENSURE],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -75,7 +75,7 @@ def mlflow_environment(settings: Settings, environ: Mapping[str, str]) -> dict[s
 def answers(port: int) -> bool:
     """Whether the server is up."""
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5) as reply:  # noqa: S310
+        with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5) as reply:
             return bool(reply.status == 200)
     except OSError:
         return False

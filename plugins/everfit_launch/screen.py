@@ -1,4 +1,4 @@
-"""What a person sees while Airflow works: a line for each task, and one that moves in a terminal."""
+"""What a person sees while Airflow works: a line a task, and in a terminal one that moves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from everfit_launch.rest import TaskState
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 MARKS = {
     "success": ("32", "✓"), "skipped": ("33", "–"), "failed": ("31", "✗"),
-    "upstream_failed": ("90", "·"), "up_for_retry": ("33", "↻"), "removed": ("90", "·"),
+    "up_for_retry": ("33", "↻"), "removed": ("90", "·"),
 }  # fmt: skip
 HEARTBEAT = 10.0
 """Seconds between two words on a long task where there is no terminal."""
@@ -84,7 +84,7 @@ class RunView:
         for task in tasks:
             seen = (task.state or "", task.tries)
             known = self._shown.get((task.task, task.map_index))
-            if task.state in MARKS and known != seen:
+            if task.state in MARKS and known != seen and not _passed_over(task):
                 self._shown[task.task, task.map_index] = seen
                 self._ended(task)
                 self._told = time.monotonic()
@@ -135,6 +135,11 @@ class RunView:
 
     def _rank(self, name: str) -> int:
         return self._order.index(name) if name in self._order else len(self._order)
+
+
+def _passed_over(task: TaskState) -> bool:
+    """Whether a task never ran, because one before it failed or was skipped."""
+    return task.state == "upstream_failed" or (task.state == "skipped" and not task.seconds)
 
 
 def _name(task: TaskState) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -10,8 +11,10 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from everfit_airflow.runners.process import ProcessRunner, identity
+
 from everfit_launch.errors import LaunchError
 
 PATIENCE = (15.0, 5.0, 2.0)
@@ -33,9 +36,28 @@ class Services:
         self._folder = folder
         self._note = folder / "processes.json"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._lock: IO[str] | None = None
 
     def clear_the_way(self) -> None:
-        """End what an earlier start left running."""
+        """Take the folder for this process and end what an earlier, killed one left running.
+
+        Raises
+        ------
+        LaunchError
+            If another process has it.
+        """
+        if self._lock is None:
+            # The kernel lets go of it with this process, however that ends.
+            self._lock = (self._folder / "lock").open("w")
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                self._lock.close()
+                self._lock = None
+                raise LaunchError(
+                    f"AIRFLOW {self._folder}: is at work already, started from another terminal. "
+                    "Stop that one, or choose another folder in EVERFIT_HOME."
+                ) from None
         with contextlib.suppress(OSError, ValueError):
             for left in json.loads(self._note.read_text()):
                 ProcessRunner(()).fence(left)
@@ -49,7 +71,7 @@ class Services:
         """Start a program; its output goes to its log."""
         self.log(name).parent.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("wb") as log:
-            self._running[name] = subprocess.Popen(
+            self._running[name] = subprocess.Popen(  # noqa: S603 (our own program)
                 list(command), cwd=self._folder, env=dict(environment), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
@@ -95,7 +117,10 @@ class Services:
                     os.killpg(process.pid, number)
             self._wait(patience)
         self._running.clear()
-        self._note.unlink(missing_ok=True)
+        if self._lock is not None:  # without it, the note may be another process's
+            self._note.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     def _wait(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds

@@ -32,6 +32,7 @@ class ProcessRunner:
     def __init__(self, program: Sequence[str]) -> None:
         self._program = tuple(program)
         self._process: subprocess.Popen[str] | None = None
+        self._stopped = False
 
     def run(
         self,
@@ -41,10 +42,12 @@ class ProcessRunner:
         remember: Callable[[dict[str, Any]], None],
     ) -> Ending:
         """See ``Runner.run``."""
+        if self._stopped:
+            return Ending(-signal.SIGTERM, None, "stopped before it was started")
         with tempfile.TemporaryDirectory(prefix="everfit-task-") as folder:
             order_file, outcome_file = Path(folder, "order.json"), Path(folder, "outcome.json")
             order_file.write_bytes(order)
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 (our own program)
                 [*self._program, "--order", str(order_file), "--outcome", str(outcome_file)],
                 cwd=folder,
                 env=dict(environment),
@@ -58,8 +61,10 @@ class ProcessRunner:
             self._process = process
             lines = _Lines(process.stdout, log)
             try:
-                remember(identity(process.pid))
                 lines.start()
+                if self._stopped:  # asked while it was being started
+                    self.stop()
+                remember(identity(process.pid))
                 _await_exit(process.pid)
             finally:
                 # The leader is not reaped yet, so its number is still its own: whatever of its
@@ -72,6 +77,7 @@ class ProcessRunner:
 
     def stop(self) -> None:
         """Ask the whole group to end, and end it after a grace period."""
+        self._stopped = True
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -151,7 +157,7 @@ def _is_still(group: int, started: str) -> bool:
     if now is not None:
         return now == started
     # The leader is gone, but the kernel gives its number to nobody while its group lives on.
-    return started.split("/")[0] == _boot() and any(_members(group))
+    return started.split("/", maxsplit=1)[0] == _boot() and any(_members(group))
 
 
 def _started(pid: int) -> str | None:
@@ -161,7 +167,7 @@ def _started(pid: int) -> str | None:
         return f"{_boot()}/{stat[19]}"
     if Path("/proc/self/stat").exists():
         return None
-    shown = subprocess.run(  # a system without /proc
+    shown = subprocess.run(  # noqa: S603 (a system without /proc)
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
     ).stdout.strip()
     return f"{_boot()}/{shown}" if shown else None

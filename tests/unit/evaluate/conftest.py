@@ -30,6 +30,15 @@ class World:
     request: EvaluateRequest
     holdout: pd.DataFrame
 
+    def table(self, rows: int, seed: int = 9) -> pd.DataFrame:
+        return make_table(self.request.task, rows, seed)
+
+    def fitted(self, frame: pd.DataFrame, *columns: str) -> Any:
+        return fitted(self.request.task, frame, columns or ("x", "noise"))
+
+    def put(self, frame: pd.DataFrame) -> Artifact:
+        return put_table(self.context, frame, "table.parquet")
+
     def saved(self, model: Any, name: str = "model.skops") -> Artifact:
         return save(self.context, model, name)
 
@@ -82,6 +91,12 @@ def fitted(task: str, frame: pd.DataFrame, columns: Sequence[str]) -> Any:
 
     last = LinearRegression() if task == "regression" else LogisticRegression()
     return make_pipeline(StandardScaler(), last).fit(frame[list(columns)], frame["target"])
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures have tests of their own; without them a run costs a third."""
+    monkeypatch.setattr("pipeline_components.evaluate.pictures.pictures", lambda *_, **__: {})
 
 
 @pytest.fixture

@@ -107,8 +107,6 @@ def test_undefined_on_the_rows_is_nobodys_fault_but_infinite_is():
     )  # fmt: skip
     assert (found.candidate, bad) == (None, [])
     huge = Scored.of("regression", TRUTH, TRUTH + 1e200)
-    (found,), bad = slices(
-        SliceSpec(name="all", where="x >= 0"), candidate=huge, metric="rmse"
-    )
+    (found,), bad = slices(SliceSpec(name="all", where="x >= 0"), candidate=huge, metric="rmse")
     assert found.candidate is None
     assert bad == ["candidate.rmse on slice all"]

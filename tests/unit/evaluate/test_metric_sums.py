@@ -99,7 +99,7 @@ def test_a_resample_scores_as_if_its_rows_were_repeated(metric, make):
 
 @pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "median_ae"])
 def test_bins_hardly_disturb_a_resample(metric):
-    """With more distinct values than bins, a resample's score is off by far less than its spread."""
+    """With more values than bins, a resample's score is off by far less than its spread."""
     rows = 40 * BINS
     scored = regression(1, rows) if metric == "median_ae" else binary(1, rows, ties=False)
     if metric == "median_ae":

@@ -111,5 +111,5 @@ def test_confusion_is_counted_by_actual_and_predicted():
 
 
 def test_long_names_leave_room():
-    assert len(shortened("x" * 200)) <= 28
+    assert len(shortened("x" * 200)) <= 32
     assert shortened("a$b") == r"a\$b"

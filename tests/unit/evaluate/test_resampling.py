@@ -171,7 +171,7 @@ def test_one_unit_has_no_interval():
 
 
 def test_the_tail_is_the_expanded_one():
-    """Hand count: 11 units, 90 %: t = 1.8125 with 10 degrees, times sqrt(1.1), normal tail 2.87 %."""
+    """By hand: 11 units, 90 %: t = 1.8125 with 10 degrees of freedom, times sqrt(1.1)."""
     replicates = np.arange(10_001.0)
     low, high = interval(replicates, 11, 0.90)
     tail = scipy.stats.norm.cdf(-1.8124611 * np.sqrt(1.1)) * 10_000

@@ -10,8 +10,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline_components.contracts.errors import SourceError
+from pipeline_components.extract import door
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -79,7 +82,7 @@ PLANTED = [
     ("SPAN-WHERE", "a.csv", "x,y\na,2\n", {"where": "x + 1 > 2"}, "source.where"),
     ("SPAN-CORRUPT", "a.parquet", damaged, {}, "cannot be"),
     ("SPAN-CORRUPT", "a.csv.gz", b"\x1f\x8b\x08\x00" + b"\xff" * 60, {}, "gzip says"),
-    ("SPAN-FORMAT", "a.dat", GOOD, {"spans": "of a folder"}, "it is .dat"),
+    ("SPAN-FORMAT", "a.dat", GOOD, {"uri": "{data}/d/a.dat"}, "it is .dat"),
 ]
 
 
@@ -91,12 +94,7 @@ def test_a_bad_span_is_refused_and_the_others_go_on(
     extract, write, context, code, name, content, more, says
 ):
     write(f"d/{name}", content() if callable(content) else content)
-    more = dict(more)
-    if more.pop("spans", None):  # format: auto never lists such a name; a format given once may
-        found = extract.request("{data}/d/*", format="csv").spans
-        result = extract("{data}/d/*", spans=found)
-    else:
-        result = extract("{data}/d/*", **more)
+    result = extract(**{"uri": "{data}/d/*", **more})
     (refusal,) = result.refused
     assert refusal.code == code
     assert not refusal.retry
@@ -126,7 +124,6 @@ def test_the_others_go_on(extract, write, context):
 
 def test_nothing_readable_is_an_error_with_the_first_lines(extract, write, context):
     from pipeline_components.contracts.steps import Order
-    from pipeline_components.extract import door
 
     for number in range(5):
         write(f"d/{number}.csv", "")
@@ -146,7 +143,7 @@ def test_changed_while_read(extract, write, context, monkeypatch):
     from pipeline_components.extract import snapshot
 
     path = write("d/a.csv", GOOD)
-    write("d/b.csv", GOOD)
+    write("d/b.csv", "x,y\n7,7\n")
     convert = snapshot.convert_file
 
     for content, code in ((GOOD + "3,4\n", "SPAN-GROWING"), ("x,y\n9,9\n", "SPAN-CHANGED")):
@@ -177,6 +174,25 @@ def test_nothing_is_left_in_the_private_folder(extract, write, context):
     write("d/b.csv", "x,y\n1,2\n3\n4,5\n")
     extract("{data}/d/*.csv")
     assert not list(context.scratch.iterdir())
+
+
+SCRAPS = st.lists(st.sampled_from(['"', ",", "\n", "\r", "a", "1", "2.5", "\n\n", '""', " ", "é",
+                                   "\ufeff", "\0", "2018-01-01"]), max_size=40)  # fmt: skip
+
+
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.one_of(SCRAPS.map(lambda parts: "".join(parts).encode()), st.binary(max_size=60)))
+def test_whatever_the_bytes_a_span_is_read_or_refused(extract, write, data):
+    write("f/a.csv", data)
+    request = extract.request("{data}/f/a.csv")
+    result = door.run(request, extract.context)
+    assert len(result.snapshots) + len(result.refused) == 1
+    for refusal in result.refused:
+        assert refusal.code.startswith("SPAN-")
+    for snapshot in result.snapshots:
+        assert snapshot.span.rows > 0
 
 
 def test_every_code_is_documented():

@@ -65,9 +65,7 @@ class World:
     width: float = 0.1
     holdout: np.ndarray = field(default_factory=lambda: np.arange(ROWS, dtype=np.uint64))
     scored: np.ndarray | None = None
-    train: np.ndarray = field(
-        default_factory=lambda: np.arange(10_000, 13_000, dtype=np.uint64)
-    )
+    train: np.ndarray = field(default_factory=lambda: np.arange(10_000, 13_000, dtype=np.uint64))
     champion_rows: np.ndarray | None = field(
         default_factory=lambda: np.arange(11_000, 12_000, dtype=np.uint64)
     )

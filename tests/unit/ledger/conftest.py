@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -80,7 +81,7 @@ def postgresql_url() -> Iterator[str]:
             time.sleep(0.05)
         yield plain.replace("://", "+psycopg://")
     finally:
-        server.send_signal(2)  # fast shutdown
+        server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
         server.wait(30)
         shutil.rmtree(folder)
 

@@ -118,9 +118,10 @@ def die_at_statement(url: str, number: int) -> bool:
 
 
 def test_a_kill_while_the_schema_is_made_leaves_all_of_it_or_nothing(url):
-    points = 0
-    while die_at_statement(url, points + 1):
-        points += 1
+    stride = 2 if url.startswith("sqlite") else 5  # a server takes longer to meet
+    points = 1
+    while die_at_statement(url, points):
+        points += stride
         raw = create_engine(url)
         with raw.connect() as connection:
             versions = raw.dialect.get_table_names(connection)

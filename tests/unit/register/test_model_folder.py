@@ -61,7 +61,8 @@ def test_requirements_are_what_is_installed_here(folder):
     assert yaml.safe_load(folder["conda.yaml"])["dependencies"][-1] == {"pip": lines}
 
 
-def test_the_signature_holds_features_alone_in_types_mlflow_accepts():
+def test_the_signature_holds_features_alone_in_types_mlflow_accepts(monkeypatch):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     from mlflow.models import ModelSignature
 
     found = ModelSignature.from_dict(signature(COLUMNS, frozenset({"gap"})))

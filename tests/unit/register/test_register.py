@@ -146,6 +146,17 @@ def test_an_altered_model_is_replaced_by_the_judged_one(context):
     assert digest_file(folder / "model/model.skops") == request.evaluated.candidate.model.digest
 
 
+def test_a_finished_run_keeps_its_reports_and_gets_back_what_was_lost(context):
+    request = small_run(context)
+    folder = artifacts(context, door.run(request, context).mlflow_run)
+    (folder / "plots/residuals.svg").unlink()
+    card = context.store.put("model_card.md", b"# Another attempt\n")
+    evaluated = request.evaluated.model_copy(update={"card": card})
+    door.run(request.model_copy(update={"evaluated": evaluated}), context)
+    assert (folder / "model_card.md").read_text().startswith("# Fares")
+    assert (folder / "plots/residuals.svg").read_text() == "<svg/>"
+
+
 def test_a_run_deleted_by_hand_comes_back_as_itself(context):
     request = small_run(context, verdict="hold")
     first = door.run(request, context)

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from pipeline_components.registry.template import provide_database
 
+# Before any test imports MLflow: it must not call home, least of all from a thread.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
 
 @contextmanager
 def mlflow_server(folder: Path) -> Iterator[str]:
@@ -30,7 +33,7 @@ def mlflow_server(folder: Path) -> Iterator[str]:
         "--artifacts-destination", str(folder / "artifacts"),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **quiet}, start_new_session=True,

@@ -36,7 +36,7 @@ def refusing():
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815
 
             def log_message(self, *_):
                 pass
@@ -104,7 +104,7 @@ def test_a_file_that_is_no_database_is_the_users_to_mend(context):
 
 def test_a_home_that_cannot_hold_a_database_is_the_users_to_mend(settings):
     nowhere = settings.model_copy(update={"mlflow": "sqlite:////proc/nowhere/mlflow.db"})
-    with pytest.raises(UserError, match="REGISTRY-RIGHTS /proc/nowhere/mlflow.db"):
+    with pytest.raises(UserError, match="REGISTRY-RIGHTS /proc/nowhere/mlflow"):
         prepare_database(nowhere)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -93,17 +95,31 @@ def test_mlflow_gives_the_models_bytes_back(world, tmp_path):
     assert listed == {"lineage.json", "model", "model_card.md", "plots", "reports"}
 
 
-def test_mlflow_serves_the_model_with_its_signature(world, tmp_path):
-    import mlflow.pyfunc
-    import pandas as pd
-
+def test_every_way_keeps_the_same_folder(world, tmp_path):
     _, _, result, client = world
-    folder = client.download_artifacts(result.mlflow_run, "model", str(tmp_path))
-    model = mlflow.pyfunc.load_model(folder)
-    assert model.metadata.signature.inputs.input_names() == ["miles", "riders"]
-    (answer,) = model.predict(pd.DataFrame({"riders": [1], "miles": [3.0]}))
+    folder = Path(client.download_artifacts(result.mlflow_run, "model", str(tmp_path)))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "MLmodel", "conda.yaml", "model.skops", "python_env.yaml", "requirements.txt",
+    ]  # fmt: skip
+    assert f"run_id: {result.mlflow_run}\n" in (folder / "MLmodel").read_text()
+
+
+def test_mlflow_serves_the_model_with_its_signature(context):
+    result = door.run(small_run(context), context)
+    (folder,) = (context.settings.home / "mlartifacts").glob(f"*/{result.mlflow_run}/*/model")
+    text = (
+        "import sys, pandas, mlflow.pyfunc; model = mlflow.pyfunc.load_model(sys.argv[1]);"
+        "print(model.metadata.signature.inputs.input_names());"
+        "print(*model.predict(pandas.DataFrame({'riders': [1], 'miles': [3.0]})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", text, str(folder)],
+        capture_output=True, text=True, check=True, cwd=folder,
+    )  # fmt: skip
+    names, answer = done.stdout.splitlines()
+    assert names == "['miles', 'riders']"
     # Ridge(alpha=1) on two standardised columns, solved by hand from the normal equations.
-    assert answer == pytest.approx(by_hand(3.0, 1.0))
+    assert float(answer) == pytest.approx(by_hand(3.0, 1.0))
 
 
 def by_hand(miles: float, riders: float) -> float:
@@ -155,16 +171,15 @@ def test_a_lost_reply_makes_no_second_version(server, tmp_path, monkeypatch):
     begin, send = http.client.HTTPResponse.begin, http.client.HTTPConnection.putrequest
 
     def remember(self, method, url, **more):
-        self.asked = url
         remember.last = url
         return send(self, method, url, **more)
 
     def lose(self):
         begin(self)
-        if remember.last.endswith(("model-versions/create", "runs/create")):
-            if lost.count(remember.last) < 1:
-                lost.append(remember.last)
-                raise ConnectionResetError("the reply was lost")
+        created = remember.last.endswith(("model-versions/create", "runs/create"))
+        if created and remember.last not in lost:
+            lost.append(remember.last)
+            raise ConnectionResetError("the reply was lost")
 
     monkeypatch.setattr(http.client.HTTPConnection, "putrequest", remember)
     monkeypatch.setattr(http.client.HTTPResponse, "begin", lose)

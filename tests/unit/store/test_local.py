@@ -48,14 +48,14 @@ def killed(act: Callable[[], object]) -> bool:
     return child.exitcode != 0
 
 
-@pytest.mark.parametrize("links", [True, False])
-def test_a_kill_at_any_line_leaves_the_key_absent_or_whole(tmp_path, links):
+@pytest.mark.parametrize(("links", "stride"), [(True, 1), (False, 3)])
+def test_a_kill_at_any_line_leaves_the_key_absent_or_whole(tmp_path, links, stride):
     source = sys.modules[LocalStore.__module__].__file__
     state: set[bool] = set()
-    point = 0
+    point = 1 - stride
     alive = True
     while alive:
-        point += 1
+        point += stride
         root = tmp_path / str(point)
 
         def doomed(root: Path = root, point: int = point) -> None:
@@ -163,7 +163,9 @@ def test_without_hard_links_one_of_sixteen_processes_wins(tmp_path, monkeypatch)
         process.join(60)
     won = [number for number in range(16) if (tmp_path / f"won-{number}").read_text() == "True"]
     assert len(won) == 1
-    assert LocalStore(tmp_path / "store").read(KEY) == f"{won[0]}".encode()
+    store = LocalStore(tmp_path / "store")
+    assert store.read(KEY) == f"{won[0]}".encode()
+    assert list(store.keys("")) == [KEY]
 
 
 def test_leftovers_of_killed_writers_are_swept_and_those_of_living_ones_are_not(tmp_path):
@@ -179,6 +181,20 @@ def test_leftovers_of_killed_writers_are_swept_and_those_of_living_ones_are_not(
     store.create(KEY, DATA)
     assert sorted(path.name for path in staging.iterdir()) == ["young"]
     assert list(store.keys("")) == [KEY]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_empty(tmp_path, monkeypatch):
+    LocalStore(tmp_path).create(KEY, DATA)
+    scandir = os.scandir
+
+    def forbid(folder):
+        if Path(folder).name == "train":  # root, who may run this, ignores mode bits
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    with pytest.raises(UserError, match=r"STORE-ACCESS .*Permission denied"):
+        list(LocalStore(tmp_path).keys(""))
 
 
 def test_every_folder_up_to_the_root_is_synced_after_the_link(tmp_path, monkeypatch):

@@ -59,34 +59,43 @@ def month_period():
     return _month_period
 
 
-@pytest.fixture
-def judge_tables(tmp_path):
+@pytest.fixture(scope="session")
+def judge_tables(tmp_path_factory):
     """name → table, judged as spans; gives name → (code, column, severity, message) list."""
+    folder = tmp_path_factory.mktemp("spans")
+    written, profiles, targets = {}, {}, {}  # the same table is read once, and kept alive here
+
+    def profile(name, table, spec, digest):
+        period = _month_period(name) if name[:2] == "20" else (None, None)
+        path = folder / f"{id(table)}.parquet"
+        if id(table) not in written:
+            pq.write_table(table, path, store_schema=False)
+            written[id(table)] = table
+        key = (id(table), name)
+        if key not in profiles:
+            profiles[key] = profile_parquet(path, "0" * 64, period)
+        known = profiles[key].model_copy(update={"digest": digest})
+        asked = (*key, spec.target, spec.features.model_dump_json(), spec.time)
+        if asked not in targets:
+            targets[asked] = profile_target(
+                path, spec.target, spec.features, known.columns, spec.time
+            )
+        span = Span(
+            name=name, digest=digest, rows=table.num_rows, size=1,
+            period_start=period[0], period_end=period[1],
+        )  # fmt: skip
+        return span, known, targets[asked]
 
     def run(tables, spec=None, digests=None):
         spec = spec or _spec()
-        spans, statistics, targets = [], [], []
-        for place, (name, table) in enumerate(tables.items()):
-            path = tmp_path / f"{place}.parquet"
-            pq.write_table(table, path, store_schema=False)
-            digest = (digests or {}).get(name) or f"{place:064x}"
-            start, end = _month_period(name) if name[:2] == "20" else (None, None)
-            spans.append(
-                Span(
-                    name=name, digest=digest, rows=table.num_rows, size=1,
-                    period_start=start, period_end=end,
-                )
-            )  # fmt: skip
-            statistics.append(profile_parquet(path, digest, (start, end)))
-            targets.append(
-                profile_target(
-                    path, spec.target, spec.features, statistics[-1].columns, spec.time
-                )
-            )
-        judged = judge(spans, statistics, targets, spec)
+        looked = [
+            profile(name, table, spec, (digests or {}).get(name) or f"{place:064x}")
+            for place, (name, table) in enumerate(tables.items())
+        ]
+        judged = judge(*zip(*looked, strict=True), spec)
         return {
-            span.name: [(a.code, a.column, a.severity, a.message) for a in one.anomalies]
-            for span, one in zip(spans, judged, strict=True)
+            name: [(a.code, a.column, a.severity, a.message) for a in one.anomalies]
+            for name, one in zip(tables, judged, strict=True)
         }
 
     return run

@@ -35,7 +35,9 @@ def test_texts_hash_alike_exactly_where_they_are_equal(texts):
 
 
 def test_trailing_zero_bytes_count():
-    assert len(set(hash_list(["", "\0", "\0\0", "a", "a\0", "12345678", "12345678\0"]).tolist())) == 7
+    assert (
+        len(set(hash_list(["", "\0", "\0\0", "a", "a\0", "12345678", "12345678\0"]).tolist())) == 7
+    )
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 50)))

@@ -1,0 +1,172 @@
+"""Real tables through a real scheduler: to a champion, to a skip, to a clear failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PIPELINES = ("taxi_fare", "chicago_tips", "penguins")
+PATIENCE = 900.0
+
+
+@pytest.fixture(scope="module")
+def first_runs(airflow) -> dict[str, str]:
+    """Pipeline → the id of its first run, all started at once, all ended."""
+    runs = {}
+    for name in PIPELINES:
+        airflow.wait_for_dag(f"{name}.train")
+        airflow.api.pause(f"{name}.train", False)
+        runs[name] = airflow.api.trigger(f"{name}.train", {"reason": "the first"})
+    for name, run_id in runs.items():
+        airflow.wait_for_run(f"{name}.train", run_id, timeout=PATIENCE)
+    return runs
+
+
+def told(airflow, dag_id: str, run_id: str) -> dict[str, str]:
+    """The lines of tasks that failed or skipped."""
+    return {
+        f"{task.task} {task.label}".strip(): airflow.api.xcom(
+            dag_id, run_id, task.task, "because", task.map_index
+        )
+        for task in airflow.api.tasks(dag_id, run_id)
+        if task.state != "success"
+    }
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_real_table_reaches_a_registered_champion(airflow, first_runs, name):
+    dag_id, run_id = f"{name}.train", first_runs[name]
+    assert airflow.api.run_state(dag_id, run_id) == "success", told(airflow, dag_id, run_id)
+    gate = airflow.api.xcom(dag_id, run_id, "gate")["summary"]
+    assert gate["verdict"] == "promote", gate
+    registered = airflow.api.xcom(dag_id, run_id, "register")["summary"]
+    assert registered["version"] == registered["champion"] == 1
+
+
+def test_train_is_one_task_a_family_and_shows_it(airflow, first_runs):
+    tasks = airflow.api.tasks("taxi_fare.train", first_runs["taxi_fare"])
+    assert {task.label for task in tasks if task.task == "train"} == {
+        "linear", "gradient_boosting", "extra_trees",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_only_small_json_travels_between_tasks(airflow, first_runs, name):
+    dag_id, run_id = f"{name}.train", first_runs[name]
+    for task in airflow.api.tasks(dag_id, run_id):
+        outcome = airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)
+        assert len(json.dumps(outcome)) < 4096
+
+
+def test_the_reports_are_shown_to_users_who_are_logged_in(airflow, first_runs):
+    dag_id, run_id = "taxi_fare.train", first_runs["taxi_fare"]
+    data = airflow.api.links(dag_id, run_id, "validate")["Data report"]
+    decision = airflow.api.links(dag_id, run_id, "gate")["Decision report"]
+    run = airflow.api.links(dag_id, run_id, "register")["MLflow run"]
+    assert run.startswith("http://localhost:1/")
+    for address in (data, decision):
+        url = airflow.api.address + address
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(url, timeout=30)
+        assert refused.value.code == 401
+        refused.value.close()
+        token = {"Authorization": f"Bearer {airflow.api._token}"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=token), timeout=30) as page:
+            assert page.headers["content-security-policy"].startswith("sandbox")
+            assert b"</html>" in page.read()
+
+
+def test_a_run_where_nothing_changed_is_skipped_and_says_so(airflow, first_runs):
+    dag_id = "chicago_tips.train"
+    run_id = airflow.api.trigger(dag_id)
+    assert airflow.wait_for_run(dag_id, run_id, timeout=PATIENCE) == "success"
+    states = {task.task: task.state for task in airflow.api.tasks(dag_id, run_id)}
+    assert set(states.values()) == {"skipped"}
+    assert airflow.api.xcom(dag_id, run_id, "plan", "because")
+
+
+def test_the_command_line_finds_what_airflow_has_done(first_runs, places):
+    done = subprocess.run(
+        [str(REPOSITORY / ".venv" / "bin" / "everfit"), "run", "chicago_tips"],
+        env={k: v for k, v in places.items() if not k.startswith("PYTHON")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Nothing" in done.stdout
+
+
+def test_a_broken_yaml_is_its_own_import_error_until_it_is_mended(airflow, first_runs, places):
+    errors = airflow.api.import_errors()
+    assert list(errors) == ["broken.yaml.py"]
+    assert "gate: is required" in errors["broken.yaml.py"]
+    assert {f"{name}.train" for name in PIPELINES} == set(airflow.api.dag_ids())
+    spec = Path(places["EVERFIT_PIPELINES"], "broken.yaml")
+    spec.write_text((REPOSITORY / "tests" / "specs" / "penguins.yaml").read_text())
+    airflow.wait_for_dag("broken.train")
+    deadline = time.monotonic() + 120
+    while airflow.api.import_errors() and time.monotonic() < deadline:
+        time.sleep(1)
+    assert airflow.api.import_errors() == {}
+
+
+def test_a_mistake_fails_the_run_at_once_with_its_one_line(airflow, first_runs, places):
+    pipelines = Path(places["EVERFIT_PIPELINES"])
+    text = (REPOSITORY / "tests" / "specs" / "penguins.yaml").read_text()
+    (pipelines / "nowhere.yaml").write_text(text.replace("penguins.csv", "nothing-here.csv"))
+    dag_id = "nowhere.train"
+    airflow.wait_for_dag(dag_id)
+    airflow.api.pause(dag_id, False)
+    run_id = airflow.api.trigger(dag_id)
+    assert airflow.wait_for_run(dag_id, run_id, timeout=PATIENCE) == "failed"
+    plan = next(task for task in airflow.api.tasks(dag_id, run_id) if task.task == "plan")
+    assert (plan.state, plan.tries) == ("failed", 1)
+    line = airflow.api.xcom(dag_id, run_id, "plan", "because")
+    assert "nothing-here.csv" in line
+    log = Path(places["EVERFIT_HOME"], "airflow", "logs", f"dag_id={dag_id}", f"run_id={run_id}",
+               "task_id=plan", "attempt=1.log").read_text()  # fmt: skip
+    assert "Traceback" not in log
+    assert "error_detail" not in log
+
+
+def test_a_task_marked_failed_ends_its_component(airflow, first_runs):
+    dag_id = "taxi_fare.train"
+    run_id = airflow.api.trigger(dag_id, {"force": True, "window": "1"})
+    group = 0
+    deadline = time.monotonic() + PATIENCE
+    while not group and time.monotonic() < deadline:
+        for task in airflow.api.tasks(dag_id, run_id):
+            if task.task == "train" and task.state == "running":
+                group = _component_of(run_id)
+        time.sleep(0.2)
+    assert group, "no component was seen at work"
+    path = f"/dags/{dag_id}/dagRuns/{urllib.request.quote(run_id)}"
+    airflow.api.call("PATCH", path, {"state": "failed"})
+    deadline = time.monotonic() + 60
+    while _component_of(run_id) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not _component_of(run_id)
+
+
+def _component_of(run_id: str) -> int:
+    """The process of a component that works on an order of this run."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"pipeline_components.door" in command and b"--order" in command:
+            order = Path(os.fsdecode(command[command.index(b"--order") + 1]))
+            try:
+                if json.loads(order.read_bytes())["trigger"]["run_id"] == run_id:
+                    return int(entry.name)
+            except (OSError, ValueError):
+                continue
+    return 0

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from pipeline_components.contracts.steps import CHAIN
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DAG_FILE = REPOSITORY / "dags" / "everfit_pipelines.py"
+
+HEAVY = (
+    "boto3", "evidently", "matplotlib", "mlflow", "numpy", "pandas", "pyarrow",
+    "scipy", "skops", "sklearn", "skrub", "joblib",
+)  # fmt: skip
+
+LOAD = """
+import json, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {heavy!r}:
+            raise ImportError(name + " is not for DAG files")
+
+sys.meta_path.insert(0, Refuse())
+import airflow
+from airflow.sdk import DAG
+before = set(sys.modules)
+from airflow.dag_processing.dagbag import DagBag
+middle = set(sys.modules)
+bag = DagBag({file!r}, safe_mode=False)
+own = sorted(m for m in set(sys.modules) - middle)
+print(json.dumps({{"dags": sorted(bag.dags), "errors": bag.import_errors, "modules": own}}))
+"""
+
+
+def load(folder: Path) -> DagBag:
+    assert os.environ["EVERFIT_PIPELINES"] == str(folder)
+    return DagBag(str(DAG_FILE), safe_mode=False)
+
+
+def in_a_clean_process(folder: Path, **environ: str) -> dict:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD.format(heavy=set(HEAVY), file=str(DAG_FILE))],
+        env={
+            **os.environ,
+            "EVERFIT_PIPELINES": str(folder),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+            **environ,
+        },
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_repositorys_own_pipelines_load(monkeypatch):
+    monkeypatch.delenv("EVERFIT_PIPELINES", raising=False)
+    bag = DagBag(str(REPOSITORY / "dags"))
+    assert bag.import_errors == {}
+    specs = sorted(p.stem for p in (REPOSITORY / "dags" / "pipelines").glob("*.yaml"))
+    specs = [name for name in specs if not name.endswith(".schema")]
+    assert sorted(bag.dags) == [f"{name}.train" for name in specs]
+
+
+def test_the_chain_is_a_line_of_tasks_with_train_mapped(folder):
+    dag = load(folder).dags["fares.train"]
+    edges = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
+    assert edges == {
+        "plan": ["extract"],
+        "extract": ["validate"],
+        "validate": ["prepare"],
+        "prepare": ["train"],
+        "train": ["evaluate"],
+        "evaluate": ["gate"],
+        "gate": ["register"],
+        "register": [],
+    }
+    assert dag.get_task("train").is_mapped
+    assert dag.get_task("train").expand_input.value == {"family": ["linear", "extra_trees"]}
+
+
+def test_every_result_a_step_reads_is_there_before_it_starts(folder):
+    dag = load(folder).dags["fares.train"]
+    for component, needs in CHAIN.items():
+        before = dag.get_task(component).get_flat_relative_ids(upstream=True)
+        assert set(needs) <= before
+
+
+def test_the_specs_values_are_the_dags(folder):
+    dag = load(folder).dags["fares.train"]
+    assert dag.timetable.expression == "0 3 * * 1"
+    assert str(dag.timetable.timezone) in ("Europe/Berlin", "Timezone('Europe/Berlin')")
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert {"taxi", "regression", "everfit", "train"} == dag.tags
+    assert dag.owner == "pricing"
+
+
+def test_a_pipeline_without_a_schedule_waits_for_a_person(folder):
+    text = (folder / "fares.yaml").read_text()
+    (folder / "byhand.yaml").write_text(text[: text.index("triggers:")])
+    dag = load(folder).dags["byhand.train"]
+    assert dag.schedule is None
+
+
+@pytest.mark.parametrize(
+    ("form", "good"),
+    [
+        ({}, True),
+        ({"window": "12", "force": True, "reason": "the feed was mended"}, True),
+        ({"window": "all"}, True),
+        ({"window": None, "reason": None}, True),
+        ({"window": "0"}, False),
+        ({"window": "-3"}, False),
+        ({"window": "everything"}, False),
+        ({"force": "yes"}, False),
+        ({"reason": "x" * 501}, False),
+    ],
+)
+def test_the_form_takes_what_an_order_can_carry(folder, form, good):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    fields = load(folder).dags["fares.train"].params
+    assert sorted(fields) == ["force", "reason", "window"]
+    try:
+        for name, value in form.items():
+            fields.get_param(name).resolve(value)
+    except ParamValidationError:
+        assert not good
+    else:
+        assert good
+
+
+def test_defaults_of_the_form_are_valid(folder):
+    fields = load(folder).dags["fares.train"].params
+    assert fields.validate() == {"window": None, "force": False, "reason": None}
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "task: [",
+        "task: regression\n",
+        "a: &a [1]\nb: *a\n",
+        "triggers: {schedule: monday}\n",
+        "triggers: {schedule: 0 3 * * 1, timezone: Europe/Atlantis}\n",
+        "\x00",
+    ],
+)
+def test_a_broken_yaml_takes_no_other_pipeline_down(folder, broken):
+    good = (folder / "fares.yaml").read_text()
+    if broken.startswith("triggers"):
+        broken = good[: good.index("triggers:")] + broken
+    (folder / "aaa.yaml").write_text(broken)
+    (folder / "zzz.yaml").write_text(good)
+    bag = load(folder)
+    assert sorted(bag.dags) == ["fares.train", "zzz.train"]
+    assert bag.import_errors == {}
+
+
+def test_a_tasks_process_builds_its_own_dag_alone(folder, monkeypatch):
+    (folder / "other.yaml").write_text((folder / "fares.yaml").read_text())
+    (folder / "broken.yaml").write_text("]")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "fares.train")
+    assert list(load(folder).dags) == ["fares.train"]
+
+
+def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
+    one = in_a_clean_process(folder)
+    text = (folder / "fares.yaml").read_text()
+    for number in range(100):
+        (folder / f"p{number:03}.yaml").write_text(text)
+    many = in_a_clean_process(folder)
+    assert one["errors"] == many["errors"] == {}
+    assert len(many["dags"]) == 101
+    named = [name for name in many["modules"] if not name.startswith("unusual_prefix")]
+    assert named == [name for name in one["modules"] if not name.startswith("unusual_prefix")]
+    ours = {name.split(".")[0] for name in named}
+    assert "fastapi" not in ours
+    assert not [
+        name
+        for name in named
+        if name.startswith("pipeline_components.")
+        and not name.startswith("pipeline_components.contracts")
+    ]
+
+
+def test_dag_files_and_plugins_import_only_what_they_may():
+    import ast
+
+    allowed = {
+        "airflow", "pydantic", "yaml", "fastapi", "everfit_airflow", "everfit_launch",
+        *sys.stdlib_module_names,
+    }  # fmt: skip
+    for path in [*(REPOSITORY / "dags").glob("*.py"), *(REPOSITORY / "plugins").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            for name in names:
+                if name.startswith("pipeline_components"):
+                    assert name.startswith("pipeline_components.contracts"), (path, name)
+                else:
+                    assert name.split(".")[0] in allowed, (path, name)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from everfit_airflow import report_pages
+from everfit_airflow.report_pages import ReportPages, build_app, read_report, report_address
+
+PAGE = b"<!doctype html><title>decision</title>"
+
+
+@pytest.fixture
+def store(tmp_path):
+    def put(data: bytes) -> str:
+        digest = hashlib.sha256(data).hexdigest()
+        path = tmp_path / "store" / "blobs" / digest[:2] / digest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return digest
+
+    put.url = f"file://{tmp_path / 'store'}"
+    put.folder = tmp_path / "store"
+    return put
+
+
+def test_a_page_is_read_by_its_digest(store):
+    assert read_report(store.url, store(PAGE)) == PAGE
+
+
+def test_altered_bytes_are_not_shown(store):
+    digest = store(PAGE)
+    (store.folder / "blobs" / digest[:2] / digest).write_bytes(PAGE + b"<script>")
+    assert read_report(store.url, digest) is None
+
+
+@pytest.mark.parametrize(
+    "digest",
+    ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 65, "a" * 64 + "\n", "a/" * 32, "a" * 64],
+)
+def test_what_is_no_digest_or_not_there_names_nothing(store, digest):
+    assert read_report(store.url, digest) is None
+
+
+def test_a_store_also_holds_data_which_is_no_page(store):
+    assert read_report(store.url, store(b"PAR1 rows of people")) is None
+
+
+def test_a_remote_store_is_not_read(store):
+    assert read_report("s3://bucket/prefix", store(PAGE)) is None
+
+
+def test_the_address_is_below_airflows_own(monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://host/airflow/")
+    assert report_address("ab") == "/airflow/everfit/report/ab"
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL")
+    assert report_address("ab") == "/everfit/report/ab"
+
+
+@pytest.fixture
+def client(store, monkeypatch):
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi.testclient import TestClient
+
+    monkeypatch.setenv("EVERFIT_STORE", store.url)
+    app = build_app()
+    app.dependency_overrides[get_user] = lambda: "somebody"
+    return TestClient(app)
+
+
+def test_a_report_runs_no_script_and_loads_nothing(store, client):
+    reply = client.get(f"/report/{store(PAGE)}")
+    assert reply.status_code == 200
+    assert reply.content == PAGE
+    policy = reply.headers["content-security-policy"]
+    assert policy.startswith("sandbox;")
+    assert "default-src 'none'" in policy
+    assert "script" not in policy
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_unknown_report_is_not_found(client):
+    assert client.get("/report/" + "0" * 64).status_code == 404
+    assert client.get("/report/..%2f..%2fetc%2fpasswd").status_code == 404
+
+
+def test_the_words_are_explained(client):
+    assert "<dt>champion</dt>" in client.get("/glossary").text
+
+
+def test_nobody_reaches_a_report_without_a_login(store, monkeypatch):
+    from fastapi.testclient import TestClient
+
+    monkeypatch.setenv("EVERFIT_STORE", store.url)
+    client = TestClient(build_app())
+    assert client.get(f"/report/{store(PAGE)}").status_code == 401
+    assert client.get("/glossary").status_code == 401
+
+
+def test_the_web_framework_is_loaded_with_the_first_request(monkeypatch):
+    built = []
+    monkeypatch.setattr(report_pages, "build_app", lambda: built.append(1))
+    ReportPages()
+    assert built == []

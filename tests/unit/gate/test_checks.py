@@ -1,0 +1,472 @@
+"""Each check passing, failing and unable to look; none passes by accident."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline_components.contracts.errors import Unavailable
+from pipeline_components.contracts.requests import SliceScore
+from pipeline_components.gate import read_evidence as reading
+from pipeline_components.gate.decide import decide
+from pipeline_components.gate.evidence import Missing, Served
+from pipeline_components.gate.question import Finding, Question, ask_all
+from pipeline_components.gate.read_evidence import read_evidence
+from pipeline_components.gate.registry import QUESTIONS
+
+ROWS = 400
+
+
+def estimate_of(value, width):
+    from pipeline_components.contracts.verdicts import Estimate
+
+    return Estimate(value=value, low=value - width, high=value + width, rows=300, method="x")
+
+
+@pytest.fixture
+def judged(context, monkeypatch):
+    """Ask every question about a world; the clean process is tested on its own."""
+    monkeypatch.setattr(
+        reading, "try_serving", lambda *a, **k: Served(True, "Predicts the same.", 20)
+    )
+
+    def ask(world, **changes):
+        request = world.request()
+        if "request" in changes:
+            request = changes.pop("request")(request)
+        evidence = replace(read_evidence(request, context), **changes)
+        return ask_all(QUESTIONS, evidence)
+
+    return ask
+
+
+def one(checks, code):
+    (found,) = [check for check in checks if check.code == code]
+    return found
+
+
+def evaluated(**changes):
+    return lambda request: request.model_copy(
+        update={"evaluated": request.evaluated.model_copy(update=changes)}
+    )
+
+
+def test_all_is_well(world, judged):
+    checks = judged(world)
+    assert {check.state for check in checks} <= {"passed", "not_applicable"}
+    assert decide(checks) == "promote"
+
+
+# GAIN
+
+
+def test_gain_says_the_numbers(world, judged):
+    found = one(judged(world), "GAIN")
+    assert found.message == (
+        "Surely better than champion v3 by the required 0.023: mae 2.000 against 2.300 on 400 "
+        "holdout rows, a gain of 0.3 (95 % interval 0.2 to 0.4)."
+    )
+    # a lower bound at the margin is 0.1 below the gain: 0.023 + 0.1
+    assert found.flip == "A gain below 0.123 mae instead of 0.3 would have left it undecided"
+    assert found.forces is None
+
+
+def test_gain_undecided_holds_and_says_how_many_rows_would_do(world, judged):
+    checks = judged(world.but(gain=0.05, width=0.06))
+    found = one(checks, "GAIN")
+    assert (found.state, found.forces, decide(checks)) == ("failed", "hold", "hold")
+    assert found.message.startswith("Undecided whether better than champion v3")
+    # 400 * (0.06 / (0.05 - 0.0205))**2 = 1654.7, so 1255 more, told with two figures
+    assert found.flip == (
+        "About 1,300 more holdout rows at the same effect, or a gain of at least 0.0805 mae "
+        "instead of 0.05"
+    )
+
+
+def test_gain_below_the_margin_needs_more_than_rows(world, judged):
+    found = one(judged(world.but(gain=0.01, width=0.06)), "GAIN")
+    assert found.forces == "hold"
+    assert found.flip is not None and "more rows at the same effect would not do" in found.flip
+
+
+def test_gain_surely_missed_rejects(world, judged):
+    checks = judged(world.but(gain=-0.4, width=0.1))
+    found = one(checks, "GAIN")
+    assert (found.state, found.forces, decide(checks)) == ("failed", "reject", "reject")
+    assert found.message.startswith("Surely worse than champion v3:")
+
+
+def test_gain_of_nothing_is_not_superior(world, judged):
+    checks = judged(world.but(gain=0.0, width=0.0, gate={**world.gate, "superior_by": 0}))
+    assert one(checks, "GAIN").forces == "reject"
+
+
+def test_not_worse_than_promotes_an_equal_model(world, judged):
+    gate = {"not_worse_than": 0.1, "baseline": "median"}
+    checks = judged(world.but(gain=-0.02, width=0.04, gate=gate))
+    assert decide(checks) == "promote"
+    assert one(checks, "GAIN").message.startswith(
+        "Surely not worse than champion v3 by more than the allowed 0.1:"
+    )
+
+
+def test_cold_start_compares_with_the_declared_dummy(world, judged):
+    checks = judged(world.but(champion_rows=None, gain=4.0))
+    assert decide(checks) == "promote"
+    assert "than the median dummy by" in one(checks, "GAIN").message
+    assert "there is no champion" in one(checks, "LINEAGE-ROWS").message
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"comparison": None}, "could not compare"),
+        ({"metric": "rmse"}, "compared rmse"),
+        ({"baseline": "median"}, "compared with median, not with champion v3"),
+        ({"baseline": "champion v2"}, "compared with champion v2, not with champion v3"),
+    ],
+)
+def test_gain_of_another_comparison_is_not_assessed(world, judged, changes, reason):
+    def alter(request):
+        comparison = request.evaluated.comparison
+        changed = None if "comparison" in changes else comparison.model_copy(update=changes)
+        return evaluated(comparison=changed)(request)
+
+    checks = judged(world, request=alter)
+    found = one(checks, "GAIN")
+    assert (found.state, found.forces, decide(checks)) == ("not_assessed", "hold", "hold")
+    assert reason in found.message
+
+
+def test_gain_that_the_row_losses_do_not_give_is_not_assessed(world, judged):
+    def alter(request):
+        comparison = request.evaluated.comparison
+        gain = comparison.gain.model_copy(update={"value": 0.5, "low": 0.4, "high": 0.6})
+        return evaluated(comparison=comparison.model_copy(update={"gain": gain}))(request)
+
+    found = one(judged(world, request=alter), "GAIN")
+    assert found.state == "not_assessed"
+    assert "row losses give a gain of 0.300000, but the comparison says 0.500000" in found.message
+
+
+def test_gain_whose_interval_does_not_hold_it_is_not_assessed(world, judged):
+    def alter(request):
+        comparison = request.evaluated.comparison
+        gain = comparison.gain.model_copy(update={"low": 0.35})
+        return evaluated(comparison=comparison.model_copy(update={"gain": gain}))(request)
+
+    assert one(judged(world, request=alter), "GAIN").state == "not_assessed"
+
+
+# ROWS
+
+
+def test_too_few_rows_hold_and_nothing_is_judged_on_them(world, judged):
+    checks = judged(world.but(gain=-5.0, gate={**world.gate, "min_rows": 500}))
+    found = one(checks, "ROWS-ENOUGH")
+    assert (found.state, found.forces, found.flip) == ("failed", "hold", "100 more holdout rows")
+    assert one(checks, "GAIN").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+def test_losses_of_other_rows_fail(world, judged):
+    other = np.arange(ROWS, dtype=np.uint64)
+    other[:3] += 5000
+    checks = judged(world.but(scored=other))
+    found = one(checks, "ROWS-SAME")
+    assert found.state == "failed"
+    assert "3 of 400 row digests are not in the holdout table" in found.message
+    assert one(checks, "GAIN").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+def test_a_row_scored_twice_in_place_of_another_fails(world, judged):
+    other = np.arange(ROWS, dtype=np.uint64)
+    other[0] = other[1]
+    assert one(judged(world.but(scored=other)), "ROWS-SAME").state == "failed"
+
+
+def test_losses_of_fewer_rows_fail(world, judged):
+    found = one(judged(world.but(scored=np.arange(ROWS - 1, dtype=np.uint64))), "ROWS-SAME")
+    assert found.state == "failed"
+    assert "the row losses 399" in found.message
+
+
+def test_the_same_rows_in_another_order_are_the_same_rows(world, judged):
+    order = np.random.default_rng(0).permutation(ROWS).astype(np.uint64)
+    assert one(judged(world.but(scored=order)), "ROWS-SAME").state == "passed"
+
+
+@pytest.mark.parametrize("part", ["losses", "holdout_rows"])
+def test_without_the_rows_nothing_is_proven(world, judged, part):
+    checks = judged(world, **{part: Missing("it was not there")})
+    found = one(checks, "ROWS-SAME")
+    assert (found.state, found.message) == ("not_assessed", "It was not there.")
+    assert decide(checks) == "hold"
+
+
+# LINEAGE
+
+
+def test_a_holdout_span_in_the_window_rejects(world, judged):
+    checks = judged(world.but(judged=("2018-04", "2018-05")))
+    found = one(checks, "LINEAGE-SPANS")
+    assert (found.state, found.forces) == ("failed", "reject")
+    assert found.message.endswith("1 of 2 holdout spans: 2018-04.")
+    assert decide(checks) == "reject"
+
+
+def test_a_holdout_span_the_champion_saw_holds(world, judged):
+    checks = judged(world.but(champion_window=("2018-02", "2018-05")))
+    found = one(checks, "LINEAGE-SPANS")
+    assert (found.state, found.forces, decide(checks)) == ("failed", "hold", "hold")
+
+
+@pytest.mark.parametrize("lost", [{"window": ()}, {"champion_window": ()}])
+def test_an_unknown_window_is_not_assessed(world, judged, lost):
+    checks = judged(world.but(**lost))
+    assert one(checks, "LINEAGE-SPANS").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+def test_a_share_of_rows_has_no_holdout_spans_and_is_looked_at_row_by_row(world, judged):
+    checks = judged(world.but(judged=(), champion_window=("2018-02",)))
+    assert one(checks, "LINEAGE-SPANS").state == "not_applicable"
+    assert decide(checks) == "promote"
+    leaky = np.arange(399, 3399, dtype=np.uint64)
+    assert decide(judged(world.but(judged=(), train=leaky))) == "reject"
+
+
+def test_one_holdout_row_in_the_training_table_rejects(world, judged):
+    train = world.train.copy()
+    train[1234] = 7
+    found = one(judged(world.but(train=train)), "LINEAGE-ROWS")
+    assert (found.state, found.forces) == ("failed", "reject")
+    assert found.message == "The candidate was trained on 1 of 400 holdout rows."
+
+
+def test_one_holdout_row_the_champion_saw_holds(world, judged):
+    rows = world.champion_rows.copy()
+    rows[0] = 7
+    found = one(judged(world.but(champion_rows=rows)), "LINEAGE-ROWS")
+    assert (found.state, found.forces) == ("failed", "hold")
+
+
+@pytest.mark.parametrize("part", ["train_rows", "champion_rows", "holdout_rows"])
+def test_missing_tables_prove_nothing(world, judged, part):
+    checks = judged(world, **{part: Missing("gone")})
+    assert one(checks, "LINEAGE-ROWS").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+def test_a_champion_without_its_training_rows_is_not_assessed(world, judged):
+    assert one(judged(world, champion_rows=None), "LINEAGE-ROWS").state == "not_assessed"
+
+
+def test_an_empty_training_table_proves_nothing(world, judged):
+    checks = judged(world.but(train=np.array([], dtype=np.uint64)))
+    assert one(checks, "LINEAGE-ROWS").state == "not_assessed"
+
+
+def test_a_training_table_of_another_length_fails(world, judged):
+    def alter(request):
+        prepared = request.prepared.model_copy(update={"rows_train": 2999})
+        return request.model_copy(update={"prepared": prepared})
+
+    assert one(judged(world, request=alter), "LINEAGE-ROWS").state == "failed"
+
+
+# FINITE
+
+
+@pytest.mark.parametrize(
+    ("named", "forced"), [("candidate.rmse", "reject"), ("baseline.rmse", "hold")]
+)
+def test_what_evaluate_found_not_finite_fails(world, judged, named, forced):
+    checks = judged(world.but(not_finite=(named,)))
+    found = one(checks, "FINITE")
+    assert (found.state, found.forces, decide(checks)) == ("failed", forced, forced)
+    assert named in found.message
+
+
+def test_a_score_that_is_not_finite_fails(world, judged):
+    def alter(request):
+        scores = {k: dict(v) for k, v in request.evaluated.scores.items()}
+        bad = scores["candidate"]["rmse"].model_copy(update={"high": float("inf")})
+        scores["candidate"]["rmse"] = bad
+        return evaluated(scores=scores)(request)
+
+    assert "candidate.rmse" in one(judged(world, request=alter), "FINITE").message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_a_loss_that_is_not_finite_fails(world, judged, context, value):
+    import pyarrow as pa
+
+    whole = read_evidence(world.request(), context).losses
+    candidate = pa.array([value, *whole.candidate.to_pylist()[1:]], pa.float64())
+    found = one(judged(world, losses=replace(whole, candidate=candidate)), "FINITE")
+    assert (found.state, found.forces) == ("failed", "reject")
+    assert "candidate.losses of 1 rows" in found.message
+
+
+@pytest.mark.parametrize("predictions", [[1.0, None], [[0.5, float("nan")]], [1.0, "x"], [True]])
+def test_a_prediction_that_is_no_finite_number_fails(world, judged, predictions):
+    assert one(judged(world, predictions=predictions), "FINITE").state == "failed"
+
+
+@pytest.mark.parametrize("predictions", [Missing("gone"), []])
+def test_no_predictions_are_not_assessed(world, judged, predictions):
+    assert one(judged(world, predictions=predictions), "FINITE").state == "not_assessed"
+
+
+@pytest.mark.parametrize("who", ["candidate", "baseline"])
+def test_a_score_that_is_absent_is_not_assessed(world, judged, who):
+    def alter(request):
+        kept = {k: v for k, v in request.evaluated.scores.items() if k != who}
+        return evaluated(scores=kept)(request)
+
+    checks = judged(world, request=alter)
+    assert one(checks, "FINITE").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+# LIMIT
+
+
+def limits(world, **bounds):
+    return world.but(gate={**world.gate, "limits": bounds})
+
+
+def test_limits_are_checks_of_their_own(world, judged):
+    found = [
+        check
+        for check in judged(limits(world, mae={"max": 1.5}, r2={"min": 0.7, "max": 0.99}))
+        if check.code == "LIMIT"
+    ]
+    assert [(c.title, c.state) for c in found] == [
+        ("Limit: mae at most 1.5", "failed"),
+        ("Limit: r2 at least 0.7 and at most 0.99", "passed"),
+    ]
+    assert found[0].message == "mae is 2.000 (1.920 to 2.080); at most 1.5 is required."
+    assert found[0].flip == "mae of at most 1.5 instead of 2.000"
+    assert found[0].forces == "reject"
+
+
+def test_a_lower_limit(world, judged):
+    checks = judged(limits(world, r2={"min": 0.9}))
+    assert one(checks, "LIMIT").flip == "r2 of at least 0.9 instead of 0.8100"
+    assert decide(checks) == "reject"
+
+
+def test_a_limit_exactly_met_passes(world, judged):
+    assert one(judged(limits(world, r2={"min": 0.81})), "LIMIT").state == "passed"
+
+
+def test_a_limit_on_what_was_not_scored_is_not_assessed(world, judged):
+    checks = judged(limits(world, median_ae={"max": 1}))
+    assert one(checks, "LIMIT").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+# SERVABLE (see also test_servability)
+
+
+def test_what_is_not_servable_is_rejected(world, judged):
+    checks = judged(world, served=Served(False, "It predicts otherwise."))
+    assert one(checks, "SERVABLE").message == "It predicts otherwise."
+    assert decide(checks) == "reject"
+
+
+def test_what_could_not_be_tried_is_held(world, judged):
+    checks = judged(world, served=Missing("no process could be started"))
+    assert one(checks, "SERVABLE").state == "not_assessed"
+    assert decide(checks) == "hold"
+
+
+# SLICE
+
+
+def slice_of(name, candidate, baseline, rows=300):
+    return SliceScore(name=name, rows=rows, candidate=candidate, baseline=baseline)
+
+
+def test_slices_warn_and_veto_nothing(world, judged):
+    checks = judged(
+        world.but(
+            slices=(
+                slice_of("worse", estimate_of(5.0, 0.1), estimate_of(4.0, 0.1)),
+                slice_of("unsure", estimate_of(4.15, 0.1), estimate_of(4.0, 0.1)),
+                slice_of("better", estimate_of(3.0, 0.1), estimate_of(4.0, 0.1)),
+                slice_of("small", None, None, rows=3),
+            )
+        )
+    )
+    found = [check for check in checks if check.code == "SLICE"]
+    assert [c.state for c in found] == ["failed", "passed", "passed", "not_assessed"]
+    assert {c.severity for c in found} == {"warning"}
+    assert {c.forces for c in found} == {None}
+    assert decide(checks) == "promote"
+
+
+def test_slices_know_which_way_is_better(world, judged):
+    def alter(request):
+        comparison = request.evaluated.comparison.model_copy(update={"metric": "r2"})
+        request = evaluated(comparison=comparison)(request)
+        return request.model_copy(update={"metric": "r2"})
+
+    less = slice_of("less", estimate_of(0.5, 0.01), estimate_of(0.7, 0.01))
+    checks = judged(world.but(slices=(less,)), request=alter)
+    assert one(checks, "SLICE").state == "failed"
+
+
+# Asking
+
+
+def test_a_check_that_crashes_is_not_assessed_and_names_no_detail(world, context, judged):
+    def crash(evidence):
+        raise ZeroDivisionError("0x7f3a at /tmp/secret")
+
+    (check,) = ask_all([Question("X", "X", "error", crash)], None)
+    assert (check.state, check.forces) == ("not_assessed", "hold")
+    assert check.message == "The check crashed with ZeroDivisionError."
+
+
+def test_a_check_without_an_answer_is_not_assessed():
+    (check,) = ask_all([Question("X", "X", "error", lambda evidence: [])], None)
+    assert check.state == "not_assessed"
+
+
+def test_a_generator_that_crashes_half_way_passes_nothing():
+    def half(evidence):
+        yield Finding("passed", "Fine.")
+        raise RuntimeError
+
+    (check,) = ask_all([Question("X", "X", "error", half)], None)
+    assert check.state == "not_assessed"
+
+
+def test_an_unreachable_store_decides_nothing():
+    def away(evidence):
+        raise Unavailable("STORE", "s3", "it must answer")
+
+    with pytest.raises(Unavailable):
+        ask_all([Question("X", "X", "error", away)], None)
+
+
+def test_a_check_is_not_judged_on_what_did_not_pass():
+    asked = [
+        Question("A", "A", "error", lambda e: Finding("not_applicable", "No.")),
+        Question("B", "B", "error", lambda e: Finding("passed", "Yes."), needs=("A",)),
+        Question("C", "C", "error", lambda e: Finding("failed", "No."), needs=("B",)),
+        Question("D", "D", "error", lambda e: Finding("passed", "Yes."), needs=("B", "C")),
+        Question("E", "E", "error", lambda e: Finding("passed", "Yes."), needs=("D",)),
+        Question("F", "F", "error", lambda e: Finding("passed", "Yes."), needs=("GONE",)),
+    ]
+    checks = ask_all(asked, None)
+    assert [check.state for check in checks] == [
+        "not_applicable", "passed", "failed", "not_assessed", "not_assessed", "not_assessed",
+    ]  # fmt: skip
+    assert checks[3].message == "Not judged, because C did not pass."
