@@ -31,13 +31,14 @@ from pydantic import ValidationError
 
 from pipeline_components.context import Context, open_context, pin_threads
 from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.base import Frozen, canonical_json, digest_of
+from pipeline_components.contracts.base import Digest, Frozen, canonical_json, digest_of
 from pipeline_components.contracts.errors import (
     EXIT_RETRY,
     EverfitError,
     NothingToDo,
     RequestError,
 )
+from pipeline_components.contracts.requests import ChampionRef, PlanResult
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import Component, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest
@@ -104,6 +105,14 @@ class Upstream:
     def one(self, component: Component, kind: type[Result]) -> Result:
         """The only result of a component."""
         return self.all(component, kind)[0]
+
+    def champion(self, run_key: Digest) -> ChampionRef | None:
+        """What a run is compared with: pinned when the run was opened, else as planned.
+
+        A rerun is compared with what the run was compared with, whoever is champion by now.
+        """
+        run = self._context.ledger.run(run_key)
+        return run.champion if run else self.one("plan", PlanResult).champion
 
 
 def step(component: Component) -> Step:

@@ -9,7 +9,6 @@ from pipeline_components.context import Context
 from pipeline_components.contracts.requests import (
     EvaluateRequest,
     EvaluateResult,
-    PlanResult,
     PrepareResult,
     TrainResult,
 )
@@ -25,7 +24,6 @@ CACHED = True
 def request(order: Order, upstream: Upstream, context: Context) -> EvaluateRequest:  # noqa: ARG001
     """Score what was trained, on what was held out, against the champion pinned by plan."""
     spec, gate = order.pipeline, order.pipeline.gate
-    plan = upstream.one("plan", PlanResult)
     prepared = upstream.one("prepare", PrepareResult)
     margin = gate.superior_by or gate.not_worse_than
     assert margin is not None  # the spec holds exactly one of them
@@ -46,7 +44,7 @@ def request(order: Order, upstream: Upstream, context: Context) -> EvaluateReque
         entity=spec.entity,
         slices=spec.slices,
         models=upstream.all("train", TrainResult),
-        champion=plan.champion,
+        champion=upstream.champion(prepared.run_key),
         seed=spec.train.seed,
         threads=spec.train.threads,
         intention="superior_by" if gate.superior_by else "not_worse_than",

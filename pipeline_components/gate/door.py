@@ -11,7 +11,6 @@ from pipeline_components.contracts.requests import (
     EvaluateResult,
     GateRequest,
     GateResult,
-    PlanResult,
     PrepareResult,
     ValidateResult,
 )
@@ -34,7 +33,6 @@ def request(order: Order, upstream: Upstream, context: Context) -> GateRequest: 
         If the results it names are not of one run.
     """
     spec = order.pipeline
-    planned = upstream.one("plan", PlanResult)
     validated = upstream.one("validate", ValidateResult)
     prepared = upstream.one("prepare", PrepareResult)
     evaluated = upstream.one("evaluate", EvaluateResult)
@@ -55,7 +53,7 @@ def request(order: Order, upstream: Upstream, context: Context) -> GateRequest: 
         metric=spec.primary_metric,
         window=validated.window,
         holdout=validated.holdout,
-        champion=planned.champion,
+        champion=upstream.champion(validated.run_key),
         prepared=prepared,
         evaluated=evaluated,
         estimators=tuple(

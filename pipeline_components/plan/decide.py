@@ -67,6 +67,7 @@ class _Decision:
         self.notes = list(world.listing.notes)
         self.good: list[SpanRef] = []
         self.bad: list[SpanRef] = []
+        held: dict[Digest, str] = {}
         for ref in world.listing.spans:
             key = (ref.name, ref.fingerprint)
             if key in refused and key not in self.known:
@@ -76,7 +77,13 @@ class _Decision:
             elif key in self.known and self.known[key].digest in world.quarantined:
                 self.notes.append(f"{ref.name} is left out: in quarantine since it was validated")
                 self.bad.append(ref)
+            elif key in self.known and self.known[key].digest in held:
+                twin = held[self.known[key].digest]
+                self.notes.append(f"{ref.name} is left out: it is a copy of {twin}")
+                self.bad.append(ref)
             else:
+                if key in self.known:
+                    held[self.known[key].digest] = ref.name
                 self.good.append(ref)
 
     def result(self) -> PlanResult:

@@ -39,11 +39,10 @@ def request(order: Order, upstream: Upstream, context: Context) -> RegisterReque
     """Gather the run; what the ledger has already decided about it counts."""
     planned = upstream.one("plan", PlanResult)
     validated = upstream.one("validate", ValidateResult)
-    run = context.ledger.run(validated.run_key)
     return RegisterRequest(
         run_key=validated.run_key,
-        spec=order.pipeline,
-        champion=run.champion if run else planned.champion,
+        spec=order.wished,
+        champion=upstream.champion(validated.run_key),
         window=validated.window,
         holdout=validated.holdout,
         prepared=upstream.one("prepare", PrepareResult),

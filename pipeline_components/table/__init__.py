@@ -1,0 +1,1 @@
+"""Tables: Parquet as frames, row digests, and expressions over columns."""

@@ -250,7 +250,8 @@ def _best(trials: tuple[Trial, ...], request: TrainRequest, reasons: list[str], 
     if scored:
         return min(scored)[1]
     if not folds:
-        found = "no fold has rows of every class to fit on"
+        lacking = "rows" if request.classes is None else "rows of every class"
+        found = f"no fold has {lacking} to fit on"
         todo = "Widen the window, or lower train.folds"
     else:
         found = reasons[0] if reasons else f"{request.metric} is not defined on any fold"

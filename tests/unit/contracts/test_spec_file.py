@@ -202,7 +202,9 @@ def test_schedules(tmp_path: Path, cron: str) -> None:
     assert spec.triggers.schedule == cron
 
 
-@pytest.mark.parametrize("cron", ["", "daily", "60 3 * * 1", "0 3 * *", "0 6-3 * * *", "*/0 * * * *"])
+@pytest.mark.parametrize(
+    "cron", ["", "daily", "60 3 * * 1", "0 3 * *", "0 6-3 * * *", "*/0 * * * *"]
+)
 def test_schedules_that_are_none(tmp_path: Path, cron: str) -> None:
     (line,) = problems(write(tmp_path, {**GOOD, "triggers": {"schedule": cron}}))
     assert line.startswith("triggers.schedule: a schedule is five cron fields")

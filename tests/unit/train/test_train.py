@@ -232,3 +232,9 @@ def test_inputs_are_left_as_they_are(context):
     first = door.run(request_for(task, table), context)
     assert first == door.run(request_for(task, table), context)
     assert context.store.get(table.train.digest) == before
+
+
+def test_too_few_rows_for_the_folds_is_told(context):
+    task, table = synthetic(context, n=6)
+    with pytest.raises(UserError, match="no fold has rows to fit on"):
+        door.run(request_for(task, table, folds=20, search_rows=100, time="x", trials=1), context)
