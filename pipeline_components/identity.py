@@ -14,8 +14,7 @@ from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
 
 CAN_CHANGE_BITS = (
-    "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "skrub",
-    "threadpoolctl",
+    "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "threadpoolctl",
 )  # fmt: skip
 """The distributions whose version can change a model's bits."""
 
@@ -26,7 +25,7 @@ def code_digest() -> Digest:
     here = Path(__file__).parent
     total = hashlib.sha256()
     for path in sorted(here.rglob("*")):
-        if path.suffix in (".py", ".html") and "__pycache__" not in path.parts:
+        if path.suffix == ".py" and "__pycache__" not in path.parts:
             total.update(path.relative_to(here).as_posix().encode() + b"\0")
             total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()

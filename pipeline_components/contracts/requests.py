@@ -34,6 +34,7 @@ class ChampionRef(Frozen):
     run_key: Digest
     model: Artifact
     train: Artifact = Field(description="its training table; holds the digest of every row it saw")
+    features: tuple[str, ...] = Field((), description="the columns its model reads")
     window: tuple[Digest, ...] = Field(description="digests of the spans it was trained on")
     sequence: int = Field(description="position in the promotion journal")
 
@@ -134,7 +135,9 @@ class PrepareRequest(Frozen):
     time: str | None
     entity: tuple[str, ...]
     features: FeatureSpec
-    slice_columns: tuple[str, ...]
+    kept_columns: tuple[str, ...] = Field(
+        description="read by slices or by the champion; kept, and shown to no candidate"
+    )
     columns: dict[str, str]
     window: tuple[Span, ...]
     holdout: tuple[Span, ...]
@@ -146,7 +149,7 @@ class ColumnRole(Frozen):
 
     name: str
     type: str = Field(description="integer, float, string, boolean or timestamp")
-    role: Literal["feature", "target", "time", "entity", "slice"] = Field(
+    role: Literal["feature", "target", "time", "entity", "kept"] = Field(
         description="only features are shown to a model"
     )
     distinct: int | None = Field(None, description="distinct training values of a string column")

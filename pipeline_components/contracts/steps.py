@@ -23,7 +23,7 @@ CHAIN: dict[Component, tuple[Component, ...]] = {
     "plan": (),
     "extract": ("plan",),
     "validate": ("plan", "extract"),
-    "prepare": ("validate",),
+    "prepare": ("plan", "validate"),
     "train": ("prepare",),
     "evaluate": ("plan", "prepare", "train"),
     "gate": ("plan", "validate", "prepare", "evaluate"),

@@ -50,8 +50,8 @@ def column_roles(request: PrepareRequest, target_type: str) -> tuple[ColumnRole,
             others.append(ColumnRole(name=name, type=kind, role="entity"))
         elif name == request.time:
             others.append(ColumnRole(name=name, type=kind, role="time"))
-        elif name in request.slice_columns:
-            others.append(ColumnRole(name=name, type=kind, role="slice"))
+        elif name in request.kept_columns:
+            others.append(ColumnRole(name=name, type=kind, role="kept"))
     if not any(column.name not in request.entity for column in features):
         raise SourceError(
             "PREPARE-FEATURES", "features.drop", "at least one column must be left as a feature",

@@ -19,7 +19,8 @@ CACHED = True
 
 def request(order: Order, upstream: Upstream, context: Context) -> PrepareRequest:  # noqa: ARG001
     """Name what the tables are made of."""
-    return prepare_request(order.pipeline, upstream.one("validate", ValidateResult))
+    validated = upstream.one("validate", ValidateResult)
+    return prepare_request(order.pipeline, validated, upstream.champion(validated.run_key))
 
 
 def run(request: PrepareRequest, context: Context) -> PrepareResult:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from pipeline_components.contracts.expression import columns_of
-from pipeline_components.contracts.requests import PrepareRequest, ValidateResult
+from pipeline_components.contracts.requests import ChampionRef, PrepareRequest, ValidateResult
 from pipeline_components.contracts.spec import PipelineSpec
 
 
-def prepare_request(spec: PipelineSpec, validated: ValidateResult) -> PrepareRequest:
+def prepare_request(
+    spec: PipelineSpec, validated: ValidateResult, champion: ChampionRef | None
+) -> PrepareRequest:
     """Combine the spec with the spans that were found good.
 
     Parameters
     ----------
     spec : PipelineSpec
     validated : ValidateResult
+    champion : ChampionRef or None
+        What the run is compared with.
 
     Returns
     -------
     PrepareRequest
-        ``slice_columns`` are the raw columns the slices read, so that a slice over a column no
-        model sees can still be scored.
+        ``kept_columns`` are the raw columns the slices and the champion read, so that a slice over
+        a column no candidate sees, and a champion of other features, can still be scored.
     """
     read = {column for item in spec.slices for column in columns_of(item.where)}
+    read |= set(champion.features) if champion else set()
     return PrepareRequest(
         run_key=validated.run_key,
         task=spec.task,
@@ -31,7 +36,7 @@ def prepare_request(spec: PipelineSpec, validated: ValidateResult) -> PrepareReq
         time=spec.time,
         entity=spec.entity,
         features=spec.features,
-        slice_columns=tuple(sorted(read & set(validated.columns))),
+        kept_columns=tuple(sorted(read & set(validated.columns))),
         columns=validated.columns,
         window=validated.window,
         holdout=validated.holdout,

@@ -23,7 +23,7 @@ MODEL = "model.skops"
 ALWAYS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
 """What loading and calling any of our models takes."""
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "numpy": "numpy", "scipy": "scipy", "skrub": "skrub"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "numpy": "numpy", "scipy": "scipy"}
 """Top-level module → distribution, for those met often; others are looked up."""
 
 

@@ -45,6 +45,9 @@ def register_version(
                 run_key=request.run_key,
                 model=candidate.model,
                 train=request.prepared.train,
+                features=tuple(
+                    column.name for column in request.prepared.columns if column.role == "feature"
+                ),
                 window=tuple(span.digest for span in request.window),
                 sequence=0,
             ),

@@ -20,6 +20,9 @@ Say = Callable[[str], None]
 STARTUP = 240.0
 """Seconds a slow and busy machine may take."""
 
+SETTLED = 30.0
+"""Seconds after which what Airflow says of a spec is surely of the spec as it is now."""
+
 PARTS = ("api-server", "scheduler", "dag-processor")
 TRIGGERER = "triggerer"
 
@@ -125,12 +128,15 @@ class AirflowHere:
             If its YAML is broken, with its problems.
         """
 
+        began = time.monotonic()
+
         def there() -> bool:
             if dag_id in self.api.dag_ids():
                 return True
             name = dag_id.rpartition(".")[0] + ".yaml.py"
             problem = self.api.import_errors().get(name)
-            if problem:
+            # What Airflow remembers may be from before the YAML was mended.
+            if problem and time.monotonic() - began > SETTLED:
                 raise LaunchError(problem.strip().rpartition("BrokenSpec: ")[2])
             return False
 

@@ -39,7 +39,7 @@ def prepare(context, window, holdout=(), columns=None, **fields):
         {
             "run_key": "0" * 64, "task": "regression", "target": "y", "target_expression": None,
             "positive": None, "time": None, "entity": (), "features": FeatureSpec(),
-            "slice_columns": (), "columns": types, "fraction": None if holdout else 0.3,
+            "kept_columns": (), "columns": types, "fraction": None if holdout else 0.3,
             "window": [snapshot(context, f"w{i}", t) for i, t in enumerate(window)],
             "holdout": [snapshot(context, f"h{i}", t) for i, t in enumerate(holdout)],
             **fields,
@@ -129,11 +129,11 @@ def test_dropped_columns_go_unless_a_slice_or_time_needs_them(context):
     table = trips(0, 60, leak=np.arange(60) * 1.0, zone=["a", "b"] * 30, key=np.arange(60))
     result, train, _ = prepare(
         context, [table], features=FeatureSpec(drop=("leak", "zone", "when")), time="when",
-        slice_columns=("zone",),
+        kept_columns=("zone",),
     )  # fmt: skip
     roles = {c.name: c.role for c in result.columns}
     assert roles == {"x": "feature", "key": "feature", "y": "target", "when": "time",
-                     "zone": "slice"}  # fmt: skip
+                     "zone": "kept"}  # fmt: skip
     assert set(train.schema.names) == {*roles, "__row"}
     (zone,) = [c for c in result.columns if c.name == "zone"]
     assert zone.distinct == 2

@@ -63,7 +63,7 @@ def prepared(context, task, tables):
         run_key="0" * 64, task=task["task"], target=task["target"],
         target_expression=task.get("target_expression"), positive=None, time=task.get("time"),
         entity=tuple(task.get("entity", ())), features=FeatureSpec(**task["features"]),
-        slice_columns=(), columns=columns, window=tuple(spans[: len(spans) - judged]),
+        kept_columns=(), columns=columns, window=tuple(spans[: len(spans) - judged]),
         holdout=tuple(spans[len(spans) - judged :]), fraction=None if judged else 0.3,
     )  # fmt: skip
     return prepare_door.run(request, context)
