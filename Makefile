@@ -17,7 +17,7 @@ setup-dev:  ## and the tools that test them
 
 demo: setup  ## train the example through a real Airflow scheduler, then show it
 	@.venv/bin/everfit example
-	@$(AIRFLOW_PY) -m plugins.everfit_launch.demo taxi_fare
+	@PYTHONPATH=plugins $(AIRFLOW_PY) -m everfit_launch.demo taxi_fare
 
 test: setup-dev lint types imports unit dags airflow  ## everything CI runs
 
@@ -26,10 +26,10 @@ lint:  ## ruff
 
 types:  ## mypy --strict
 	@$(PY) -m mypy pipeline_components
-	@$(AIRFLOW_PY) -m mypy plugins dags
+	@MYPYPATH=plugins:. $(PY) -m mypy --python-executable $(AIRFLOW_PY) -p everfit_airflow -p everfit_launch
 
 imports:  ## the house's import rules
-	@.venv/bin/lint-imports
+	@PYTHONPATH=plugins .venv/bin/lint-imports
 
 unit:  ## components, contracts and the whole chain in one process
 	@$(PY) -m pytest -q tests/unit tests/contract tests/pipeline

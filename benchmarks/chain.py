@@ -86,7 +86,7 @@ def stages() -> None:
     found: dict[str, float] = {}
     last = time.process_time()
 
-    def watch(component: str, family: str | None, outcome: object) -> None:
+    def watch(component: str, _family: str | None, outcome: object) -> None:
         nonlocal last
         if outcome is not None:
             now = time.process_time()
@@ -130,11 +130,21 @@ def compare(rows: int, times: int, folder: Path) -> dict[str, object]:
             name: {k: statistics.median(r[k] for r in runs) for k in ("cpu", "wall", "peak_mb")}
             for name, runs in found.items()
         },
-        "ratios": [e["cpu"] / p["cpu"] for e, p in zip(found["everfit"], found["plain"], strict=True)],
+        "ratios": [
+            e["cpu"] / p["cpu"] for e, p in zip(found["everfit"], found["plain"], strict=True)
+        ],
         "again": {k: statistics.median(r[k] for r in again) for k in ("cpu", "wall", "peak_mb")},
-        "plain_stages": json.loads(str(found["plain"][-1]["stdout"]).strip().splitlines()[-1])["stages"],
-        "everfit_stages": json.loads(str(staged["stdout"]).strip().splitlines()[-1]),
-    }  # fmt: skip
+        "plain_stages": last_line(found["plain"][-1])["stages"],
+        "everfit_stages": last_line(staged),
+    }
+
+
+def last_line(measured: dict[str, float]) -> dict[str, dict[str, float]]:
+    """The JSON a command ended with."""
+    found: dict[str, dict[str, float]] = json.loads(
+        str(measured["stdout"]).strip().splitlines()[-1]
+    )
+    return found
 
 
 def report(results: list[dict[str, object]], times: int) -> str:

@@ -237,9 +237,9 @@ def _time_part(name: str, times: list[pd.Series[Any]]) -> pd.Series[Any]:
     if name == "minutes":
         return (times[1] - times[0]).dt.total_seconds() / 60
     if name == "epoch":
-        return (first - pd.Timestamp(0, tz=first.dt.tz)).dt.total_seconds()
-    part = "dayofweek" if name == "weekday" else name
-    found: pd.Series[Any] = getattr(first.dt, part).astype("float64")
+        found: pd.Series[Any] = (first - pd.Timestamp(0, tz=first.dt.tz)).dt.total_seconds()
+    else:
+        found = getattr(first.dt, "dayofweek" if name == "weekday" else name).astype("float64")
     return found
 
 

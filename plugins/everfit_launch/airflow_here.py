@@ -127,7 +127,6 @@ class AirflowHere:
         LaunchError
             If its YAML is broken, with its problems.
         """
-
         began = time.monotonic()
 
         def there() -> bool:

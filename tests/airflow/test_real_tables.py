@@ -106,7 +106,7 @@ def test_the_command_line_finds_what_airflow_has_done(first_runs, places):
 def test_a_broken_yaml_is_its_own_import_error_until_it_is_mended(airflow, places):
     for name in PIPELINES:
         airflow.wait_for_dag(f"{name}.train")
-    until(lambda: airflow.api.import_errors())
+    until(airflow.api.import_errors)
     errors = airflow.api.import_errors()
     assert list(errors) == ["broken.yaml.py"]
     assert "gate: is required" in errors["broken.yaml.py"]

@@ -23,7 +23,7 @@ from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import CHAIN, Order, Outcome
 from pipeline_components.door import perform, step
-from pipeline_components.store import blob_key, digest_file, open_store
+from pipeline_components.store import digest_file, open_store
 from tests.contract.killing import count_acts, killed_at
 from tests.world import World
 

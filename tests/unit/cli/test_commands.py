@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,15 @@ from tests.world import QUICK
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout with one pipeline and no data."""
     (tmp_path / "dags" / "pipelines").mkdir(parents=True)
     monkeypatch.setenv("EVERFIT_ROOT", str(tmp_path))
     for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
     write(tmp_path, QUICK)
-    return tmp_path
+    yield tmp_path
+    logging.getLogger("pipeline_components").setLevel(logging.NOTSET)
 
 
 def write(home: Path, document: dict[str, object], name: str = "quick") -> None:

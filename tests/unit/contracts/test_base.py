@@ -15,11 +15,12 @@ from pipeline_components.contracts.errors import SpecError, UserError, shortlist
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.text(), VALUES))
+@given(st.dictionaries(st.text(), VALUES, max_size=5))
 def test_the_order_of_keys_changes_nothing(value: dict[str, object]) -> None:
     turned = dict(reversed(list(value.items())))
     assert canonical_json(value) == canonical_json(turned)
