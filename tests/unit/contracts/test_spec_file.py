@@ -177,7 +177,9 @@ def test_a_derived_column_cannot_read_what_is_hidden(tmp_path: Path) -> None:
 
 @given(st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+    ),
     max_leaves=12,
 ))  # fmt: skip
 def test_any_document_gives_a_spec_or_a_spec_error(tmp_path_factory, document: object) -> None:
