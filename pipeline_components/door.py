@@ -38,7 +38,7 @@ from pipeline_components.contracts.errors import (
     NothingToDo,
     RequestError,
 )
-from pipeline_components.contracts.requests import ChampionRef, PlanResult
+from pipeline_components.contracts.planning import ChampionRef, PlanResult
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import Component, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest

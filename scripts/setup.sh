@@ -55,6 +55,7 @@ install() { # ENVIRONMENT LOCK
   quietly "requirements/$2.txt" "$1/bin/uv" pip install --require-hashes --compile-bytecode --python "$1/bin/python" -r "requirements/$2.txt"
   quietly "pyproject.toml" "$1/bin/uv" pip install --no-deps --no-build-isolation --python "$1/bin/python" \
     --config-setting editable_mode=compat -e .
+  "$1/bin/python" -m compileall -q pipeline_components plugins dags >/dev/null 2>&1 || true
   stamp "$1" "$2" > "$1/.everfit-ready"
 }
 install .venv "components$suffix"

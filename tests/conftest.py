@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import (  # noqa: F401 (fixtures)
+    bucket,
+    postgresql_database,
+    postgresql_url,
+    s3_endpoint,
+    s3_environment,
+)
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

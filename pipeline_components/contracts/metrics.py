@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from .base import Frozen
 
 Task = Literal["regression", "binary", "multiclass"]
 
 
-class Metric(Frozen):
+@dataclass(frozen=True)
+class Metric:
     """What a metric is for and which way is better."""
 
     name: str

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.requests import ExtractRequest, ExtractResult, PlanResult
+from pipeline_components.contracts.planning import PlanResult
+from pipeline_components.contracts.requests import (
+    ExtractRequest,
+    ExtractResult,
+)
 from pipeline_components.contracts.spans import Refusal, Snapshot, SpanRef
 from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Telling, Upstream

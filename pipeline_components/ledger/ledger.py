@@ -112,6 +112,14 @@ class Ledger:
         """The last runs of a pipeline, newest first."""
         return self._select(statements.RUNS, statements.NEWEST, pipeline=pipeline, limit=limit)
 
+    def find_runs(self, pipeline: str, begins: str = "") -> list[RunRecord]:
+        """Runs of a pipeline whose key begins so, oldest first; hexadecimal digits only."""
+        if begins.strip("0123456789abcdef"):
+            return []
+        return self._select(
+            statements.RUNS, statements.OF_RUNS, pipeline=pipeline, begins=f"{begins}%"
+        )
+
     def record_verdict(self, record: VerdictRecord) -> VerdictRecord:
         """Record the decision about a run, unless there is one; the first is returned."""
         self._insert(statements.VERDICTS, record)
@@ -120,6 +128,10 @@ class Ledger:
     def verdict(self, run_key: Digest) -> VerdictRecord | None:
         """The decision about a run."""
         return self._first(statements.VERDICTS, statements.OF_RUN, run_key=run_key)
+
+    def newest_verdict(self, pipeline: str) -> VerdictRecord | None:
+        """The decision made last about a run of the pipeline."""
+        return self._first(statements.VERDICTS, statements.NEWEST_DECIDED, pipeline=pipeline)
 
     # Registrations: first the intent, then the version it led to.
 

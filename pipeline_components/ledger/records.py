@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pipeline_components.contracts.base import Digest, Frozen
-from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.steps import Trigger
 from pipeline_components.contracts.verdicts import VerdictName
 
@@ -80,6 +80,7 @@ class PromotionRecord(Frozen):
     sequence: int
     version: int
     run_key: Digest
-    kind: Literal["promote", "rollback"]
+    kind: Literal["promote", "override", "rollback"]
+    """By the gate's verdict, or by a person: to a version it did not make champion, or back."""
     reason: str
     at: str = ""

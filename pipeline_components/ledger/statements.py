@@ -84,6 +84,11 @@ PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
 OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
 NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
 OF_RUN = "WHERE run_key = :run_key"
+OF_RUNS = "WHERE pipeline = :pipeline AND run_key LIKE :begins ORDER BY id"
+NEWEST_DECIDED = """
+WHERE run_key IN (SELECT run_key FROM everfit_runs WHERE pipeline = :pipeline)
+ORDER BY id DESC LIMIT 1
+"""
 OF_SPAN = """
 WHERE pipeline = :pipeline AND name = :name AND fingerprint = :fingerprint AND reader = :reader
 ORDER BY digest IS NULL, id LIMIT 1

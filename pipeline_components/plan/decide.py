@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import shortlist
-from pipeline_components.contracts.requests import ChampionRef, PlanResult
+from pipeline_components.contracts.planning import ChampionRef, PlanResult
 from pipeline_components.contracts.spans import Snapshot, Span, SpanRef, choose
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.identity import run_key

@@ -7,7 +7,7 @@ from functools import partial
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.requests import PlanRequest, PlanResult
+from pipeline_components.contracts.planning import PlanRequest, PlanResult
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Telling, Upstream

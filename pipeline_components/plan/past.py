@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.verdicts import VerdictName
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord

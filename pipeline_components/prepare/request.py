@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from pipeline_components.contracts.expression import columns_of
-from pipeline_components.contracts.requests import ChampionRef, PrepareRequest, ValidateResult
+from pipeline_components.contracts.planning import ChampionRef
+from pipeline_components.contracts.requests import (
+    PrepareRequest,
+    ValidateResult,
+)
 from pipeline_components.contracts.spec import PipelineSpec
 
 

@@ -12,10 +12,10 @@ from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import canonical_json, digest_of
 from pipeline_components.contracts.errors import IntegrityError, RequestError
+from pipeline_components.contracts.planning import PlanResult
 from pipeline_components.contracts.requests import (
     EvaluateResult,
     GateResult,
-    PlanResult,
     PrepareResult,
     RegisterRequest,
     RegisterResult,

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError, Superseded, Unavailable
-from pipeline_components.contracts.requests import ChampionRef, RegisterRequest
+from pipeline_components.contracts.planning import ChampionRef
+from pipeline_components.contracts.requests import (
+    PrepareResult,
+    RegisterRequest,
+)
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
 from pipeline_components.registry import Registry
@@ -20,37 +26,46 @@ def register_version(
     VersionRecord
         The one that counts, be it of this attempt or of an earlier one.
     """
-    pipeline, candidate = request.spec.name, request.evaluated.candidate
-    recorded = ledger.version(request.run_key)
-    ledger.intend_registration(pipeline, request.run_key)
-    version = registry.ensure_version(
-        pipeline,
-        request.run_key,
-        run,
-        tags,
-        f"{request.decision.verdict}: {request.decision.because}",
-        known=recorded.version if recorded else None,
+    decision, window = request.decision, request.window
+    made = ChampionRef(
+        version=0,
+        run_key=request.run_key,
+        model=request.evaluated.candidate.model,
+        train=request.prepared.train,
+        features=features_of(request.prepared),
+        window=tuple(span.digest for span in window),
+        sequence=0,
     )
+    description = f"{decision.verdict}: {decision.because}"
+    return make_version(request.spec.name, made, run, tags, description, ledger, registry)
+
+
+def features_of(prepared: PrepareResult) -> tuple[str, ...]:
+    """The columns that a model trained on these tables reads."""
+    return tuple(column.name for column in prepared.columns if column.role == "feature")
+
+
+def make_version(
+    pipeline: str, made: ChampionRef, run: str, tags: Mapping[str, str], description: str,
+    ledger: Ledger, registry: Registry,
+) -> VersionRecord:  # fmt: skip
+    """Intent, effect, record; ``made`` is the version as it will be recorded, but its number."""
+    recorded = ledger.version(made.run_key)
+    ledger.intend_registration(pipeline, made.run_key)
+    version = registry.ensure_version(
+        pipeline, made.run_key, run, tags, description,
+        known=recorded.version if recorded else None,
+    )  # fmt: skip
     if recorded is not None:
         return recorded
-    _refuse_taken_number(pipeline, version, request.run_key, ledger)
+    _refuse_taken_number(pipeline, version, made.run_key, ledger)
     return ledger.record_version(
         pipeline,
         VersionRecord(
-            run_key=request.run_key,
+            run_key=made.run_key,
             version=version,
             mlflow_run=run,
-            champion=ChampionRef(
-                version=version,
-                run_key=request.run_key,
-                model=candidate.model,
-                train=request.prepared.train,
-                features=tuple(
-                    column.name for column in request.prepared.columns if column.role == "feature"
-                ),
-                window=tuple(span.digest for span in request.window),
-                sequence=0,
-            ),
+            champion=made.model_copy(update={"version": version}),
         ),
     )
 
@@ -66,7 +81,7 @@ def promote(request: RegisterRequest, version: int, ledger: Ledger) -> Promotion
     """
     pipeline = request.spec.name
     for entry in ledger.history(pipeline):
-        if entry.run_key == request.run_key and entry.kind == "promote":
+        if entry.run_key == request.run_key and entry.kind != "rollback":
             return entry
     try:
         return ledger.promote(

@@ -12,9 +12,11 @@ from pipeline_components.registry.base import (
     RUN_KEY,
     Dataset,
     Files,
+    LoggedRun,
     Registry,
     RunLog,
     RunPlace,
+    ShownVersion,
 )
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "RUN_KEY",
     "Dataset",
     "Files",
+    "LoggedRun",
     "Registry",
     "RunLog",
     "RunPlace",
+    "ShownVersion",
     "champion_alias",
     "database_path",
     "open_registry",

@@ -93,6 +93,27 @@ class RunPlace:
     run: str
 
 
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run that MLflow shows under our tag; one that somebody deleted is not shown."""
+
+    run: str
+    run_key: Digest
+    status: str
+    """``FINISHED``, or what MLflow calls any other state."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Those that begin with ``everfit.``."""
+
+
+@dataclass(frozen=True)
+class ShownVersion:
+    """A version that MLflow shows."""
+
+    version: int
+    run_key: str | None
+    """None where the version is not of our making."""
+
+
 class Registry(ABC):
     """A tracking server and model registry; experiment and model bear the pipeline's name."""
 
@@ -153,6 +174,14 @@ class Registry(ABC):
         IntegrityError
             If there is no such version.
         """
+
+    @abstractmethod
+    def runs(self, pipeline: str) -> list[LoggedRun]:
+        """Every run with a run key, oldest first; empty where there is no experiment."""
+
+    @abstractmethod
+    def versions(self, pipeline: str) -> list[ShownVersion]:
+        """Every version, lowest number first; empty where there is no model."""
 
     def close(self) -> None:  # noqa: B027 (not every registry holds a connection)
         """Let go of connections."""

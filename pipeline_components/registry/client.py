@@ -26,9 +26,11 @@ from pipeline_components.registry.base import (
     MODEL_FILE,
     RUN_KEY,
     Files,
+    LoggedRun,
     Registry,
     RunLog,
     RunPlace,
+    ShownVersion,
     experiment_deleted,
     model_altered,
     shown,
@@ -151,6 +153,40 @@ class ClientRegistry(Registry):
                 if _code(error) == "RESOURCE_DOES_NOT_EXIST":
                     raise version_gone(self.where, pipeline, version) from error
                 raise
+
+    def runs(self, pipeline: str) -> list[LoggedRun]:
+        """Search by tag, page by page."""
+        with self._translated():
+            experiment = self._client.get_experiment_by_name(pipeline)
+            if experiment is None:
+                return []
+            number = str(experiment.experiment_id)
+            found = _every_page(
+                lambda token: self._client.search_runs(
+                    [number], f"tags.`{RUN_KEY}` LIKE '%'",
+                    order_by=["attributes.start_time ASC"], page_token=token,
+                )
+            )  # fmt: skip
+        return [
+            LoggedRun(
+                run=run.info.run_id,
+                run_key=run.data.tags[RUN_KEY],
+                status=run.info.status,
+                tags={k: v for k, v in run.data.tags.items() if k.startswith("everfit.")},
+            )
+            for run in found
+        ]
+
+    def versions(self, pipeline: str) -> list[ShownVersion]:
+        """Search by name, page by page."""
+        with self._translated():
+            found = _every_page(
+                lambda token: self._client.search_model_versions(
+                    f"name = '{pipeline}'", page_token=token
+                )
+            )
+        shown_ones = [ShownVersion(int(v.version), v.tags.get(RUN_KEY)) for v in found]
+        return sorted(shown_ones, key=lambda version: version.version)
 
     def _ensure_experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -283,6 +319,18 @@ class ClientRegistry(Registry):
             "REGISTRY-UNAVAILABLE", self.where, "MLflow must answer", found,
             "Start it, or correct EVERFIT_MLFLOW; the task tries again",
         )  # fmt: skip
+
+
+def _every_page(ask: Callable[[str | None], Any]) -> list[Any]:
+    """What a search finds on all its pages."""
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = ask(token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def _code(error: Exception) -> str:

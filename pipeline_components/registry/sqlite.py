@@ -28,9 +28,11 @@ from pipeline_components.registry.base import (
     MODEL_FILE,
     RUN_KEY,
     Files,
+    LoggedRun,
     Registry,
     RunLog,
     RunPlace,
+    ShownVersion,
     experiment_deleted,
     model_altered,
     shown,
@@ -191,6 +193,39 @@ class SqliteRegistry(Registry):
                 "ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
                 (pipeline, ALIAS, version),
             )
+
+    def runs(self, pipeline: str) -> list[LoggedRun]:
+        """Look runs and their tags up."""
+        with self._translated():
+            found = self._database.execute(
+                "SELECT r.run_uuid, r.status, t.key, t.value FROM runs r "
+                "JOIN experiments e ON e.experiment_id = r.experiment_id "
+                "JOIN tags t ON t.run_uuid = r.run_uuid "
+                "WHERE e.name = ? AND e.workspace = 'default' AND r.lifecycle_stage = 'active' "
+                "AND t.key LIKE 'everfit.%' ORDER BY r.start_time, r.run_uuid",
+                (pipeline,),
+            ).fetchall()
+        tags: dict[tuple[str, str], dict[str, str]] = {}
+        for run, status, key, value in found:
+            tags.setdefault((str(run), str(status)), {})[str(key)] = str(value)
+        return [
+            LoggedRun(run, held[RUN_KEY], status, held)
+            for (run, status), held in tags.items()
+            if RUN_KEY in held
+        ]
+
+    def versions(self, pipeline: str) -> list[ShownVersion]:
+        """Look versions up; the emptied rows of deleted ones are none."""
+        with self._translated():
+            found = self._database.execute(
+                "SELECT v.version, t.value FROM model_versions v "
+                "LEFT JOIN model_version_tags t ON t.name = v.name AND t.version = v.version "
+                "AND t.workspace = v.workspace AND t.key = ? "
+                "WHERE v.name = ? AND v.workspace = 'default' AND v.current_stage <> ? "
+                "ORDER BY v.version",
+                (RUN_KEY, pipeline, _DELETED),
+            ).fetchall()
+        return [ShownVersion(int(version), run_key) for version, run_key in found]
 
     def _ensure_experiment(self, name: str) -> tuple[str, str]:
         now = _now()

@@ -6,9 +6,9 @@ from collections import Counter
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.errors import NothingToDo, SourceError
+from pipeline_components.contracts.planning import PlanResult
 from pipeline_components.contracts.requests import (
     ExtractResult,
-    PlanResult,
     ValidateRequest,
     ValidateResult,
 )

@@ -13,8 +13,8 @@ import pytest
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
-    ChampionRef,
     ColumnRole,
     EvaluateRequest,
     TrainResult,

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline_components.contracts.base import digest_of
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
-    ChampionRef,
     ColumnRole,
     EvaluateResult,
     GateRequest,

@@ -187,9 +187,15 @@ class Upstreams:
     def one(self, component, kind):
         return self._results[component]
 
+    def champion(self, run_key):
+        return self._results["plan"].champion
+
 
 def upstreams(request, validated_key):
-    from pipeline_components.contracts.requests import PlanResult, ValidateResult
+    from pipeline_components.contracts.planning import PlanResult
+    from pipeline_components.contracts.requests import (
+        ValidateResult,
+    )
 
     key = digest_of("x")
     planned = PlanResult(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import Superseded
-from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.steps import Trigger
 from pipeline_components.ledger import open_ledger
 from pipeline_components.ledger.records import (

@@ -11,7 +11,7 @@ import pytest
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import digest_of
 from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.requests import ChampionRef, PlanResult
+from pipeline_components.contracts.planning import ChampionRef, PlanResult
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.spans import Snapshot, Span
 from pipeline_components.contracts.spec import PipelineSpec

@@ -8,8 +8,8 @@ import pandas as pd
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import digest_bytes, digest_of
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
-    ChampionRef,
     ColumnRole,
     EvaluateResult,
     GateResult,

@@ -10,7 +10,10 @@ import pytest
 
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.errors import NothingToDo, SourceError
-from pipeline_components.contracts.requests import ExtractResult, PlanResult
+from pipeline_components.contracts.planning import PlanResult
+from pipeline_components.contracts.requests import (
+    ExtractResult,
+)
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.spans import Snapshot, Span, SpanRef
 from pipeline_components.contracts.statistics import SpanStatistics

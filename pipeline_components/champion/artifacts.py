@@ -1,0 +1,68 @@
+"""Every stored artifact that a pipeline's records name, and whether its bytes are still those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import IntegrityError
+from pipeline_components.contracts.requests import GateResult
+from pipeline_components.ledger import Ledger
+from pipeline_components.store import Store, blob_key
+
+
+def named_artifacts(ledger: Ledger, store: Store, pipeline: str) -> dict[Digest, str]:
+    """Digest → what people call it: models and tables of versions, decisions, snapshots."""
+    found: dict[Digest, str] = {}
+    for digest, name in _named(ledger, store, pipeline):
+        found.setdefault(digest, name)
+    return found
+
+
+def lost_artifacts(
+    named: dict[Digest, str], store: Store, scratch: Path, pipeline: str
+) -> Iterator[IntegrityError]:
+    """Look at every byte, and name the artifacts that are missing or altered.
+
+    Raises
+    ------
+    Unavailable
+        If the store does not answer.
+    """
+    for digest, name in named.items():
+        try:
+            path = store.local(digest, scratch)
+        except IntegrityError as error:
+            yield IntegrityError(
+                "RECONCILE-ARTIFACT",
+                f"{pipeline} {name}",
+                f"the store must hold the bytes of digest {digest}",
+                "they are altered" if error.code == "STORE-ALTERED" else "there are none",
+                f"Put {blob_key(digest)} back from a backup of {store.url}",
+            )
+        else:
+            if path.is_relative_to(scratch):  # a copy, made to look at
+                path.unlink()
+
+
+def _named(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest, str]]:
+    for record in reversed(ledger.versions(pipeline)):
+        yield record.champion.model.digest, f"v{record.version} model"
+        yield record.champion.train.digest, f"v{record.version} training table"
+    for run in reversed(ledger.find_runs(pipeline)):
+        verdict = ledger.verdict(run.run_key)
+        if verdict is None:
+            continue
+        yield verdict.decision, f"run {run.run_key[:12]} decision"
+        try:
+            decision = GateResult.model_validate_json(store.get(verdict.decision))
+        except (IntegrityError, ValidationError):  # lost: named by now; or of an older Everfit
+            continue
+        yield decision.report_json.digest, f"run {run.run_key[:12]} decision report (JSON)"
+        yield decision.report_html.digest, f"run {run.run_key[:12]} decision report (page)"
+    for span in ledger.spans(pipeline):
+        if span.digest is not None:
+            yield span.digest, f"snapshot {span.name}"

@@ -1,0 +1,102 @@
+"""The decision about a run, and its report where a person can open it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.contracts.requests import GateResult
+from pipeline_components.contracts.verdicts import Check
+from pipeline_components.ledger import Ledger
+from pipeline_components.ledger.records import VerdictRecord
+from pipeline_components.store import Store
+
+from .lookup import find_run, find_version
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A verdict that counts, and the checks it followed from."""
+
+    run_key: Digest
+    version: int | None
+    verdict: VerdictRecord
+    decision: GateResult
+
+    @property
+    def not_passed(self) -> list[Check]:
+        """Checks that failed or could not look, errors first."""
+        order = ("error", "warning", "info")
+        found = [c for c in self.decision.checks if c.state in ("failed", "not_assessed")]
+        return sorted(found, key=lambda check: order.index(check.severity))
+
+
+def explain(
+    ledger: Ledger,
+    store: Store,
+    pipeline: str,
+    *,
+    version: int | None = None,
+    run: str | None = None,
+) -> Explanation:
+    """The decision about a version, a run, or by default the champion.
+
+    Parameters
+    ----------
+    run : str
+        The beginning of a run key.
+
+    Raises
+    ------
+    UserError
+        If there is no such version or run.
+    IntegrityError
+        If the store lost or altered the decision.
+    NothingToDo
+        If nothing was decided yet.
+    """
+    verdict = ledger.verdict(_chosen(ledger, pipeline, version, run))
+    if verdict is None and version is None and run is None:
+        verdict = ledger.newest_verdict(pipeline)
+    if verdict is None:
+        what = f"run {run}" if run else "any run"
+        raise NothingToDo("EXPLAIN-UNDECIDED", pipeline, f"nothing was decided about {what} yet")
+    record = ledger.version(verdict.run_key)
+    return Explanation(
+        run_key=verdict.run_key,
+        version=record.version if record else None,
+        verdict=verdict,
+        decision=GateResult.model_validate_json(store.get(verdict.decision)),
+    )
+
+
+def _chosen(ledger: Ledger, pipeline: str, version: int | None, run: str | None) -> Digest:
+    """The run key asked for; empty where there is no champion to default to."""
+    if run is not None:
+        return find_run(ledger, pipeline, run).run_key
+    if version is not None:
+        return find_version(ledger, pipeline, version).run_key
+    head = ledger.champion(pipeline)
+    return head.run_key if head else ""
+
+
+def write_reports(found: Explanation, pipeline: str, store: Store, home: Path) -> Path:
+    """Put page and JSON below ``home/reports``, and return where the page is.
+
+    Raises
+    ------
+    IntegrityError
+        If the store lost or altered one.
+    """
+    name = found.run_key[:12] if found.version is None else f"v{found.version}"
+    folder = home / "reports" / pipeline / name
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / found.decision.report_html.name
+    for artifact in (found.decision.report_json, found.decision.report_html):
+        aside = folder / f".{artifact.name}.{os.getpid()}.part"  # a browser never sees half of it
+        aside.write_bytes(store.get(artifact.digest))
+        aside.replace(folder / artifact.name)
+    return page

@@ -1,0 +1,169 @@
+"""The whole chain from every kind of source, and on every kind of store and ledger."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import http.server
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline_components.context import open_context
+from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.registry import champion_alias
+from tests.world import World
+
+
+@contextmanager
+def world_on(settings, **places) -> Iterator[World]:
+    """A world on another store or ledger."""
+    with open_context(settings.model_copy(update=places)) as context:
+        yield World(context)
+
+
+def reaches_a_champion(world: World) -> dict[str, object]:
+    """Run the chain, then again: a champion, then nothing to do. Returns what each step told."""
+    outcomes = world.run()
+    told = {outcome.component: outcome.summary for outcome in outcomes}
+    assert told["gate"]["verdict"] == "promote", told["gate"]
+    assert champion_alias(world.context.settings, "quick") == 1
+    with pytest.raises(NothingToDo, match="nothing changed"):
+        world.run()
+    return told
+
+
+def rows_of(*paths: Path) -> list[dict[str, str]]:
+    rows = []
+    for path in sorted(paths):
+        with path.open() as file:
+            rows += csv.DictReader(file)
+    return rows
+
+
+def whole_table(world: World, months: int = 2) -> bytes:
+    """The months as one CSV."""
+    world.months(months, rows=300)
+    header, *lines = [path.read_bytes() for path in sorted(world.trips.iterdir())]
+    return header + b"".join(text.partition(b"\n")[2] for text in lines)
+
+
+def test_a_folder_of_parquet(world) -> None:
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    world.months(3, rows=300)
+    for path in world.trips.iterdir():
+        pyarrow.parquet.write_table(pyarrow.csv.read_csv(path), path.with_suffix(".parquet"))
+        path.unlink()
+    world.spec["source"]["uri"] = "{data}/trips/*.parquet"
+    assert reaches_a_champion(world)["prepare"]["rows_holdout"] == 300
+
+
+def test_one_csv_divided_by_entity(world) -> None:
+    table = whole_table(world)
+    (world.context.settings.data / "table.csv").write_bytes(table)
+    world.spec["source"] = {"uri": "{data}/table.csv"}
+    world.spec["entity"] = ["pickup_location_id"]
+    world.spec["features"]["drop"].append("pickup_location_id")
+    world.spec["holdout"] = {"fraction": 0.3}
+    world.spec["window"] = {}
+    told = reaches_a_champion(world)["prepare"]
+    assert told["rows_train"] + told["rows_holdout"] == table.count(b"\n") - 1
+    assert told["rows_holdout"] > 0
+
+
+def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
+    import boto3
+
+    with world_on(settings, store=f"s3://{bucket}/store") as world:
+        world.months(3, rows=300)
+        client = boto3.client("s3")
+        for path in world.trips.iterdir():
+            client.put_object(Bucket=bucket, Key=f"trips/{path.name}", Body=path.read_bytes())
+            path.unlink()
+        world.spec["source"]["uri"] = f"s3://{bucket}/trips/"
+        assert reaches_a_champion(world)["extract"]["spans"] == 3
+        assert not (settings.home / "store").exists()
+
+
+def sqlite_table(world: World, path: Path) -> None:
+    world.months(4, rows=300)
+    rows = rows_of(*world.trips.iterdir())
+    with sqlite3.connect(path) as connection:
+        kinds = ", ".join(
+            f"{name} {'TEXT' if 'datetime' in name else 'REAL'}" for name in rows[0]
+        )
+        connection.execute(f"CREATE TABLE trips ({kinds})")
+        marks = ", ".join("?" * len(rows[0]))
+        connection.executemany(
+            f"INSERT INTO trips VALUES ({marks})",
+            [[value or None for value in row.values()] for row in rows],
+        )
+    connection.close()
+
+
+def sql_source(world: World) -> None:
+    world.spec["source"] = {
+        "uri": "sql", "connection": "warehouse", "query": "SELECT * FROM trips",
+        "watermark": "pickup_datetime",
+    }  # fmt: skip
+
+
+def test_windows_of_a_query(world, tmp_path, monkeypatch) -> None:
+    sqlite_table(world, tmp_path / "trips.db")
+    monkeypatch.setenv("EVERFIT_CONN_WAREHOUSE", f"sqlite:///{tmp_path / 'trips.db'}")
+    sql_source(world)
+    assert reaches_a_champion(world)["extract"]["spans"] == 3  # the fourth month is not over
+
+
+def test_windows_of_a_query_on_postgresql_with_the_ledger_there(
+    settings, postgresql_database, monkeypatch
+) -> None:
+    import psycopg
+
+    with world_on(settings, ledger=postgresql_database) as world:
+        world.months(4, rows=300)
+        rows = rows_of(*world.trips.iterdir())
+        kinds = ", ".join(
+            f"{name} {'timestamp' if 'datetime' in name else 'double precision'}"
+            for name in rows[0]
+        )
+        with psycopg.connect(postgresql_database.replace("+psycopg", "")) as connection:
+            connection.execute("CREATE SCHEMA warehouse")
+            connection.execute(f"CREATE TABLE warehouse.trips ({kinds})")
+            with connection.cursor().copy("COPY warehouse.trips FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row([value or None for value in row.values()])
+        monkeypatch.setenv("EVERFIT_CONN_WAREHOUSE", postgresql_database)
+        sql_source(world)
+        world.spec["source"]["query"] = "SELECT * FROM warehouse.trips"
+        assert reaches_a_champion(world)["extract"]["spans"] == 3
+        assert not (settings.home / "ledger.db").exists()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_file_behind_an_address(world, tmp_path) -> None:
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "trips.csv").write_bytes(whole_table(world))
+    handler = functools.partial(Quiet, directory=str(served))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        world.spec["source"] = {"uri": f"http://127.0.0.1:{server.server_port}/trips.csv"}
+        world.spec["holdout"] = {"fraction": 0.3}
+        world.spec["window"] = {}
+        try:
+            assert reaches_a_champion(world)["extract"]["spans"] == 1
+        finally:
+            server.shutdown()
+            thread.join()

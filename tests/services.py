@@ -1,0 +1,137 @@
+"""Throw-away services on this machine: an S3 server in this process, a PostgreSQL server beside it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PASSWORD = "correct-horse"
+
+
+def _postgresql_binaries() -> Path | None:
+    """Where initdb and postgres are: on the PATH, or where Debian puts them."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("postgres")
+    places = [Path(found).parent] if found else places
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def _answers(url: str) -> bool:
+    import psycopg
+
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The URL of a running PostgreSQL server with an empty database, gone after the session."""
+    binaries = _postgresql_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server here: apt-get install postgresql")
+    # The server refuses to run as root; pytest's own folders are closed to other users.
+    names = {user.pw_name for user in pwd.getpwall()}
+    user = None if os.getuid() else "postgres" if "postgres" in names else "nobody"
+    folder = Path(tempfile.mkdtemp(prefix="everfit-postgresql-"))
+    if user:
+        shutil.chown(folder, user)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    password_file = folder / "password"
+    password_file.write_text(PASSWORD)
+    password_file.chmod(0o644)
+    common = {"user": user, "cwd": folder, "stdin": subprocess.DEVNULL}
+    subprocess.run(
+        [
+            binaries / "initdb", "--pgdata", folder / "data", "--username", "everfit",
+            "--auth", "scram-sha-256", "--pwfile", password_file, "--no-sync",
+            "--encoding", "UTF8", "--locale", "C",
+        ],
+        check=True, capture_output=True, **common,
+    )  # fmt: skip
+    log = folder / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [
+                binaries / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1",
+                "-c", "unix_socket_directories=", "-c", "fsync=off",
+            ],
+            stdout=output, stderr=output, **common,
+        )  # fmt: skip
+    try:
+        plain = f"postgresql://everfit:{PASSWORD}@127.0.0.1:{port}/postgres"
+        give_up = time.monotonic() + 30
+        while not _answers(plain):
+            assert server.poll() is None and time.monotonic() < give_up, log.read_text()
+            time.sleep(0.05)
+        yield plain.replace("://", "+psycopg://")
+    finally:
+        server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
+        server.wait(30)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgresql_database(postgresql_url: str) -> str:
+    """The URL of a new, empty database."""
+    import psycopg
+
+    name = f"t_{secrets.token_hex(6)}"
+    plain = postgresql_url.replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{postgresql_url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """The address of an S3 server in this process."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_environment(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Credentials and the endpoint, as a person would set them, and nothing of the machine's."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "s3cret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(tmp_path / "absent"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "absent"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def bucket(s3_environment: None) -> str:
+    """The name of a new, empty bucket."""
+    import boto3
+
+    name = f"bucket-{secrets.token_hex(6)}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return name
