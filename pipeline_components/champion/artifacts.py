@@ -11,6 +11,7 @@ from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.requests import GateResult
 from pipeline_components.ledger import Ledger
+from pipeline_components.progress import Progress
 from pipeline_components.store import Store, blob_key
 
 
@@ -23,7 +24,7 @@ def named_artifacts(ledger: Ledger, store: Store, pipeline: str) -> dict[Digest,
 
 
 def lost_artifacts(
-    named: dict[Digest, str], store: Store, scratch: Path, pipeline: str
+    named: dict[Digest, str], store: Store, scratch: Path, pipeline: str, progress: Progress
 ) -> Iterator[IntegrityError]:
     """Look at every byte, and name the artifacts that are missing or altered.
 
@@ -32,7 +33,7 @@ def lost_artifacts(
     Unavailable
         If the store does not answer.
     """
-    for digest, name in named.items():
+    for number, (digest, name) in enumerate(named.items(), 1):
         try:
             path = store.local(digest, scratch)
         except IntegrityError as error:
@@ -46,6 +47,7 @@ def lost_artifacts(
         else:
             if path.is_relative_to(scratch):  # a copy, made to look at
                 path.unlink()
+        progress.update("artifacts", number, len(named))
 
 
 def _named(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest, str]]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, shortlist
-from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
 from pipeline_components.registry import LoggedRun, ShownVersion
 
@@ -22,10 +22,10 @@ class Facts:
     """MLflow's address as people may see it."""
     head: PromotionRecord | None
     recorded: Sequence[VersionRecord]
+    before: frozenset[Digest]
+    """Run keys of those that were recorded before MLflow was looked at, so it must show them."""
     unfinished: Mapping[Digest, ChampionRef | EverfitError]
     """Intents without a version: what to record, or why the ledger and the store cannot tell."""
-    unpromoted: Sequence[VersionRecord]
-    """Accepted, registered, and not promoted though nobody else was meanwhile."""
     judged: frozenset[Digest]
     """Run keys with a verdict."""
     alias: int | None
@@ -62,9 +62,18 @@ def differences(facts: Facts) -> Differences:
     _versions(facts, found)
     _alias(facts, found)
     _runs(facts, found)
-    for record in facts.unpromoted:
-        found.reports.append(_unpromoted(facts, record))
     return found
+
+
+def unpromoted(pipeline: str, version: int) -> IntegrityError:
+    """A version that was accepted, registered, and then forgotten though nobody came first."""
+    return IntegrityError(
+        "RECONCILE-UNPROMOTED",
+        f"{pipeline} v{version}",
+        "an accepted version becomes champion unless another came first",
+        "none did, and the journal does not name it",
+        f"{_rerun(pipeline)}; or decide with everfit promote {pipeline} --to {version}",
+    )
 
 
 def _unfinished(facts: Facts, found: Differences) -> None:
@@ -81,7 +90,11 @@ def _unfinished(facts: Facts, found: Differences) -> None:
 
 def _versions(facts: Facts, found: Differences) -> None:
     there = {shown.version: shown.run_key for shown in facts.versions}
-    gone = [r for r in facts.recorded if there.get(r.version) != r.run_key]
+    gone = [
+        record
+        for record in facts.recorded
+        if record.run_key in facts.before and there.get(record.version) != record.run_key
+    ]
     if gone:
         found.reports.append(_gone(facts, gone))
     numbers = {record.run_key: record.version for record in facts.recorded}
@@ -109,8 +122,8 @@ def _alias(facts: Facts, found: Differences) -> None:
     if wanted is not None and ShownVersion(wanted, key) not in facts.versions:
         return  # reported as gone; an alias cannot name it
     was = f"named v{facts.alias}" if facts.alias is not None else "was missing"
-    now = f"v{wanted}, as the journal says" if wanted is not None else "nothing, as the journal is"
-    sentence = f"@champion {was}: it names {now}" + ("" if wanted is not None else " empty")
+    now = f"names v{wanted} again" if wanted is not None else "is gone, for nothing was promoted"
+    sentence = f"@champion {was}: it {now}"
     found.repairs.append(Repair("alias", sentence, version=wanted))
 
 
@@ -169,16 +182,4 @@ def _stranger(facts: Facts, shown: ShownVersion) -> IntegrityError:
         "every version in MLflow must be in the ledger",
         f"this one, {of}is not",
         "Find out who made it, and delete it there",
-    )
-
-
-def _unpromoted(facts: Facts, record: VersionRecord) -> IntegrityError:
-    name = f"{facts.pipeline} v{record.version}"
-    return IntegrityError(
-        "RECONCILE-UNPROMOTED",
-        name,
-        "an accepted version becomes champion unless another came first",
-        "none did, and the journal does not name it",
-        f"{_rerun(facts.pipeline)}; or decide with everfit promote {facts.pipeline} "
-        f"--to {record.version}",
     )

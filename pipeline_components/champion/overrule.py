@@ -1,4 +1,4 @@
-"""A person makes a version champion: every check first, then one compare-and-set, then the alias."""
+"""A person makes a version champion: checks first, then one compare-and-set, then the alias."""
 
 from __future__ import annotations
 

@@ -6,13 +6,12 @@ the journal. Every repair is one that a rerun would make too, so two at once do 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, UserError
-from pipeline_components.contracts.requests import ChampionRef
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.register.promotion import make_version, project_alias
@@ -20,7 +19,7 @@ from pipeline_components.registry import Registry, open_registry
 from pipeline_components.store import Store
 
 from .artifacts import lost_artifacts, named_artifacts
-from .differences import Facts, Repair, differences
+from .differences import Facts, Repair, differences, unpromoted
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ def reconcile(pipeline: str, context: Context, *, dry_run: bool = False) -> Reco
     with open_registry(context.settings, pipeline) as registry:
         facts = gather(pipeline, ledger, store, registry)
         found = differences(facts)
-        repaired, reports = [], list(found.reports)
+        repaired: list[str] = []
+        reports = list(found.reports)
         for repair in found.repairs:
             try:
                 told = repair.sentence
@@ -57,8 +57,10 @@ def reconcile(pipeline: str, context: Context, *, dry_run: bool = False) -> Reco
                 repaired.append(told)
             except UserError as error:
                 reports.append(error)
+    waiting = [record for record in ledger.versions(pipeline) if _waits(record, pipeline, ledger)]
+    reports += [unpromoted(pipeline, record.version) for record in waiting]
     named = named_artifacts(ledger, store, pipeline)
-    reports += _watched(named, pipeline, context)
+    reports += lost_artifacts(named, store, context.scratch, pipeline, context.progress)
     return Reconciled(
         repaired=tuple(repaired),
         reports=tuple(reports),
@@ -69,25 +71,22 @@ def reconcile(pipeline: str, context: Context, *, dry_run: bool = False) -> Reco
 
 
 def gather(pipeline: str, ledger: Ledger, store: Store, registry: Registry) -> Facts:
-    """Read all that is compared, the registry last: what it lacks is no news still under way."""
-    unfinished = {
-        run_key: _intended(run_key, ledger, store)
-        for run_key in ledger.unfinished_registrations(pipeline)
-    }
+    """Read all that is compared; what appears meanwhile is neither missed nor taken for strange."""
+    unfinished = ledger.unfinished_registrations(pipeline)
+    before = frozenset(record.run_key for record in ledger.versions(pipeline))
+    runs, versions = registry.runs(pipeline), registry.versions(pipeline)
     recorded = ledger.versions(pipeline)
-    unpromoted = [record for record in recorded if _waits(record, pipeline, ledger)]
-    head = ledger.champion(pipeline)
-    runs = registry.runs(pipeline)
+    done = {record.run_key for record in recorded}
     return Facts(
         pipeline=pipeline,
         registry=registry.where,
-        head=head,
+        head=ledger.champion(pipeline),
         recorded=recorded,
-        unfinished=unfinished,
-        unpromoted=unpromoted,
+        before=before,
+        unfinished={key: _intended(key, ledger, store) for key in unfinished if key not in done},
         judged=frozenset(r.run_key for r in runs if ledger.verdict(r.run_key) is not None),
         alias=registry.alias(pipeline),
-        versions=registry.versions(pipeline),
+        versions=versions,
         runs=runs,
     )
 
@@ -116,7 +115,7 @@ def _make(repair: Repair, pipeline: str, ledger: Ledger, registry: Registry) -> 
         verdict = ledger.verdict(repair.run_key)
         description = f"{verdict.verdict}: {verdict.because}" if verdict else ""
         record = make_version(
-            pipeline, repair.made, description, repair.run.run, repair.run.tags, ledger, registry
+            pipeline, repair.made, repair.run.run, repair.run.tags, description, ledger, registry
         )
         return f" is v{record.version} now"
     if repair.what == "twins":
@@ -124,11 +123,3 @@ def _make(repair: Repair, pipeline: str, ledger: Ledger, registry: Registry) -> 
     if repair.what in ("twins", "alias"):
         project_alias(pipeline, ledger, registry)
     return ""
-
-
-def _watched(
-    named: dict[Digest, str], pipeline: str, context: Context
-) -> Iterator[IntegrityError]:
-    context.progress.update("artifacts", 0, 1)
-    yield from lost_artifacts(named, context.store, context.scratch, pipeline)
-    context.progress.update("artifacts", 1, 1)

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.contracts.requests import ChampionRef, GateResult, PrepareResult
+from pipeline_components.contracts.planning import ChampionRef
+from pipeline_components.contracts.requests import GateResult, PrepareResult
 from pipeline_components.ledger import Ledger
 from pipeline_components.register.promotion import features_of
 from pipeline_components.store import Store

@@ -48,7 +48,41 @@ def parser() -> argparse.ArgumentParser:
     example.add_argument("--next", action="store_true", help="add one month to what is there")
     example.add_argument("--rows", type=int, default=10_000, metavar="N", help="trips a month")
     example.add_argument("--seed", type=int, default=2018, metavar="N", help="of the generator")
+    _add_champion_commands(commands)
     return top
+
+
+def _add_champion_commands(commands: Any) -> None:
+    """Who is champion, and changing that by hand."""
+    champion = commands.add_parser("champion", help="who is champion, since when and why")
+    champion.add_argument("name", metavar="NAME", help="the pipeline")
+    champion.add_argument("--at", metavar="TIME", help="who was, at 2026-03-31T14:00 say (UTC)")
+    champion.add_argument("--json", action="store_true", help="as JSON")
+
+    history = commands.add_parser("history", help="every champion there was, with reasons")
+    history.add_argument("name", metavar="NAME", help="the pipeline")
+    history.add_argument("--json", action="store_true", help="as JSON")
+
+    explain = commands.add_parser("explain", help="why a version or a run was decided upon so")
+    explain.add_argument("name", metavar="NAME", help="the pipeline")
+    explain.add_argument("version", nargs="?", metavar="VERSION", help="default: the champion")
+    explain.add_argument("--run", metavar="KEY", help="any run, by the beginning of its key")
+
+    for name, text in (
+        ("promote", "make a version champion, over the gate: an override, recorded as one"),
+        ("rollback", "go back to a version that was champion"),
+    ):
+        overrule = commands.add_parser(name, help=text)
+        overrule.add_argument("name", metavar="NAME", help="the pipeline")
+        overrule.add_argument("--to", metavar="VERSION", required=True, help="such as 3 or v3")
+        overrule.add_argument("--reason", required=True, help="why; kept in the journal")
+        overrule.add_argument("--by", metavar="PERSON", help="who decides; default: you")
+
+    reconcile = commands.add_parser(
+        "reconcile", help="hold MLflow and the store to the ledger; repair or report"
+    )
+    reconcile.add_argument("name", metavar="NAME", help="the pipeline")
+    reconcile.add_argument("--dry-run", action="store_true", help="change nothing, only tell")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -91,13 +91,19 @@ def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
         assert not (settings.home / "store").exists()
 
 
+def columns(rows: list[dict[str, str]], moment: str, text: str, number: str) -> str:
+    """The column definitions of CREATE TABLE."""
+    kinds = {"store_and_fwd_flag": text}
+    return ", ".join(
+        f"{name} {moment if 'datetime' in name else kinds.get(name, number)}" for name in rows[0]
+    )
+
+
 def sqlite_table(world: World, path: Path) -> None:
     world.months(4, rows=300)
     rows = rows_of(*world.trips.iterdir())
     with sqlite3.connect(path) as connection:
-        kinds = ", ".join(
-            f"{name} {'TEXT' if 'datetime' in name else 'REAL'}" for name in rows[0]
-        )
+        kinds = columns(rows, "TEXT", "TEXT", "REAL")
         connection.execute(f"CREATE TABLE trips ({kinds})")
         marks = ", ".join("?" * len(rows[0]))
         connection.executemany(

@@ -1,0 +1,54 @@
+"""``everfit history``: every champion there was, oldest first, each with its reason."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pipeline_components.champion.journal import Reign, reigns, shown_time
+from pipeline_components.champion.lookup import known_pipeline
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.ledger import open_ledger
+
+TITLES = ("#", "since", "version", "how", "run", "model", "reason")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Show the journal."""
+    settings = Settings.from_environment()
+    with open_ledger(settings.ledger) as ledger:
+        known_pipeline(ledger, options.name, settings.pipelines)
+        found = reigns(ledger, options.name)
+    if options.json:
+        documents = [reign.document() for reign in found]
+        sys.stdout.write(json.dumps(documents, indent=2, ensure_ascii=False) + "\n")
+    elif found:
+        sys.stdout.write(table(found))
+    else:
+        sys.stdout.write(f"{options.name} had no champion yet.\n")
+    return 0
+
+
+def table(found: list[Reign]) -> str:
+    """A line for each entry; the reason comes last and is never cut."""
+    rows = [TITLES, *map(_row, found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(TITLES) - 1)]
+    lines = []
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        lines.append("  ".join([*cells, row[-1]]).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _row(reign: Reign) -> tuple[str, ...]:
+    entry = reign.entry
+    return (
+        str(entry.sequence),
+        shown_time(entry.at).removesuffix(" UTC"),
+        f"v{entry.version}",
+        entry.kind,
+        entry.run_key[:12],
+        reign.version.champion.model.digest[:12] if reign.version else "?",
+        entry.reason,
+    )
