@@ -95,9 +95,8 @@ families = {
     ),
     "random_forest": (
         columns(False),
-        RandomForestClassifier(100, min_samples_leaf=5, max_samples=min(1.0, 200_000 / len(train)),
-                               random_state=0),
-        {"model__max_features": ["sqrt", 0.5]},
+        RandomForestClassifier(100, random_state=0),
+        {"model__min_samples_leaf": [5, 20]},
     ),
 }  # fmt: skip
 from sklearn.pipeline import Pipeline  # noqa: E402

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_components.contracts.errors import UserError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger import Ledger, open_ledger
 from pipeline_components.progress import LogProgress, Progress
+from pipeline_components.registry import check_address
 from pipeline_components.store import Store, open_store
 
 
@@ -29,8 +31,23 @@ class Context:
 
 @contextmanager
 def open_context(settings: Settings, progress: Progress | None = None) -> Iterator[Context]:
-    """Open store and ledger as the settings say, and close them after."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    """Open store and ledger as the settings say, and close them after.
+
+    Raises
+    ------
+    UserError
+        If one of the places cannot be what the settings say.
+    Unavailable
+        If one does not answer.
+    """
+    check_address(settings)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            "HOME", str(settings.home), "Everfit's folder must be one this user may make and write",
+            error.strerror, "Correct its permissions, or set EVERFIT_HOME",
+        ) from error  # fmt: skip
     with (
         tempfile.TemporaryDirectory(prefix="everfit-") as scratch,
         open_ledger(settings.ledger) as ledger,

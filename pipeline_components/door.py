@@ -37,6 +37,7 @@ from pipeline_components.contracts.errors import (
     EverfitError,
     NothingToDo,
     RequestError,
+    from_system,
 )
 from pipeline_components.contracts.planning import ChampionRef, PlanResult
 from pipeline_components.contracts.settings import Settings
@@ -44,7 +45,8 @@ from pipeline_components.contracts.steps import Component, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest
 from pipeline_components.store import result_key
 
-log = logging.getLogger(__name__)
+# By name: this module runs as ``__main__`` in a process of its own, whose logger nobody hears.
+log = logging.getLogger("pipeline_components.door")
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,11 @@ def main(arguments: list[str] | None = None) -> int:
         log.debug("details", exc_info=True)
         log.error("%s", error.line)
         return error.exit_code
+    except OSError as error:
+        log.debug("details", exc_info=True)
+        plain = from_system(error)
+        log.error("%s", plain.line)
+        return plain.exit_code
     except Exception:
         log.exception("INTERNAL: this is a defect of Everfit; please report it with this log")
         return EXIT_RETRY

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
-from everfit_airflow.links import DataReportLink, DecisionReportLink, MlflowRunLink
-from everfit_airflow.report_pages import PREFIX, ReportPages
+from everfit_airflow.links import (
+    DataReportLink,
+    DecisionReportLink,
+    MlflowRunLink,
+    ModelCardLink,
+)
+from everfit_airflow.report_pages import PREFIX, ReportPages, address
 
 
 class EverfitPlugin(AirflowPlugin):
@@ -16,6 +21,15 @@ class EverfitPlugin(AirflowPlugin):
     fastapi_apps: ClassVar[list[Any]] = [
         {"name": "Everfit reports", "app": ReportPages(), "url_prefix": PREFIX}
     ]
+    # A tab of every run, at /dags/<name>.train/runs/<run>/plugin/everfit.
+    external_views: ClassVar[list[Any]] = [
+        {
+            "name": "Everfit",
+            "url_route": "everfit",
+            "destination": "dag_run",
+            "href": address("/runs/{DAG_ID}/{RUN_ID}"),
+        }
+    ]
     operator_extra_links: ClassVar[list[Any]] = [
-        DecisionReportLink(), DataReportLink(), MlflowRunLink()
+        DecisionReportLink(), ModelCardLink(), DataReportLink(), MlflowRunLink()
     ]  # fmt: skip

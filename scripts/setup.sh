@@ -18,6 +18,7 @@ if [ -z "$python" ]; then
   done
 fi
 [ -n "$python" ] || fail "python3: Everfit needs Python 3.11 or newer; $(python3 --version 2>/dev/null || echo none) was found. Install python3.11, or name one: make PYTHON=/path/to/python3.11."
+command -v "$python" >/dev/null || fail "PYTHON=$python: there must be such a program; there is none. Name another."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   || fail "PYTHON=$python: Everfit needs Python 3.11 or newer; it is $("$python" --version 2>&1 || true). Name another."
 "$python" -c 'import venv, ensurepip' 2>/dev/null \
@@ -37,7 +38,7 @@ log=$(mktemp); trap 'rm -f "$log"' EXIT
 quietly() { # WHAT COMMAND…: shows only the last line of what went wrong
   local what=$1; shift
   if ! "$@" >"$log" 2>&1; then
-    if grep -qiE 'resolve|connect|network|timed? ?out|unreachable|dns' "$log"; then
+    if grep -qiE 'resolve|connect|network|timed? ?out|unreachable|dns|from versions: none' "$log"; then
       fail "$what: the Python package index must be reachable; it is not. Check the network or the proxy settings, then run it again: it goes on where it stopped."
     fi
     fail "$what: failed: $(grep -iE 'error|no space' "$log" | head -1 | cut -c1-300). Mend it and run it again: it goes on where it stopped."

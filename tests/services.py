@@ -1,4 +1,4 @@
-"""Throw-away services on this machine: an S3 server in this process, a PostgreSQL server beside it."""
+"""Throw-away services to test with: an S3 server in this process, a PostgreSQL server beside it."""
 
 from __future__ import annotations
 

@@ -74,14 +74,14 @@ def find_run(ledger: Ledger, pipeline: str, begins: str) -> RunRecord:
         If there is none, or more than one.
     """
     begins = begins.strip().lower()
-    found = ledger.find_runs(pipeline, begins) if len(begins) >= 4 else []
-    if len(found) == 1:
+    found = ledger.find_runs(pipeline, begins)
+    if len(found) == 1 and len(begins) >= 4:
         return found[0]
     newest = shortlist((run.run_key[:12] for run in ledger.runs(pipeline, 6)), most=5)
     raise UserError(
         "CHAMPION-RUN",
         f"{pipeline} run {begins[:64] or '?'}",
-        "a run is named by the first four or more letters of its key, so that only one fits",
-        f"{len(found)} fit; the newest are {newest or 'none yet'}",
+        "a run is named by the first four or more letters of its key, so that only one matches",
+        f"{len(found)} match, and the newest are {newest or 'none yet'}",
         "Give more of the key, or one of these",
     )

@@ -17,7 +17,6 @@ from pipeline_components.champion.journal import (
 from pipeline_components.champion.lookup import known_pipeline
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger import open_ledger
-from pipeline_components.registry import run_page
 
 
 def command(options: argparse.Namespace) -> int:
@@ -38,11 +37,11 @@ def command(options: argparse.Namespace) -> int:
         when = f" at {moment:%Y-%m-%d %H:%M:%S %Z}" if moment and found else " yet"
         write(f"{name} had no champion{when}{first}.\n")
     else:
-        write(_shown(name, reign, past=moment is not None, settings=settings))
+        write(_shown(name, reign, past=moment is not None))
     return 0
 
 
-def _shown(name: str, reign: Reign, *, past: bool, settings: Settings) -> str:
+def _shown(name: str, reign: Reign, *, past: bool) -> str:
     entry, version, verdict = reign.entry, reign.version, reign.verdict
     lines = {"since": shown_time(entry.at)}
     if reign.until:
@@ -60,9 +59,7 @@ def _shown(name: str, reign: Reign, *, past: bool, settings: Settings) -> str:
         model = version.champion.model
         lines["model"] = f"{model.digest} ({model.size:,} bytes)"
         lines["trained on"] = f"{len(version.champion.window)} spans"
-        experiment = ""  # the ledger does not keep MLflow's number of it
-        page = run_page(settings, experiment, version.mlflow_run)
-        lines["mlflow run"] = page or version.mlflow_run
+        lines["mlflow run"] = version.mlflow_run
     lines["report"] = f"everfit explain {name} {entry.version}"
     listed = "".join(f"  {title:<12} {text}\n" for title, text in lines.items())
     return f"{name} v{entry.version}\n{listed}"

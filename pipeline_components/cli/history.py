@@ -11,7 +11,7 @@ from pipeline_components.champion.lookup import known_pipeline
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger import open_ledger
 
-TITLES = ("#", "since", "version", "how", "run", "model", "reason")
+TITLES = ("#", "since (UTC)", "version", "how", "run", "model", "reason")
 
 
 def command(options: argparse.Namespace) -> int:

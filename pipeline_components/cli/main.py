@@ -10,7 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pipeline_components.contracts.errors import EverfitError, NothingToDo, SpecError
+from pipeline_components.contracts.errors import (
+    EXIT_RETRY,
+    EverfitError,
+    NothingToDo,
+    SpecError,
+    from_system,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -111,4 +117,17 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        logging.getLogger(__name__).debug("details", exc_info=True)
+        plain = from_system(error)
+        sys.stderr.write(plain.line + "\n")
+        return plain.exit_code
+    except Exception as error:
+        if options.verbose:
+            logging.getLogger(__name__).exception("details")
+        sys.stderr.write(
+            f"INTERNAL {type(error).__name__}: this is a defect of Everfit. Please report it with "
+            f"what `everfit --verbose {options.command}` shows.\n"
+        )
+        return EXIT_RETRY
     return code

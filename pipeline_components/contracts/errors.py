@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 
 EXIT_DONE = 0
@@ -57,7 +58,7 @@ class EverfitError(Exception):
             text += f"; {self.found}"
         text = text.rstrip(".") + "."
         if self.todo:
-            text += f" {self.todo.rstrip('.')}."
+            text += f" {self.todo.rstrip('.')}" + ("" if self.todo.endswith("?") else ".")
         return " ".join(text.split())
 
 
@@ -104,6 +105,32 @@ class Unavailable(EverfitError):
 
 class Superseded(Unavailable):
     """The ledger moved on between reading and writing."""
+
+
+def from_system(error: OSError) -> EverfitError:
+    """What the operating system's complaint means for a person.
+
+    Parameters
+    ----------
+    error : OSError
+        One that nobody nearer to its cause has explained.
+    """
+    where = str(error.filename or "a file")
+    found = error.strerror or str(error) or type(error).__name__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Unavailable(
+            "SYSTEM-FULL", where, "the disk must have room", found,
+            "Free some space, or set TMPDIR or EVERFIT_HOME to another disk, and try again",
+        )  # fmt: skip
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return UserError(
+            "SYSTEM-ACCESS", where, "this user must be allowed to use the file", found,
+            "Correct its permissions, or name another place (docs/settings.md)",
+        )  # fmt: skip
+    return Unavailable(
+        "SYSTEM", where, "the operating system must do what it is asked", found,
+        "Look at the file and the machine, and try again",
+    )  # fmt: skip
 
 
 def shortlist(items: Iterable[str], most: int = 5, sep: str = ", ") -> str:

@@ -56,9 +56,9 @@ def find_spec(folder: Path, name: str) -> Path:
     path = folder / f"{name}.yaml"
     if path.is_file():
         return path
-    known = [p.stem for p in spec_paths(folder)]
+    known = [p.stem for p in spec_paths(folder) if p.is_file()]
     near = get_close_matches(name, known, n=1)
-    hint = f"Did you mean {near[0]!r}" if near else f"There is {shortlist(known) or 'none yet'}"
+    hint = f"Did you mean {near[0]!r}?" if near else f"There is {shortlist(known) or 'none yet'}"
     raise UserError("NAME", name, f"a pipeline is a file {path.name} in {folder}", todo=hint)
 
 

@@ -126,7 +126,7 @@ def explained(error: Exception, where: str) -> EverfitError:
             where,
             f"other processes must let go of the ledger within {BUSY_SECONDS:.0f} s",
             text,
-            "It is tried again; look for a stopped process that holds the file",
+            "Look for a stopped process that holds the file, and try again",
         )
     if "full" in text or "No space" in text:
         return Unavailable(

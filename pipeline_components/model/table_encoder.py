@@ -8,10 +8,10 @@ style      ``codes``                   ``onehot``                  ``scaled``
 =========  ==========================  ==========================  ============================
 for        histogram gradient          random forests, extra       linear models and any
            boosting                    trees                       estimator by import path
-numbers    as they are, NaN is         as they are, NaN is         clipped, imputed, scaled; a
-           missing                     missing                     flag where one was missing; a
-                                                                   column per value too where there
-                                                                   are few and all are whole
+numbers    as they are, NaN is         as they are; the median     clipped, imputed, scaled; a
+           missing                     where missing, as splits    flag where one was missing; a
+                                       that look for gaps cost a   column per value too where there
+                                       fifth more and gain none    are few and all are whole
 text       a code per value, for       a column per value; from    a column per value; from
            native categories           ``high_cardinality``        ``high_cardinality`` values
                                        values a code by frequency  on, rare ones are hashed
@@ -148,6 +148,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if len(known) == 0 or (not gaps and known.min() == known.max()):
             return None
         part: dict[str, Any] = {"kind": "number", "column": name, "names": [name]}
+        if self.style == "onehot":
+            part["gap"] = float(np.median(known[:: max(1, len(known) // QUANTILE_ROWS)]))
         if self.style == "scaled":
             step = max(1, len(known) // QUANTILE_ROWS)
             low, high = (float(q) for q in np.quantile(known[::step], CLIP))
@@ -213,6 +215,8 @@ def _floats(column: pd.Series[Any]) -> NDArray[np.float64]:
 def _write_number(part: dict[str, Any], column: pd.Series[Any], out: Matrix) -> None:
     values = _floats(column)
     if "scale" not in part:
+        if "gap" in part:
+            values = np.where(np.isnan(values), part["gap"], values)
         if out.dtype == np.float32:
             limit = np.finfo(np.float32).max
             values = np.clip(values, -limit, limit)

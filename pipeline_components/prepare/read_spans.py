@@ -49,7 +49,7 @@ class SpanRows:
     times: list[Any] = field(default_factory=list)
 
 
-def read_span(  # noqa: PLR0917 (each is one thing the reading needs)
+def read_span(
     path: Path,
     span: Span,
     request: PrepareRequest,

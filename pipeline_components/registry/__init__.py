@@ -30,11 +30,15 @@ __all__ = [
     "RunPlace",
     "ShownVersion",
     "champion_alias",
+    "check_address",
     "database_path",
     "open_registry",
     "prepare_database",
     "run_page",
 ]
+
+
+_SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
 
 def open_registry(settings: Settings, pipeline: str) -> Registry:
@@ -50,7 +54,7 @@ def open_registry(settings: Settings, pipeline: str) -> Registry:
     Unavailable
         If it does not answer.
     """
-    _refuse_credentials(settings.mlflow)
+    check_address(settings)
     path = database_path(settings)
     if path is not None:
         prepare_database(settings)
@@ -129,8 +133,27 @@ def database_path(settings: Settings) -> Path | None:
     return Path(name).absolute() if name and name != ":memory:" else None
 
 
-def _refuse_credentials(uri: str) -> None:
-    parts = urlsplit(uri)
+def check_address(settings: Settings) -> None:
+    """Look at the address alone, so that a run learns of a wrong one before it trains.
+
+    Raises
+    ------
+    RequestError
+        If it holds a credential or is none.
+    """
+    try:
+        parts = urlsplit(settings.mlflow)
+        backend = parts.scheme.partition("+")[0]
+    except ValueError:
+        backend = ""
+    if backend not in _SCHEMES:
+        raise RequestError(
+            "REGISTRY-URL",
+            "EVERFIT_MLFLOW",
+            "MLflow is https://host, sqlite:////absolute/file.db or postgresql://user@host/name",
+            f"its scheme is {backend!r}" if backend else "it is not a URL",
+            "Correct the setting",
+        )
     if parts.scheme in ("http", "https") and (parts.username or parts.password):
         raise RequestError(
             "REGISTRY-URL",

@@ -6,6 +6,7 @@ transaction. So every effect is searched for by the run key first, and a twin is
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import warnings
@@ -67,9 +68,14 @@ class ClientRegistry(Registry):
     def __init__(self, uri: str, artifacts: Path) -> None:
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        # One line says that it did not answer; a line for each try says no more.
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         self.where = shown(uri)
-        served = uri.startswith(("http://", "https://"))
+        served = uri.startswith(("http://", "https://", "databricks"))
         self._location = None if served else artifacts.as_uri()
+        if not served:
+            with self._translated():
+                _reach(uri)
         with self._translated(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # MLflow's own deprecations are MLflow's to mend
             from mlflow import MlflowClient
@@ -306,6 +312,17 @@ class ClientRegistry(Registry):
                 "its schema is older or newer",
                 "Back it up, then run `mlflow db upgrade` on it, or use the MLflow it was made by",
             )  # fmt: skip
+        if isinstance(error, ImportError) or type(error).__name__ == "NoSuchModuleError":
+            return RequestError(
+                "REGISTRY-DRIVER", self.where, "the database's driver must be installed",
+                str(error).splitlines()[0][:200], "Install it where the components run",
+            )  # fmt: skip
+        if "authentication failed" in str(error):
+            return CredentialsError(
+                "REGISTRY-CREDENTIALS", self.where,
+                "MLflow's database must accept the user's name and password", "it refused them",
+                "Correct EVERFIT_MLFLOW",
+            )  # fmt: skip
         lines = str(error).strip().splitlines()
         found = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
         if "failed with exception" in found or "Max retries exceeded" in found:
@@ -317,8 +334,19 @@ class ClientRegistry(Registry):
             )  # fmt: skip
         return Unavailable(
             "REGISTRY-UNAVAILABLE", self.where, "MLflow must answer", found,
-            "Start it, or correct EVERFIT_MLFLOW; the task tries again",
+            "Start it, or correct EVERFIT_MLFLOW, and try again",
         )  # fmt: skip
+
+
+def _reach(uri: str) -> None:
+    """Connect once: MLflow itself would try for minutes, telling every try."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
 
 
 def _every_page(ask: Callable[[str | None], Any]) -> list[Any]:

@@ -405,7 +405,7 @@ class SqliteRegistry(Registry):
             self.where,
             "MLflow's database and artifact folder must be free to write",
             text,
-            "Look for a full disk or another writer; the task tries again",
+            "Look for a full disk or another writer, and try again",
         )
 
 

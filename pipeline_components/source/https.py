@@ -82,7 +82,7 @@ class HttpsSource:
         if size is not None and count != size:
             raise Unavailable(
                 "SOURCE-CUT", self.shown, "a download must be whole",
-                f"{count} of {size} bytes came", "It is tried again",
+                f"{count} of {size} bytes came", "Try again",
             )  # fmt: skip
         if fingerprint is None and f"sha256={digest.hexdigest()}" != ref.fingerprint:
             raise changed(ref, "its content differs from what was listed")
@@ -131,12 +131,12 @@ class HttpsSource:
     def _unavailable(self, found: str) -> Unavailable:
         return Unavailable(
             "SOURCE-UNAVAILABLE", self.shown, "the server must answer", found,
-            "It is tried again; check the network",
+            "Check the network, and try again",
         )  # fmt: skip
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    def redirect_request(  # noqa: PLR0917
+    def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
         headers: http.client.HTTPMessage, newurl: str,
     ) -> urllib.request.Request | None:  # fmt: skip

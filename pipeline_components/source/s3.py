@@ -100,7 +100,7 @@ class S3Source:
         if ref.size is not None and count != ref.size:
             raise Unavailable(
                 "SOURCE-CUT", ref.location, "a download must be whole",
-                f"{count} of {ref.size} bytes came", "It is tried again",
+                f"{count} of {ref.size} bytes came", "Try again",
             )  # fmt: skip
         origin = {"uri": ref.location, "etag": etag}
         if "VersionId" in pinned:
@@ -152,6 +152,8 @@ class S3Source:
             exceptions.NoCredentialsError,
             exceptions.PartialCredentialsError,
             exceptions.ProfileNotFound,
+            exceptions.ConfigParseError,
+            exceptions.ConfigNotFound,
             exceptions.TokenRetrievalError,
         ) as error:
             raise _credentials(where, str(error)) from error
@@ -165,7 +167,7 @@ class S3Source:
         except (exceptions.BotoCoreError, OSError) as error:
             raise Unavailable(
                 "SOURCE-UNAVAILABLE", where, "S3 must answer", type(error).__name__,
-                "It is tried again; check the network and AWS_ENDPOINT_URL",
+                "Check the network and AWS_ENDPOINT_URL, and try again",
             ) from error  # fmt: skip
 
     def _translated(self, error: Any, ref: SpanRef | None, where: str) -> EverfitError:
@@ -184,7 +186,7 @@ class S3Source:
             return _credentials(where, f"S3 says {code}")
         return Unavailable(
             "SOURCE-UNAVAILABLE", where, "S3 must answer", f"it says {code} ({status})",
-            "It is tried again",
+            "Try again later",
         )  # fmt: skip
 
 

@@ -297,10 +297,18 @@ def _translated(name: str, error: Any) -> EverfitError:
             "SOURCE-CREDENTIALS", name, "the database must accept the connection's user",
             text, "Correct the connection, or grant SELECT",
         )  # fmt: skip
+    if "not a database" in low:
+        return SourceError(
+            "SOURCE-MISSING", name, "the database must be one", text, "Correct the connection"
+        )
     ours = "no such" in low or "syntax" in low or "misuse" in low or "unable to open" in low
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError) and not ours:
         return Unavailable(
-            "SOURCE-UNAVAILABLE", name, "the database must answer", text, "It is tried again"
+            "SOURCE-UNAVAILABLE",
+            name,
+            "the database must answer",
+            text,
+            "Check that it runs, and try again",
         )
     return SourceError(
         "SOURCE-QUERY", "source.query", "the query must be one the database can run",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from botocore.exceptions import (
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
     CredentialRetrievalError,
     FlexibleChecksumError,
     InvalidRegionError,
@@ -26,7 +28,7 @@ from .base import altered
 
 _NO_CREDENTIALS = (
     NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError,
-    ProfileNotFound,
+    ProfileNotFound, ConfigNotFound, ConfigParseError,
 )  # fmt: skip
 _REFUSED = {
     "403", "AccessDenied", "AllAccessDisabled", "AuthFailure", "ExpiredToken", "Forbidden",

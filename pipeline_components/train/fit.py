@@ -87,6 +87,7 @@ def fit_family(
     steps = len(folds) * len(settings) + 1
     scores = np.full((len(settings), len(folds)), np.nan)
     reasons: list[str] = []
+    warned: Warned = {}
     prepared = preparation(request, frame, family)
     typed = prepared.apply(frame.iloc[some])
     values = _values(target, request)
@@ -99,7 +100,7 @@ def fit_family(
         for place, setting in enumerate(settings):
             try:
                 estimator = _estimator(family, setting, len(fit), encoder)
-                _fit(estimator, fit_matrix, fit_values)
+                _fit(estimator, fit_matrix, fit_values, warned)
                 given = _answers(estimator, score_matrix, request)
                 scores[place, number] = metric_score(
                     request.metric, truth[some][score], given, _positive(request)
@@ -114,7 +115,8 @@ def fit_family(
     del typed
     trials = tuple(_trial(setting, row) for setting, row in zip(settings, scores, strict=True))
     best = _best(trials, request, reasons, len(folds))
-    model = _refit(family, trials[best].params, prepared, frame, values)
+    model = _refit(family, trials[best].params, prepared, frame, values, warned)
+    _tell(request.family.name, warned)
     progress(steps, steps)
     return Fitted(model, trials[best].params, float(trials[best].score or 0.0), trials)
 
@@ -162,6 +164,7 @@ def _refit(
     prepared: Preparation,
     frame: pd.DataFrame,
     values: Any,
+    warned: Warned,
 ) -> Pipeline:
     from sklearn.pipeline import Pipeline
 
@@ -172,7 +175,7 @@ def _refit(
     # The raw columns are encoded now; fitting needs the memory more.
     frame.drop(columns=list(frame.columns), inplace=True)
     estimator = _estimator(family, params, len(values), encoder)
-    _fit(estimator, matrix, values)
+    _fit(estimator, matrix, values, warned)
     steps: list[tuple[str, Any]] = [("columns", prepared.raw)]
     if prepared.derived is not None:
         steps.append(("derive", prepared.derived))
@@ -191,12 +194,25 @@ def _estimator(family: Family, params: dict[str, Any], rows: int, encoder: Table
     return estimator
 
 
-def _fit(estimator: Any, matrix: Any, values: Any) -> None:
+Warned = dict[str, tuple[int, str]]
+"""Kind of warning → how often it came, and the first one's first line."""
+
+
+def _fit(estimator: Any, matrix: Any, values: Any, warned: Warned) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator.fit(matrix, values)
-    for kind in sorted({warning.category.__name__ for warning in caught}):
-        log.info("%s warned while fitting: %s", type(estimator).__name__, kind)
+    for warning in caught:
+        kind = warning.category.__name__
+        text = " ".join(str(warning.message).split())[:200]
+        count, first = warned.get(kind, (0, text))
+        warned[kind] = (count + 1, first)
+
+
+def _tell(family: str, warned: Warned) -> None:
+    """A line for each kind of warning, however many fits gave it."""
+    for kind, (count, first) in sorted(warned.items()):
+        log.info("%s: %d × %s while fitting: %s", family, count, kind, first)
 
 
 def _answers(estimator: Any, matrix: Any, request: TrainRequest) -> Any:

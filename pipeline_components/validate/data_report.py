@@ -96,7 +96,7 @@ class _Report:
         else:
             text += ", a share of which is held out to judge on"
         bad = [span.name for span, is_bad in zip(self.spans, self.bad, strict=True) if is_bad]
-        return text + (f"; left out: {', '.join(bad[:5])}." if bad else "; no span is left out.")
+        return text + (f"; left out: {', '.join(bad[:5])}." if bad else "; all of these are good.")
 
     def overview(self) -> Html:
         window = {span.name for span in self.choice.window}
@@ -117,9 +117,9 @@ class _Report:
                     _day(time.time_min if time else span.time_min),
                     _day(time.time_max if time else span.time_max),
                     known.duplicates,
-                    counts["error"] or None,
-                    counts["warning"] or None,
-                    counts["info"] or None,
+                    counts["error"],
+                    counts["warning"],
+                    counts["info"],
                 ]
             )
         headers = (

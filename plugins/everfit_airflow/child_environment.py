@@ -42,7 +42,7 @@ def variable_of(connection: str) -> str:
     return f"EVERFIT_CONN_{connection.upper()}"
 
 
-def connection_url(  # noqa: PLR0917
+def connection_url(
     kind: str, login: str | None, password: str | None, host: str | None, port: int | None,
     schema: str | None,
 ) -> str:  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from everfit_airflow.simple_page import simple_page
+
 WORDS = {
     "pipeline": "one YAML file in dags/pipelines: values, never topology",
     "span": "one arrived batch of a source (a file, an object, a query window); once snapshotted "
@@ -31,9 +33,4 @@ def glossary_page() -> str:
     rows = "".join(
         f"<dt>{escape(word)}</dt><dd>{escape(text)}</dd>" for word, text in WORDS.items()
     )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Everfit: words</title>'
-        "<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;"
-        "max-width:44rem;margin:3rem auto;padding:0 1rem}dt{font-weight:600;margin-top:1rem}"
-        "dd{margin:0}</style><h1>Words</h1><dl>" + rows + "</dl></html>"
-    )
+    return simple_page("Everfit: words", f"<h1>Words</h1><dl>{rows}</dl>")

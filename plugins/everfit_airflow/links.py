@@ -1,4 +1,4 @@
-"""Buttons on a task: its reports and its MLflow run.
+"""Buttons on a task, under Details: its reports and its MLflow run.
 
 Airflow asks for a link once, in the task's own process when it ends, and keeps the answer.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperatorLink
 
 from everfit_airflow.report_pages import report_address
+from everfit_airflow.run_tab import REPORTS
 from pipeline_components.contracts.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from pipeline_components.contracts.steps import Component
 
 
-def _outcome(ti_key: TaskInstanceKey) -> dict[str, Any]:
-    """The outcome the task has left, empty where it failed or skipped."""
+def _outcome(ti_key: TaskInstanceKey, component: Component) -> dict[str, Any]:
+    """The outcome a component has left in this run, empty where it failed or skipped."""
     from airflow.sdk.execution_time.xcom import XCom
 
-    value = XCom.get_value(ti_key=ti_key, key=XCom.XCOM_RETURN_KEY)
+    value = XCom.get_one(
+        key=XCom.XCOM_RETURN_KEY, dag_id=ti_key.dag_id, task_id=component, run_id=ti_key.run_id
+    )
     return value if isinstance(value, dict) else {}
 
 
@@ -34,11 +37,11 @@ class _ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         """Address of the page; empty where there is none."""
-        outcome = _outcome(ti_key)
+        outcome = _outcome(ti_key, REPORTS[self.report][0])
         page = outcome.get("reports", {}).get(self.report)
         if page and Settings.from_environment().store.startswith("file://"):
             return report_address(page["digest"])
-        return str(outcome.get("links", {}).get("mlflow_run", ""))
+        return str(_outcome(ti_key, "register").get("links", {}).get("mlflow_run", ""))
 
 
 class DecisionReportLink(_ReportLink):
@@ -55,6 +58,13 @@ class DataReportLink(_ReportLink):
     report = "data_report"
 
 
+class ModelCardLink(_ReportLink):
+    """What the candidate is, what it was trained and judged on, and its limits."""
+
+    name = "Model card"
+    report = "model_card"
+
+
 class MlflowRunLink(BaseOperatorLink):
     """The run in MLflow."""
 
@@ -62,12 +72,13 @@ class MlflowRunLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         """Address of the run; empty where MLflow has no page a browser can reach."""
-        return str(_outcome(ti_key).get("links", {}).get("mlflow_run", ""))
+        return str(_outcome(ti_key, "register").get("links", {}).get("mlflow_run", ""))
 
 
 LINKS: dict[Component, tuple[BaseOperatorLink, ...]] = {
     "validate": (DataReportLink(),),
-    "gate": (DecisionReportLink(),),
-    "register": (DecisionReportLink(), MlflowRunLink()),
+    "evaluate": (ModelCardLink(),),
+    "gate": (DecisionReportLink(), ModelCardLink(), DataReportLink()),
+    "register": (MlflowRunLink(), DecisionReportLink(), ModelCardLink(), DataReportLink()),
 }
 """The components that have something to show."""

@@ -16,6 +16,7 @@ from everfit_airflow.child_environment import child_environment, connection_url,
 from everfit_airflow.failures import ComponentFailed, MendFirst
 from everfit_airflow.links import LINKS
 from everfit_airflow.orders import make_order
+from everfit_airflow.run_tab import BECAUSE
 from everfit_airflow.runners import Ending, Runner
 from everfit_airflow.runners.process import ProcessRunner
 from pipeline_components.contracts.base import canonical_json
@@ -40,9 +41,6 @@ COLOURS: dict[Component, str] = {
 
 REMEMBERED = "component_process"
 """Key in the task's state store, which outlives a try: what the component runs as."""
-
-BECAUSE = "because"
-"""Key of the XCom that holds the one line of a task that failed or had nothing to do."""
 
 
 class ComponentOperator(BaseOperator):

@@ -31,7 +31,7 @@ RUN_TYPES: dict[str, RunType] = {
 """Airflow's run type → ours. What woke a pipeline is read from the run, never from its form."""
 
 
-def make_order(  # noqa: PLR0917
+def make_order(
     component: Component,
     spec: PipelineSpec,
     family: str | None,

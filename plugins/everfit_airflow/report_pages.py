@@ -8,16 +8,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from everfit_airflow.run_tab import BECAUSE, RunSoFar, run_tab
+from everfit_airflow.simple_page import simple_page
 from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.steps import CHAIN
 
 PREFIX = "/everfit"
 MOST_BYTES = 64 << 20
 """A larger blob is no report."""
+
+CARD = b"# Model card"
+"""How a model card begins."""
 
 HEADERS = {
     # A report is only ever looked at: no scripts, no network, no frames, an origin of its own.
@@ -27,6 +33,9 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, max-age=86400, immutable",
 }
+
+TAB_HEADERS = HEADERS | {"Cache-Control": "private, no-store"}
+"""A run goes on; its tab must be read anew."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -48,7 +57,8 @@ class ReportPages:
 
 def build_app() -> Any:
     """The web application; only users who are logged in reach it."""
-    from airflow.api_fastapi.core_api.security import get_user
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
 
     from everfit_airflow.glossary import glossary_page
@@ -65,11 +75,40 @@ def build_app() -> Any:
             raise HTTPException(404, "There is no such report in this machine's store.")
         return Response(page, media_type="text/html; charset=utf-8", headers=HEADERS)
 
+    may_read = Depends(requires_access_dag("GET", DagAccessEntity.XCOM))
+
+    @app.get("/runs/{dag_id}/{run_id}", dependencies=[may_read])
+    def run(dag_id: str, run_id: str, report: str | None = None) -> Response:
+        store = Settings.from_environment().store
+        page = run_tab(
+            run_so_far(dag_id, run_id), report, lambda digest: read_report(store, digest)
+        )
+        return Response(page, media_type="text/html; charset=utf-8", headers=TAB_HEADERS)
+
     @app.get("/glossary")
     def glossary() -> Response:
         return Response(glossary_page(), media_type="text/html; charset=utf-8", headers=HEADERS)
 
     return app
+
+
+def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
+    """What a run has left in Airflow's database."""
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+
+    outcomes: dict[str, Mapping[str, Any]] = {}
+    lines: dict[str, str] = {}
+    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=list(CHAIN))
+    with create_session() as session:
+        left: list[Any] = list(session.scalars(query))
+        for xcom in left:
+            value = XComModel.deserialize_value(xcom)
+            if xcom.key == "return_value" and isinstance(value, Mapping):
+                outcomes[xcom.task_id] = value
+            elif xcom.key == BECAUSE:
+                lines[xcom.task_id] = str(value)
+    return RunSoFar(outcomes, [(name, lines[name]) for name in CHAIN if name in lines])
 
 
 def read_report(store: str, digest: str) -> bytes | None:
@@ -97,9 +136,21 @@ def read_report(store: str, digest: str) -> bytes | None:
         page = path.read_bytes()
     except OSError:
         return None
-    if hashlib.sha256(page).hexdigest() != digest or not is_page(page):
+    if hashlib.sha256(page).hexdigest() != digest:
         return None
-    return page
+    if page.startswith(CARD):
+        return card_page(page)
+    return page if is_page(page) else None
+
+
+def card_page(card: bytes) -> bytes:
+    """A model card, which is Markdown, as a page."""
+    from markdown_it import MarkdownIt
+
+    text = card.decode(errors="replace")
+    title = text.partition("\n")[0].removeprefix("# ")
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    return simple_page(title, body).encode()
 
 
 def is_page(data: bytes) -> bool:
@@ -108,6 +159,11 @@ def is_page(data: bytes) -> bool:
 
 
 def report_address(digest: str) -> str:
-    """Where a browser finds a report, below the address Airflow is reached at."""
+    """Where a browser finds a report."""
+    return address(f"/report/{digest}")
+
+
+def address(path: str) -> str:
+    """Where a browser finds a page of ours, below the address Airflow is reached at."""
     base = urlsplit(os.environ.get("AIRFLOW__API__BASE_URL", "")).path.rstrip("/")
-    return f"{base}{PREFIX}/report/{digest}"
+    return f"{base}{PREFIX}{path}"

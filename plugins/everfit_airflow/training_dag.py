@@ -25,20 +25,22 @@ FORM = {
         type=["null", "string"],
         pattern="^(all|[1-9][0-9]{0,5})?$",
         title="Window",
-        description="Train on the newest so many spans, or on `all`. Empty: as the spec says.",
+        description="How many of the newest spans to train on, such as 6, or all of them: all. "
+        "Empty: as the spec says.",
     ),
     "force": Param(
         False,
         type="boolean",
         title="Force",
-        description="Go through the chain even where nothing changed.",
+        description="Go through every step even where nothing changed. What was computed before is "
+        "found again, not computed again.",
     ),
     "reason": Param(
         None,
         type=["null", "string"],
         maxLength=500,
         title="Reason",
-        description="Why you start this run; it is kept in the ledger.",
+        description="Why you start this run. It is kept in the ledger, with the run.",
     ),
 }
 """What a person may ask of one run."""

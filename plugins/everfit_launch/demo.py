@@ -7,12 +7,18 @@ verdict, and then stays for a person to look around; with no terminal it stops a
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from everfit_airflow.child_environment import child_environment
 
 from everfit_launch.airflow_here import AirflowHere
 from everfit_launch.errors import LaunchError
@@ -130,8 +136,10 @@ class Demo:
         if state != "success":
             return self._failed(dag_id, run_id, last)
         if any(task.task == "plan" and task.state == "skipped" for task in last):
-            because = api.xcom(dag_id, run_id, "plan", BECAUSE) or ""
-            self._screen.line(f"  {self._screen.strong('Nothing changed.')} {because}")
+            because = str(api.xcom(dag_id, run_id, "plan", BECAUSE) or "")
+            self._fact("verdict", self._screen.strong("nothing to do"))
+            self._fact("because", because.partition(": ")[2] or because)
+            self._fact("@champion", self._champion(name) or "none yet")
             return 0
         self._verdict(dag_id, run_id, last, wall)
         return 0
@@ -142,7 +150,8 @@ class Demo:
             if task.state == "failed":
                 line = self._airflow.api.xcom(dag_id, run_id, task.task, BECAUSE, task.map_index)
                 where = f"{self._airflow.address}/dags/{dag_id}/runs/{run_id}/tasks/{task.task}"
-                screen.line(f"  {screen.paint('✗', '31')} {line or f'{task.task} failed: {where}'}")
+                screen.line(f"  {screen.paint('✗', '31')} {line or f'{task.task} failed.'}")
+                screen.line(screen.faint(f"    its log: {where}"))
         return 1
 
     def _verdict(self, dag_id: str, run_id: str, tasks: list[TaskState], wall: float) -> None:
@@ -151,36 +160,56 @@ class Demo:
         registered = _summary(api.xcom(dag_id, run_id, "register"))
         verdict = str(gate.pop("verdict", "unknown"))
         colour = {"promote": "1;32", "hold": "1;33", "reject": "1;31"}.get(verdict, "1")
-        screen.line(f"  {'verdict':<12}{screen.paint(verdict, colour)}")
+        self._fact("verdict", screen.paint(verdict, colour))
         if gate.get("because"):
-            screen.line(f"  {'because':<12}{gate['because']}")
+            self._fact("because", str(gate["because"]))
         version, champion = registered.get("version"), registered.get("champion")
         name = dag_id.rpartition(".")[0]
-        screen.line(f"  {'registered':<12}{f'{name} version {version}' if version else 'nothing'}")
-        screen.line(f"  {'@champion':<12}{f'version {champion}' if champion else 'none yet'}")
+        self._fact("registered", f"{name} version {version}" if version else "nothing")
+        self._fact("@champion", f"version {champion}" if champion else "none yet")
         self._times(dag_id, run_id, tasks, wall)
+
+    def _fact(self, name: str, text: str) -> None:
+        """A name and what there is to say of it, on as many lines as that needs."""
+        width = max(40, min(100, shutil.get_terminal_size().columns) - 16)
+        lines = textwrap.wrap(text, width) or [""]
+        self._screen.line(f"  {name:<12}{lines[0]}")
+        for line in lines[1:]:
+            self._screen.line(f"  {'':<12}{line}")
+
+    def _champion(self, name: str) -> str:
+        """Who serves, and since when; empty where nobody does."""
+        told = subprocess.run(  # noqa: S603 (our own program)
+            [str(self._settings.root / ".venv" / "bin" / "everfit"), "champion", name, "--json"],
+            env=child_environment(self._environ, str(self._settings.root), {}),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        try:
+            champion = json.loads(told.stdout)
+            return (
+                f"version {champion['version']}, since {champion['since'][:16].replace('T', ' ')}"
+            )
+        except (ValueError, KeyError, TypeError):
+            return ""
 
     def _times(self, dag_id: str, run_id: str, tasks: list[TaskState], wall: float) -> None:
         screen = self._screen
-        rows: dict[str, float] = {}
-        cached: dict[str, bool] = {}
-        for task in tasks:
+        rows: list[tuple[str, float, bool]] = []
+        order: list[str] = list(CHAIN)
+        for task in sorted(tasks, key=lambda task: (order.index(task.task), task.map_index)):
             outcome = self._airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)
             if isinstance(outcome, Mapping):
-                rows[task.task] = rows.get(task.task, 0.0) + float(outcome["seconds"])
-                cached[task.task] = cached.get(task.task, True) and bool(outcome["cached"])
-        inside = sum(rows.values())
+                name = f"{task.task} {task.label}".strip()
+                rows.append((name, float(outcome["seconds"]), bool(outcome["cached"])))
         screen.line(f"\n  {screen.strong('where the time went')}")
-        longest = max([*rows.values(), 1e-9])
-        for component in CHAIN:
-            if component in rows:
-                bar = "█" * round(24 * rows[component] / longest)
-                hit = "  found, not computed" if cached[component] else ""
-                screen.line(f"  {component:<12}{rows[component]:7.1f} s  {screen.faint(bar)}{hit}")
-        screen.line(screen.faint(
-            f"  {'':<12}{inside:7.1f} s in components, {wall:.1f} s from trigger to end: "
-            "the rest is Airflow and starting Python"
-        ))  # fmt: skip
+        longest = max([*(seconds for _, seconds, _ in rows), 1e-9])
+        for name, seconds, cached in rows:
+            told = "found, not computed" if cached else "█" * round(24 * seconds / longest)
+            screen.line(f"  {name:<26}{seconds:7.1f} s  {screen.faint(told)}".rstrip())
+        screen.line(
+            f"  {'from trigger to end':<26}{wall:7.1f} s  "
+            + screen.faint("families side by side; the rest is Airflow and starting Python")
+        )
 
     def _addresses(self, name: str) -> None:
         screen, airflow = self._screen, self._airflow

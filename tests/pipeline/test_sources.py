@@ -135,10 +135,7 @@ def test_windows_of_a_query_on_postgresql_with_the_ledger_there(
     with world_on(settings, ledger=postgresql_database) as world:
         world.months(4, rows=300)
         rows = rows_of(*world.trips.iterdir())
-        kinds = ", ".join(
-            f"{name} {'timestamp' if 'datetime' in name else 'double precision'}"
-            for name in rows[0]
-        )
+        kinds = columns(rows, "timestamp", "text", "double precision")
         with psycopg.connect(postgresql_database.replace("+psycopg", "")) as connection:
             connection.execute("CREATE SCHEMA warehouse")
             connection.execute(f"CREATE TABLE warehouse.trips ({kinds})")

@@ -157,6 +157,30 @@ def test_a_run_is_opened_once_with_the_champion_it_met_first(ledger):
     assert ledger.runs("penguins") == []
 
 
+def test_a_run_is_found_by_the_beginning_of_its_key(ledger):
+    near = "ab" + "0" * 62
+    for key in (A, near, B):
+        ledger.open_run("taxi", run(key))
+    assert [known.run_key for known in ledger.find_runs("taxi", "a")] == [A, near]
+    assert [known.run_key for known in ledger.find_runs("taxi", "ab")] == [near]
+    assert [known.run_key for known in ledger.find_runs("taxi")] == [A, near, B]
+    for begins in ("%", "_", "A", "a%", "'"):
+        assert ledger.find_runs("taxi", begins) == []
+    assert ledger.find_runs("penguins", "a") == []
+
+
+def test_the_newest_verdict_is_of_the_pipeline_asked_for(ledger):
+    for pipeline, key in (("taxi", A), ("taxi", B), ("penguins", C)):
+        ledger.open_run(pipeline, run(key))
+    assert ledger.newest_verdict("taxi") is None
+    for key in (B, A, C):
+        record = VerdictRecord(run_key=key, verdict="hold", because="too close", decision=B)
+        ledger.record_verdict(record)
+    assert ledger.newest_verdict("taxi").run_key == A
+    assert ledger.newest_verdict("penguins").run_key == C
+    assert ledger.newest_verdict("fares") is None
+
+
 def test_the_first_verdict_on_a_run_stays(ledger):
     assert ledger.verdict(A) is None
     first = VerdictRecord(run_key=A, verdict="hold", because="too close", decision=B)
@@ -190,8 +214,9 @@ def test_the_journal_counts_from_one_without_gaps(ledger):
     first = ledger.promote("taxi", promotion(1, A))
     second = ledger.promote("taxi", promotion(2, B))
     back = ledger.promote("taxi", promotion(3, A, kind="rollback", reason="complaints"))
-    assert ledger.history("taxi") == [first, second, back]
-    assert ledger.champion("taxi") == back
+    again = ledger.promote("taxi", promotion(4, B, kind="override", reason="no complaints"))
+    assert ledger.history("taxi") == [first, second, back, again]
+    assert ledger.champion("taxi") == again
     assert without_time(back).kind == "rollback"
     assert ledger.champion("penguins") is None
 

@@ -12,7 +12,7 @@ from pipeline_components.context import open_context
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.register import door
-from pipeline_components.registry import open_registry
+from pipeline_components.registry import ShownVersion, open_registry
 from pipeline_components.registry.client import ClientRegistry
 from pipeline_components.registry.sqlite import SqliteRegistry
 from tests.unit.register.small_run import small_run
@@ -130,6 +130,34 @@ def by_hand(miles: float, riders: float) -> float:
     z = (x - x.mean(0)) / x.std(0)
     weights = np.linalg.solve(z.T @ z + np.eye(2), z.T @ (y - y.mean()))
     return float(((np.array([miles, riders]) - x.mean(0)) / x.std(0)) @ weights + y.mean())
+
+
+def test_every_way_lists_the_same_runs_and_versions(world):
+    context, asked, result, client = world
+    stray = client.create_run(result.mlflow_experiment).info.run_id  # of no key of ours
+    began = client.get_run(result.mlflow_run).info.start_time
+    late = {"everfit.run_key": "f" * 64, "mlflow.source.name": "x"}
+    running = client.create_run(result.mlflow_experiment, began + 5, late).info.run_id
+    source = f"{client.get_run(result.mlflow_run).info.artifact_uri}/model"
+    by_hand = int(client.create_model_version("fares", source, result.mlflow_run).version)
+    with open_registry(context.settings, "fares") as registry:
+        first, second = registry.runs("fares")
+        assert (first.run, first.run_key, first.status) == (
+            result.mlflow_run, asked.run_key, "FINISHED",
+        )  # fmt: skip
+        assert first.tags["everfit.verdict"] == "promote"
+        assert (second.run, second.status) == (running, "RUNNING")
+        assert second.tags == {"everfit.run_key": "f" * 64}
+        assert registry.versions("fares") == [
+            ShownVersion(1, asked.run_key),
+            ShownVersion(by_hand, None),
+        ]
+        client.delete_model_version("fares", str(by_hand))
+        for run in (stray, running):
+            client.delete_run(run)
+        assert registry.runs("fares") == [first]
+        assert registry.versions("fares") == [ShownVersion(1, asked.run_key)]
+        assert (registry.runs("nobody"), registry.versions("nobody")) == ([], [])
 
 
 def test_a_younger_twin_is_deleted(world):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -202,7 +203,9 @@ def test_the_search_sees_few_rows_and_the_winner_all(context, monkeypatch):
 
     sizes = []
     original = fit._fit
-    monkeypatch.setattr(fit, "_fit", lambda e, m, v: (sizes.append(len(v)), original(e, m, v)))
+    monkeypatch.setattr(
+        fit, "_fit", lambda e, m, v, w: (sizes.append(len(v)), original(e, m, v, w))
+    )
     task, table = synthetic(context)
     result = door.run(request_for(task, table, search_rows=100, trials=1), context)
     assert sizes == [50, 50, table.rows_train]
@@ -224,6 +227,18 @@ def test_when_every_setting_fails_the_reason_is_told(context):
         door.run(request_for(task, table, family=family), context)
     assert error.value.code == "TRAIN-FAILED"
     assert "alpha" in error.value.line
+
+
+def test_what_estimators_warn_of_is_told_once_a_family(context, caplog):
+    task, table = synthetic(context)
+    family = FamilySpec(
+        name="net", estimator="sklearn.neural_network.MLPRegressor", params={"max_iter": 1},
+        search={"alpha": [0.1, 0.2]},
+    )  # fmt: skip
+    with caplog.at_level(logging.INFO, "pipeline_components"):
+        door.run(request_for(task, table, family=family), context)
+    (line,) = [r.getMessage() for r in caplog.records if "ConvergenceWarning" in r.getMessage()]
+    assert line.startswith("net: ")
 
 
 def test_inputs_are_left_as_they_are(context):

@@ -1,0 +1,348 @@
+"""The champion's commands on a real pipeline: v1 without the distance, v2 with it, a run held."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline_components.cli import main
+from pipeline_components.context import open_context
+from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.example.trips import month_csv
+from pipeline_components.ledger import Ledger
+from pipeline_components.registry import champion_alias, open_registry
+from pipeline_components.store import blob_key
+from tests.world import World
+
+# MLflow's own store, on the SQLAlchemy that is pinned here.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning")
+
+
+def settings_in(root: Path) -> Settings:
+    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory) -> Path:
+    """A checkout whose pipeline has lived a while; each test takes a copy."""
+    root = tmp_path_factory.mktemp("lived")
+    (root / "dags" / "pipelines").mkdir(parents=True)
+    (root / "data").mkdir()
+    with open_context(settings_in(root)) as context:
+        world = World(context)
+        world.spec["features"] = {
+            "drop": [*world.spec["features"]["drop"], "trip_distance"], "derive": {},
+        }  # fmt: skip
+        world.months(3)
+        world.run()
+        world.spec["features"]["drop"].remove("trip_distance")
+        world.months(4)
+        world.run()
+        world.spec["train"]["seed"] = 1
+        world.months(5)
+        world.run()
+        verdicts = [context.ledger.verdict(r.run_key).verdict for r in context.ledger.runs("quick")]
+        assert verdicts == ["hold", "promote", "promote"]
+    return root
+
+
+@pytest.fixture
+def checkout(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path / "checkout"
+    shutil.copytree(lived, root)
+    monkeypatch.setenv("EVERFIT_ROOT", str(root))
+    for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    yield root
+    logging.getLogger("pipeline_components").setLevel(logging.NOTSET)
+
+
+@pytest.fixture
+def everfit(checkout: Path, capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a command: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(list(arguments))
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return code, shown.out, shown.err
+
+    return run
+
+
+@pytest.fixture
+def client(checkout: Path):
+    """MLflow's own client: a hand that does as it likes."""
+    from mlflow import MlflowClient
+
+    uri = settings_in(checkout).mlflow
+    return MlflowClient(uri, uri)
+
+
+def journal(root: Path) -> list[tuple[int, str]]:
+    with open_context(settings_in(root)) as context:
+        return [(entry.version, entry.kind) for entry in context.ledger.history("quick")]
+
+
+def alias(root: Path) -> int | None:
+    return champion_alias(settings_in(root), "quick")
+
+
+BEFORE = [(1, "promote"), (2, "promote")]
+
+
+def test_the_champion_is_told_with_since_why_and_what_it_is(checkout, everfit) -> None:
+    with open_context(settings_in(checkout)) as context:
+        first, second = context.ledger.history("quick")
+        model = context.ledger.version(second.run_key).champion.model.digest
+    code, out, _ = everfit("champion", "quick")
+    assert code == 0
+    assert out.startswith("quick v2\n")
+    for part in (second.run_key, model, "Surely better than champion v1", "everfit explain quick"):
+        assert part in out
+    assert everfit("champion", "quick", "--at", first.at)[1].startswith("quick v1\n")
+    assert (
+        "quick had no champion at 1999-12-31"
+        in everfit("champion", "quick", "--at", "1999-12-31")[1]
+    )
+    told = json.loads(everfit("champion", "quick", "--at", first.at, "--json")[1])
+    assert (told["version"], told["until"]) == (1, second.at)
+    assert everfit("champion", "quick", "--at", "1999-12-31", "--json")[1] == "null\n"
+
+
+def test_the_history_has_every_reason_and_outlives_the_spec(checkout, everfit) -> None:
+    everfit("rollback", "quick", "--to", "1", "--reason", "distances come late", "--by", "ada")
+    (checkout / "dags" / "pipelines" / "quick.yaml").unlink()
+    code, out, _ = everfit("history", "quick")
+    lines = out.splitlines()
+    assert (code, len(lines)) == (0, 4)
+    assert lines[1].split()[3:5] == ["v1", "promote"]
+    assert lines[3].split()[3:5] == ["v1", "rollback"]
+    assert lines[3].endswith("distances come late (ada)")
+    told = json.loads(everfit("history", "quick", "--json")[1])
+    assert [t["kind"] for t in told] == ["promote", "promote", "rollback"]
+    assert told[0]["model"] == told[2]["model"] != told[1]["model"]
+
+
+def test_looking_costs_no_heavy_library(checkout) -> None:
+    import os
+    import subprocess
+    import sys
+
+    text = (
+        "import sys; from pipeline_components.cli import main; main(sys.argv[1:]);"
+        "heavy = {'numpy', 'mlflow', 'pandas', 'pyarrow', 'sklearn', 'sqlalchemy', 'matplotlib'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    for command in ("champion", "history", "explain"):
+        done = subprocess.run(
+            [sys.executable, "-c", text, command, "quick"], env=dict(os.environ), check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_explain_writes_the_report_of_the_champion_a_version_or_any_run(checkout, everfit) -> None:
+    with open_context(settings_in(checkout)) as context:
+        held = context.ledger.runs("quick")[0].run_key
+    reports = checkout / ".everfit" / "reports" / "quick"
+    assert everfit("explain", "quick")[1].endswith(f"report  {reports}/v2/decision_report.html\n")
+    assert everfit("explain", "quick", "v1")[1].startswith("PROMOTE  Surely better than the median")
+    code, out, _ = everfit("explain", "quick", "--run", held[:8])
+    assert code == 0
+    assert out.startswith("HOLD  Undecided")
+    assert "✗ Better than the baseline as declared (GAIN, error, failed)" in out
+    document = json.loads((reports / held[:12] / "decision_report.json").read_bytes())
+    assert (document["run_key"], document["verdict"]) == (held, "hold")
+    assert b"<html" in (reports / "v1" / "decision_report.html").read_bytes()
+
+
+def test_back_and_forth_by_hand_and_the_alias_follows(checkout, everfit) -> None:
+    code, out, _ = everfit("rollback", "quick", "--to", "v1", "--reason", "distances come late")
+    assert code == 0
+    assert "quick v1 is champion now, after v2" in out
+    assert alias(checkout) == 1
+    assert everfit("promote", "quick", "--to", "2", "--reason", "they are on time again")[0] == 0
+    assert alias(checkout) == 2
+    code, out, _ = everfit("promote", "quick", "--to", "2", "--reason", "once more")
+    assert (code, "is champion already" in out) == (0, True)
+    assert journal(checkout) == [*BEFORE, (1, "rollback"), (2, "override")]
+    assert everfit("reconcile", "quick")[0] == 0
+
+
+def test_a_run_after_a_rollback_is_compared_with_the_champion_of_now(checkout, everfit) -> None:
+    everfit("rollback", "quick", "--to", "1", "--reason", "to see")
+    with open_context(settings_in(checkout)) as context:
+        world = World(context)
+        world.spec = _spec(checkout)
+        with pytest.raises(NothingToDo, match="nothing changed"):
+            world.run()
+        world.months(6)
+        outcomes = world.run()
+        assert world.result(outcomes, "evaluate").baseline == "champion v1"
+        assert world.result(outcomes, "register").version == 3
+    assert journal(checkout) == [*BEFORE, (1, "rollback"), (3, "promote")]
+
+
+def _spec(root: Path):
+    import yaml
+
+    return yaml.safe_load((root / "dags" / "pipelines" / "quick.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["promote", "quick", "--to", "9", "--reason", "x"], "there is v2, v1. Name one of these"),
+        (["promote", "quick", "--to", "new", "--reason", "x"], "CHAMPION-NUMBER version"),
+        (["rollback", "quick", "--to", "1", "--reason", "  "], "CHAMPION-REASON --reason"),
+        (["promote", "quik", "--to", "1", "--reason", "x"], "Did you mean 'quick'"),
+        (["champion", "quik"], "Did you mean 'quick'"),
+        (["reconcile", "quik"], "Did you mean 'quick'"),
+        (["champion", "quick", "--at", "noon"], "CHAMPION-TIME --at"),
+        (["explain", "quick", "3"], "there is v2, v1"),
+        (["explain", "quick", "1", "--run", "ab"], "EXPLAIN-WHICH"),
+        (["explain", "quick", "--run", "zz"], "0 match"),
+    ],
+)
+def test_mistakes_are_one_line_and_change_nothing(checkout, everfit, arguments, part) -> None:
+    code, _, err = everfit(*arguments)
+    assert code == 2
+    assert part in err
+    assert err.count("\n") == 1
+    assert journal(checkout) == BEFORE
+
+
+def test_a_version_whose_columns_are_gone_from_the_newest_data_is_refused(
+    checkout, everfit
+) -> None:
+    everfit("rollback", "quick", "--to", "1", "--reason", "to see")
+    header, *rows = month_csv(2018, 6, 100, seed=3).splitlines()
+    place = header.split(",").index("trip_distance")
+    cut = [[c for i, c in enumerate(row.split(",")) if i != place] for row in (header, *rows)]
+    text = "\n".join(",".join(cells) for cells in cut) + "\n"
+    (checkout / "data" / "trips" / "2018-06.csv").write_text(text)
+    assert everfit("check", "quick")[0] == 0  # takes a snapshot of the newest
+    code, _, err = everfit("promote", "quick", "--to", "2", "--reason", "back again")
+    assert code == 2
+    assert "must be in 2018-06.csv; trip_distance not there" in err
+    assert journal(checkout) == [*BEFORE, (1, "rollback")]
+
+
+def test_reconcile_puts_back_an_alias_that_a_hand_moved(checkout, everfit, client) -> None:
+    client.set_registered_model_alias("quick", "champion", "1")
+    code, out, _ = everfit("reconcile", "quick", "--dry-run")
+    assert (code, alias(checkout)) == (2, 1)
+    assert "to repair: @champion named v1: it names v2 again" in out
+    code, out, err = everfit("reconcile", "quick")
+    assert (code, alias(checkout), err) == (0, 2, "")
+    assert "repaired: @champion named v1" in out
+    client.delete_registered_model_alias("quick", "champion")
+    assert everfit("reconcile", "quick")[0] == 0
+    assert alias(checkout) == 2
+    code, out, _ = everfit("reconcile", "quick")
+    assert "0 repaired, 0 for a person" in out
+
+
+def test_reconcile_names_versions_deleted_by_hand(checkout, everfit, client) -> None:
+    client.delete_model_version("quick", "2")
+    code, _, err = everfit("reconcile", "quick")
+    assert code == 2
+    assert "RECONCILE-GONE" in err
+    assert "v2 not there, the champion among them" in err
+    assert err.count("\n") == 1
+    assert everfit("rollback", "quick", "--to", "1", "--reason", "v2 was deleted")[0] == 0
+    assert alias(checkout) == 1
+
+
+def test_reconcile_deletes_twins_and_names_strangers_and_hanging_runs(
+    checkout, everfit, client
+) -> None:
+    (one, two) = sorted(
+        client.search_model_versions("name = 'quick'"), key=lambda version: int(version.version)
+    )
+    client.create_model_version("quick", two.source, two.run_id, {**two.tags})
+    client.create_model_version("quick", one.source, one.run_id)
+    experiment = client.get_experiment_by_name("quick").experiment_id
+    key = {"everfit.run_key": one.tags["everfit.run_key"]}
+    hanging = client.create_run(experiment, tags=key).info.run_id
+    code, out, err = everfit("reconcile", "quick")
+    assert code == 2
+    assert "repaired: v3 repeated v2" in out
+    assert "quick v4: every version in MLflow must be in the ledger" in err
+    assert f"run {hanging}: the run of a recorded verdict" in err
+    assert err.count("\n") == 2
+    left = {int(version.version) for version in client.search_model_versions("name = 'quick'")}
+    assert left == {1, 2, 4}
+    client.delete_model_version("quick", "4")
+    client.delete_run(hanging)
+    assert everfit("reconcile", "quick")[0] == 0
+
+
+def test_reconcile_names_each_artifact_that_is_missing_or_altered(checkout, everfit) -> None:
+    with open_context(settings_in(checkout)) as context:
+        one, two = context.ledger.versions("quick")
+        span = context.ledger.spans("quick")[0]
+        root = context.store.root
+    model = root / blob_key(one.champion.model.digest)
+    model.chmod(0o644)
+    model.write_bytes(model.read_bytes() + b" ")
+    (root / blob_key(two.champion.train.digest)).unlink()
+    (root / blob_key(span.digest)).unlink()
+    code, _, err = everfit("reconcile", "quick")
+    lines = err.splitlines()
+    assert (code, len(lines)) == (2, 3)
+    digest, table = one.champion.model.digest, two.champion.train.digest
+    must = "the store must hold the bytes of digest"
+    assert f"quick v1 model: {must} {digest}; they are altered" in err
+    assert f"quick v2 training table: {must} {table}; there are none" in err
+    assert f"quick snapshot {span.name}" in err
+    code, _, err = everfit("rollback", "quick", "--to", "1", "--reason", "x")
+    assert (code, "STORE-ALTERED" in err) == (2, True)
+    assert journal(checkout) == BEFORE
+
+
+def test_reconcile_finishes_a_registration_that_was_cut_off(context, monkeypatch, capsys) -> None:
+    class Cut(Exception):
+        pass
+
+    def cut(*_) -> None:
+        raise Cut
+
+    world = World(context)
+    world.months(3)
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(Ledger, "record_version", cut)
+        world.run()
+    root = context.settings.root
+    monkeypatch.setenv("EVERFIT_ROOT", str(root))
+    assert context.ledger.versions("quick") == []
+    assert main(["reconcile", "quick", "--dry-run"]) == 2
+    assert "to repair: run " in capsys.readouterr().out
+    assert context.ledger.versions("quick") == []
+    assert main(["reconcile", "quick"]) == 2
+    shown = capsys.readouterr()
+    assert "is v1 now" in shown.out
+    assert "RECONCILE-UNPROMOTED quick v1" in shown.err  # who is champion is not for it to say
+    (record,) = context.ledger.versions("quick")
+    with open_registry(context.settings, "quick") as registry:
+        (shown_version,) = registry.versions("quick")
+    assert (shown_version.version, shown_version.run_key) == (record.version, record.run_key)
+    assert champion_alias(context.settings, "quick") is None
+    made = record.champion
+
+    registered = world.result(world.run(), "register")  # takes it up where it stopped
+    assert (registered.version, registered.champion) == (1, 1)
+    (again,) = context.ledger.versions("quick")
+    assert again.champion == made
+    prepared = world.result(world.run(force=True), "prepare")
+    assert made.train == prepared.train
+    assert set(made.features) == {c.name for c in prepared.columns if c.role == "feature"}
+    capsys.readouterr()
+    assert main(["reconcile", "quick"]) == 0
