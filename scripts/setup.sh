@@ -2,7 +2,7 @@
 # Prepares this checkout: two environments from locked, hash-checked requirements.
 #   scripts/setup.sh        what `make demo` needs
 #   scripts/setup.sh dev    and what `make test` needs
-# Idempotent: a finished set-up costs nothing, a half-finished one is taken up again.
+# Idempotent: a finished set-up costs nothing, a half-finished one is done again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:-run}
@@ -39,24 +39,31 @@ quietly() { # WHAT COMMAND…: shows only the last line of what went wrong
   local what=$1; shift
   if ! "$@" >"$log" 2>&1; then
     if grep -qiE 'resolve|connect|network|timed? ?out|unreachable|dns|from versions: none' "$log"; then
-      fail "$what: the Python package index must be reachable; it is not. Check the network or the proxy settings, then run it again: it goes on where it stopped."
+      fail "$what: the Python package index must be reachable; it is not. Check the network or the proxy settings, then run it again: what was downloaded is kept."
     fi
-    fail "$what: failed: $(grep -iE 'error|no space' "$log" | head -1 | cut -c1-300). Mend it and run it again: it goes on where it stopped."
+    fail "$what: failed: $(grep -iE 'error|no space' "$log" | head -1 | cut -c1-300). Mend it and run it again: what was downloaded is kept."
   fi
 }
 install() { # ENVIRONMENT LOCK
   done_with "$1" "$2" && return
-  rm -f "$1/.everfit-ready"
-  if ! "$1/bin/python" -c '' 2>/dev/null; then
+  [ -w . ] && { [ ! -e "$1" ] || [ -w "$1" ]; } \
+    || fail "$PWD/$1: this user must be able to write there; it cannot. Correct the permissions, or clone to a folder of your own."
+  # A killed installer leaves packages that only look whole: such an environment is made anew,
+  # from what was downloaded before.
+  if [ -e "$1/.everfit-installing" ] || ! "$1/bin/python" -c '' 2>/dev/null; then
     rm -rf "$1"
-    quietly "$1" "$python" -m venv "$1"
   fi
+  mkdir -p "$1"
+  touch "$1/.everfit-installing"
+  rm -f "$1/.everfit-ready"
+  [ -x "$1/bin/python" ] || quietly "$1" "$python" -m venv "$1"
   say "installing $(grep -cE '^[a-z]' "requirements/$2.txt") locked packages into $1"
   quietly "requirements/bootstrap.txt" "$1/bin/python" -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
   quietly "requirements/$2.txt" "$1/bin/uv" pip install --require-hashes --compile-bytecode --python "$1/bin/python" -r "requirements/$2.txt"
   quietly "pyproject.toml" "$1/bin/uv" pip install --no-deps --no-build-isolation --python "$1/bin/python" \
     --config-setting editable_mode=compat -e .
   "$1/bin/python" -m compileall -q pipeline_components plugins dags >/dev/null 2>&1 || true
+  rm "$1/.everfit-installing"
   stamp "$1" "$2" > "$1/.everfit-ready"
 }
 install .venv "components$suffix"

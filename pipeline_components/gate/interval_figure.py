@@ -68,10 +68,8 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
         'stroke="var(--surface)" stroke-width="2.5"/>'
         f'<text x="{x(value):.1f}" y="{bar - 19:g}" text-anchor="middle" font-weight="650" '
         f'font-size="16">{_signed(value)}</text>'
-        f'<text class="faint" x="{x(low) - 12:.1f}" y="{bar + 5:g}" text-anchor="end">'
-        f"{_signed(low)}</text>"
-        f'<text class="faint" x="{x(high) + 12:.1f}" y="{bar + 5:g}" text-anchor="start">'
-        f"{_signed(high)}</text>"
+        f"{_end(x(low), bar, _signed(low), -1, (zero, edge))}"
+        f"{_end(x(high), bar, _signed(high), 1, (zero, edge))}"
         f'<text class="faint" x="{LEFT:g}" y="180" font-size="12.5">← baseline better</text>'
         f'<text class="faint" x="{WIDTH - RIGHT:g}" y="180" text-anchor="end" font-size="12.5">'
         f"candidate better, gain in {escape(found.metric)} →</text></svg>"
@@ -133,6 +131,23 @@ def _ticks(start: float, end: float) -> list[float]:
 def _signed(value: float) -> str:
     text = short(value)
     return f"+{text}" if value > 0 else text.replace("-", "−")
+
+
+def _end(x: float, bar: float, text: str, outward: int, lines: Sequence[float]) -> str:
+    """The number at an end of the interval: beside it, or below where an upright line is there."""
+    length = 8.5 * len(text)
+    beside, below = x + outward * 12, x - outward * 2
+
+    def free(at: float, way: int) -> bool:
+        first, last = sorted((at, at + way * length))
+        return not any(first - 3 < line < last + 3 for line in lines)
+
+    if not free(beside, outward) and free(below, -outward):
+        at, y, way = below, bar + 30, -outward
+    else:
+        at, y, way = beside, bar + 5, outward
+    anchor = "start" if way > 0 else "end"
+    return f'<text class="faint" x="{at:.1f}" y="{y:g}" text-anchor="{anchor}">{text}</text>'
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str | None) -> str:

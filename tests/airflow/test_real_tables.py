@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 import urllib.error
@@ -72,7 +73,8 @@ def test_the_reports_are_shown_to_users_who_are_logged_in(airflow, first_runs):
     decision = airflow.api.links(dag_id, run_id, "gate")["Decision report"]
     run = airflow.api.links(dag_id, run_id, "register")["MLflow run"]
     assert run.startswith("http://localhost:1/")
-    for address in (data, decision):
+    tab = f"/everfit/runs/{dag_id}/{urllib.request.quote(run_id)}"
+    for address in (data, decision, tab):
         url = airflow.api.address + address
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(url, timeout=30)
@@ -91,6 +93,40 @@ def test_a_run_where_nothing_changed_is_skipped_and_says_so(airflow, first_runs)
     states = {task.task: task.state for task in airflow.api.tasks(dag_id, run_id)}
     assert set(states.values()) == {"skipped"}
     assert airflow.api.xcom(dag_id, run_id, "plan", "because")
+
+
+def test_a_forced_run_goes_through_every_step_and_computes_nothing(airflow, first_runs):
+    dag_id = "penguins.train"
+    run_id = airflow.api.trigger(dag_id, {"force": True, "reason": "once more"})
+    assert airflow.wait_for_run(dag_id, run_id, timeout=PATIENCE) == "success"
+    tasks = airflow.api.tasks(dag_id, run_id)
+    assert {task.state for task in tasks} == {"success"}
+    cached = {
+        task.task: airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)["cached"]
+        for task in tasks
+    }
+    # Those three look at the world each time; what they find there is not done again either.
+    assert cached.pop("plan") is cached.pop("extract") is cached.pop("register") is False
+    assert all(cached.values()), cached
+    first = airflow.api.xcom(dag_id, first_runs["penguins"], "register")["summary"]
+    assert airflow.api.xcom(dag_id, run_id, "register")["summary"] == first
+
+
+def test_airflow_finds_what_the_command_line_has_done(airflow, places):
+    text = (REPOSITORY / "tests" / "specs" / "penguins.yaml").read_text()
+    Path(places["EVERFIT_PIPELINES"], "by_hand.yaml").write_text(text)
+    done = subprocess.run(
+        [str(REPOSITORY / ".venv" / "bin" / "everfit"), "run", "by_hand"],
+        env={k: v for k, v in places.items() if not k.startswith("PYTHON")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    dag_id = "by_hand.train"
+    airflow.wait_for_dag(dag_id)
+    airflow.api.pause(dag_id, False)
+    run_id = airflow.api.trigger(dag_id)
+    assert airflow.wait_for_run(dag_id, run_id, timeout=PATIENCE) == "success"
+    assert {task.state for task in airflow.api.tasks(dag_id, run_id)} == {"skipped"}
 
 
 def test_the_command_line_finds_what_airflow_has_done(first_runs, places):
@@ -143,31 +179,62 @@ def test_a_mistake_fails_the_run_at_once_with_its_one_line(airflow, places):
     assert "error_detail" not in log
 
 
-def test_a_run_marked_failed_ends_its_components(airflow, places):
+def test_neither_a_killed_task_nor_a_failed_run_leaves_a_component_behind(airflow, places):
     # Other trials than those of the first run, and many: nothing is found, and it takes a while.
     text = (REPOSITORY / "dags" / "pipelines" / "taxi_fare.yaml").read_text()
-    spec = text.replace("trials: 4", "trials: 60")
-    assert spec != text
+    spec = text.replace("trials: 4", "trials: 60").replace(
+        "families: [linear, gradient_boosting, extra_trees]", "families: [gradient_boosting]"
+    )
+    assert "trials: 60" in spec
+    assert "families: [gradient_boosting]" in spec
     Path(places["EVERFIT_PIPELINES"], "slow.yaml").write_text(spec)
     dag_id = "slow.train"
     airflow.wait_for_dag(dag_id)
     airflow.api.pause(dag_id, False)
     run_id = airflow.api.trigger(dag_id)
-    group = 0
-    deadline = time.monotonic() + PATIENCE
-    while not group and time.monotonic() < deadline:
-        assert airflow.api.run_state(dag_id, run_id) in ("queued", "running")
-        tasks = airflow.api.tasks(dag_id, run_id)
-        if any(task.task == "train" and task.state == "running" for task in tasks):
-            group = _component_of(run_id)
-        time.sleep(0.2)
-    assert group, "no component was seen at work"
+
+    first = _component_at_work(airflow, dag_id, run_id, attempt=1)
+    os.kill(_parent_of(first), signal.SIGKILL)
+    second = _component_at_work(airflow, dag_id, run_id, attempt=2, but=first)
+    until(lambda: not _runs(first), seconds=30)
+    log = Path(places["EVERFIT_HOME"], "airflow", "logs", f"dag_id={dag_id}", f"run_id={run_id}",
+               "task_id=train", "map_index=0", "attempt=2.log").read_text()  # fmt: skip
+    assert f"Ended process group {first}" in log
+
     path = f"/dags/{dag_id}/dagRuns/{urllib.request.quote(run_id)}"
     airflow.api.call("PATCH", path, {"state": "failed"})
-    deadline = time.monotonic() + 60
-    while _component_of(run_id) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not _component_of(run_id)
+    until(lambda: not _runs(second), seconds=60)
+
+
+def _component_at_work(airflow, dag_id: str, run_id: str, attempt: int, but: int = 0) -> int:
+    """The process of ``train`` in a try, once there is one; not what an earlier try left."""
+    found = 0
+
+    def there() -> bool:
+        nonlocal found
+        assert airflow.api.run_state(dag_id, run_id) in ("queued", "running")
+        busy = [
+            task
+            for task in airflow.api.tasks(dag_id, run_id)
+            if (task.task, task.state, task.tries) == ("train", "running", attempt)
+        ]
+        found = _component_of(run_id) if busy else 0
+        return found not in (0, but)
+
+    until(there)
+    return found
+
+
+def _parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process lives; one that nobody has reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _component_of(run_id: str) -> int:

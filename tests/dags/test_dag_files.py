@@ -194,8 +194,8 @@ def test_dag_files_and_plugins_import_only_what_they_may():
     import ast
 
     allowed = {
-        "airflow", "pydantic", "yaml", "fastapi", "markdown_it", "everfit_airflow", "everfit_launch",
-        *sys.stdlib_module_names,
+        "airflow", "pydantic", "yaml", "fastapi", "markdown_it",
+        "everfit_airflow", "everfit_launch", *sys.stdlib_module_names,
     }  # fmt: skip
     for path in [*(REPOSITORY / "dags").glob("*.py"), *(REPOSITORY / "plugins").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
