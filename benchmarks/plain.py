@@ -187,6 +187,8 @@ promote = low >= 0.01 * base.mean()
 clock = stage("compare", clock)
 
 # register
+if client.get_experiment_by_name(name) is None:
+    client.create_experiment(name, artifact_location=str(work / "artifacts"))
 mlflow.set_experiment(name)
 with mlflow.start_run() as run:
     mlflow.log_params({"family": best_name, **fitted[best_name].best_params_})
@@ -210,4 +212,4 @@ with mlflow.start_run() as run:
         version = max(int(v.version) for v in client.search_model_versions(f"name='{name}'"))
         client.set_registered_model_alias(name, "champion", str(version))
 clock = stage("register", clock)
-print(json.dumps({"stages": stages, "best": best_name, "log_loss": scores["log_loss"]}))
+print(json.dumps({"stages": stages, "best": best_name, "log_loss": round(scores["log_loss"], 4)}))

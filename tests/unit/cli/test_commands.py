@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline_components import door
 from pipeline_components.cli import main
 from pipeline_components.contracts.spec_file import load_spec
+from pipeline_components.contracts.steps import Order
 from tests.world import QUICK
 
 
@@ -19,7 +21,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A checkout with one pipeline and no data."""
     (tmp_path / "dags" / "pipelines").mkdir(parents=True)
     monkeypatch.setenv("EVERFIT_ROOT", str(tmp_path))
-    for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
+    for name in (
+        "EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_STORE", "EVERFIT_LEDGER", "EVERFIT_MLFLOW",
+        "MLFLOW_TRACKING_URI",
+    ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     write(tmp_path, QUICK)
     yield tmp_path
@@ -74,6 +79,108 @@ def test_mistakes_are_one_line_and_no_traceback(home, capsys, arguments, code, p
     assert part in shown
     assert "Traceback" not in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "code", "part"),
+    [
+        ("EVERFIT_HOME", "{file}/home", 2, "HOME "),
+        ("EVERFIT_MLFLOW", "nonsense", 2, "REGISTRY-URL EVERFIT_MLFLOW"),
+        ("EVERFIT_MLFLOW", "file:///somewhere", 2, "its scheme is 'file'"),
+        ("EVERFIT_MLFLOW", "http://me:s3cret@host", 2, "an address holds no credentials"),
+        ("EVERFIT_MLFLOW", "http://[s3cret", 2, "REGISTRY-URL"),
+        ("EVERFIT_LEDGER", "mysql://me:s3cret@host/name", 2, "LEDGER-URL"),
+        ("EVERFIT_LEDGER", "postgresql://me:s3cret@127.0.0.1:9/x", 75, "LEDGER-UNAVAILABLE"),
+        ("EVERFIT_STORE", "http://me:s3cret@host", 2, "STORE-URL"),
+        ("EVERFIT_STORE", "file://{file}/store", 2, "STORE-ACCESS"),
+    ],
+)
+@pytest.mark.parametrize("how", ["check", "run", "door"])
+def test_a_wrong_place_is_one_line_before_anything_is_done(
+    home, monkeypatch, capsys, how, setting, value, code, part
+) -> None:
+    main(["example", "--months", "2", "--rows", "50"])
+    file = home / "file"
+    file.touch()
+    monkeypatch.setenv(setting, value.format(file=file))
+    capsys.readouterr()
+    if how == "door":
+        order = home / "order.json"
+        spec = load_spec(home / "dags" / "pipelines" / "quick.yaml")
+        order.write_text(Order(component="plan", pipeline=spec).model_dump_json())
+        assert door.main(["--order", str(order), "--outcome", str(home / "outcome")]) == code
+        return  # its line goes to the log
+    assert main([how, "quick"]) == code
+    shown = capsys.readouterr()
+    assert part in shown.err
+    assert shown.err.count("\n") == 1
+    assert "s3cret" not in shown.err + shown.out
+
+
+def test_the_door_says_one_line_of_a_wrong_order_or_place(home, monkeypatch, caplog) -> None:
+    order = home / "order.json"
+    call = ["--order", str(order), "--outcome", str(home / "outcome")]
+    spec = load_spec(home / "dags" / "pipelines" / "quick.yaml")
+    for text, code in (
+        (None, 2), ("{", 2), ("[1]", 2), ('{"component": "../../x"}', 2),
+        (Order(component="gate", pipeline=spec).model_dump_json(), 2),
+    ):  # fmt: skip
+        if text is not None:
+            order.write_text(text)
+        caplog.clear()
+        assert door.main(call) == code
+        (line,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
+        assert line.exc_info is None
+        assert "\n" not in line.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "part"),
+    [
+        (OSError(28, "No space left on device", "/x"), 75, "SYSTEM-FULL /x: the disk must have"),
+        (PermissionError(13, "Permission denied", "/x"), 2, "SYSTEM-ACCESS /x: this user must"),
+        (OSError("odd"), 75, "SYSTEM a file: "),
+        (ValueError("s3cret"), 75, "INTERNAL ValueError: this is a defect of Everfit."),
+    ],
+)
+def test_what_nobody_foresaw_is_one_line_too(home, monkeypatch, capsys, error, code, part) -> None:
+    from pipeline_components.cli import run
+
+    def fail(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(run, "command", fail)
+    assert main(["run", "quick"]) == code
+    shown = capsys.readouterr().err
+    assert shown.startswith(part)
+    assert shown.count("\n") == 1
+    assert "s3cret" not in shown
+
+
+def test_an_estimator_that_is_not_there_is_found_before_any_run(home, capsys) -> None:
+    main(["example", "--months", "1", "--rows", "50"])
+    families = [
+        {"name": "one", "estimator": "sklearn.svm.SRV"},
+        {"name": "two", "estimator": "sklearn.svm.SVC"},
+        {"name": "linear", "params": {"alfa": 1}},
+    ]
+    write(home, {**QUICK, "train": {"families": families}})
+    assert main(["check", "quick"]) == 2
+    one, two, three = capsys.readouterr().err.splitlines()
+    assert "train.families one: " in one
+    assert "Did you mean sklearn.svm.SVR?" in one
+    assert "a regression needs a regressor" in two
+    assert "Did you mean 'alpha'?" in three
+
+
+def test_a_service_that_may_come_back_is_told_by_the_exit_code(home, capsys) -> None:
+    path = home / "dags" / "pipelines" / "quick.yaml"
+    spec = {**QUICK, "source": {"uri": "http://127.0.0.1:9/x.csv?token=s3cret"}}
+    path.write_text(yaml.safe_dump({**spec, "holdout": {"fraction": 0.2}, "window": {}}))
+    assert main(["check", "quick"]) == 75
+    shown = capsys.readouterr().err
+    assert shown.startswith("SOURCE-UNAVAILABLE http://127.0.0.1:9/x.csv:")
+    assert "s3cret" not in shown
 
 
 def test_a_source_without_spans_is_nothing_to_do(home, capsys) -> None:
