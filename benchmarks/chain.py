@@ -104,7 +104,7 @@ def compare(rows: int, times: int, folder: Path) -> dict[str, object]:
     """Both commands in turn at one size."""
     data = folder / "data"
     # In a process of its own: what this one holds would count as its children's peak memory.
-    make = "import sys, pathlib, table; table.write_months(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+    make = "import sys, table; table.write_months(table.Path(sys.argv[1]), int(sys.argv[2]))"
     subprocess.run([str(PYTHON), "-c", make, str(data), str(rows)], cwd=HERE, check=True)
     found: dict[str, list[dict[str, float]]] = {"plain": [], "everfit": []}
     for index in range(times):
