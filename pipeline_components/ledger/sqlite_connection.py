@@ -75,6 +75,7 @@ class SQLiteConnection:
     def migrate(self) -> None:
         """Apply the migrations not yet applied, in one transaction that holds the write lock."""
         from sqlalchemy import StaticPool, create_engine, event
+        from sqlalchemy.exc import DBAPIError
 
         from .migrations import upgrade
 
@@ -85,8 +86,11 @@ class SQLiteConnection:
             )
             # The first statement takes the write lock: whoever comes second finds all done.
             event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
-            with engine.begin() as connection:
-                upgrade(connection, self.where)
+            try:
+                with engine.begin() as connection:
+                    upgrade(connection, self.where)
+            except DBAPIError as error:
+                raise explained(error.orig or error, self.where) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -117,7 +121,7 @@ class SQLiteConnection:
             raise explained(error, self.where) from error
 
 
-def explained(error: Exception, where: str) -> EverfitError:
+def explained(error: BaseException, where: str) -> EverfitError:
     """What SQLite's complaint means for a person."""
     text = str(error)
     if "locked" in text or "busy" in text:

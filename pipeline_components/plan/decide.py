@@ -127,12 +127,13 @@ class _Decision:
     def _again(self, chosen: Chosen, key: Digest, past: PastRun) -> PlanResult:
         run = f"run {key[:12]}"
         on = f"on {_spans(chosen[0])}" + (f", judged on {_spans(chosen[1])}" if chosen[1] else "")
+        comma = "," if chosen[1] else ""
         if past.unfinished:
             because = f"resuming {run} {on}: it {past.unfinished}"
         elif self.force:
-            because = f"forced: {run} {on} {past.ending}, and is gone through again"
+            because = f"forced: {run} {on}{comma} {past.ending}, and is gone through again"
         else:
-            because = f"nothing changed: {run} {on} {past.ending}"
+            because = f"nothing changed: {run} {on}{comma} {past.ending}"
             if self.bad:
                 because += f"; left out as bad: {shortlist(ref.name for ref in self.bad)}"
             return self._skip(because, key, past.champion)

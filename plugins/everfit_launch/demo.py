@@ -138,7 +138,8 @@ class Demo:
         if any(task.task == "plan" and task.state == "skipped" for task in last):
             because = str(api.xcom(dag_id, run_id, "plan", BECAUSE) or "")
             self._fact("verdict", self._screen.strong("nothing to do"))
-            self._fact("because", because.partition(": ")[2] or because)
+            because = because.partition(": ")[2] or because
+            self._fact("because", because[:1].upper() + because[1:])
             self._fact("@champion", self._champion(name) or "none yet")
             return 0
         self._verdict(dag_id, run_id, last, wall)

@@ -143,6 +143,29 @@ def test_a_run_is_shown_a_line_a_task(tmp_path):
     ]
 
 
+def test_a_task_at_work_says_how_far_it_is_and_nothing_of_its_frame(tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    view = RunView(Screen(stream), tmp_path, ["plan", "train"])
+    log = tmp_path / "task_id=train" / "map_index=0" / "attempt=1.log"
+    log.parent.mkdir(parents=True)
+    lines = (
+        "fares train: key 8aa5c8cde07c",
+        "training linear: 40 %",
+        "fares train: done in 2.0 s;",
+    )
+    for count, shown in ((1, "train linear"), (2, "train linear: 40 %"), (3, ": 40 %")):
+        log.write_text(
+            "".join(json.dumps({"logger": "everfit.train", "event": text}) + "\n"
+                    for text in lines[:count])
+        )  # fmt: skip
+        view.update([TaskState("train", 0, "linear", "running", None, None, 1)])
+        assert stream.getvalue().endswith(shown)
+
+
 def _child(services) -> int:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:

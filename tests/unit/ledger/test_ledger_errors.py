@@ -125,3 +125,16 @@ def test_a_folder_whose_name_sql_and_urls_find_odd(tmp_path: Path):
     with open_ledger(f"sqlite:///{odd / 'ledger.db'}") as ledger:
         assert ledger.champion("taxi") is None
     assert (odd / "ledger.db").exists()
+
+
+def test_a_disk_that_is_full_while_the_ledger_is_made(tmp_path, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    from pipeline_components.ledger import migrations
+
+    def full(*_):
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    monkeypatch.setattr(migrations, "upgrade", full)
+    error = failure(f"sqlite:///{tmp_path / 'ledger.db'}")
+    assert (error.code, error.exit_code) == ("LEDGER-FULL", 75)

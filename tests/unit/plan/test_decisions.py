@@ -236,7 +236,7 @@ def test_a_decided_run_is_not_run_again(world, verdict):
     assert plan.run_key == key
     assert plan.because == (
         f"nothing changed: run {key[:12]} on 3 spans (2018-01.csv to 2018-03.csv), "
-        f"judged on 2018-04.csv ended in {verdict}"
+        f"judged on 2018-04.csv, ended in {verdict}"
     )
 
 
