@@ -14,6 +14,7 @@ from pipeline_components.context import open_context
 from pipeline_components.registry import champion_alias
 
 KILLS = 6
+PROGRAM = "import sys; from pipeline_components.cli import main; sys.exit(main())"
 
 
 def start(world) -> subprocess.Popen[str]:
@@ -22,8 +23,7 @@ def start(world) -> subprocess.Popen[str]:
         "EVERFIT_ROOT": str(world.context.settings.root),
     }
     return subprocess.Popen(
-        [sys.executable, "-c", "import sys; from pipeline_components.cli import main; sys.exit(main())",
-         "run", "quick"],
+        [sys.executable, "-c", PROGRAM, "run", "quick"],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
