@@ -99,7 +99,8 @@ def fit_family(
         fit_values = values[some][fit]
         for place, setting in enumerate(settings):
             try:
-                estimator = _estimator(family, setting, len(fit), encoder)
+                tried = {**setting, **family.in_search(setting)}
+                estimator = _estimator(family, tried, len(fit), encoder)
                 _fit(estimator, fit_matrix, fit_values, warned)
                 given = _answers(estimator, score_matrix, request)
                 scores[place, number] = metric_score(

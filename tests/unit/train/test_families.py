@@ -65,3 +65,12 @@ def test_mistakes_are_named(fields, says):
 def test_a_classifier_must_give_probabilities():
     with pytest.raises(UserError, match="CalibratedClassifierCV"):
         family("binary", "log_loss", estimator="sklearn.svm.LinearSVC")
+
+
+def test_forests_are_searched_with_half_their_trees_unless_trees_are_searched():
+    assert family(name="random_forest").in_search({"n_estimators": 100}) == {"n_estimators": 50}
+    assert family(name="extra_trees").in_search({"n_estimators": 40}) == {"n_estimators": 30}
+    assert family(name="extra_trees").in_search({"n_estimators": 8}) == {"n_estimators": 8}
+    searched = family(name="random_forest", search={"n_estimators": (50, 100)})
+    assert searched.in_search({"n_estimators": 100}) == {}
+    assert family(name="linear").in_search({"alpha": 1.0}) == {}
