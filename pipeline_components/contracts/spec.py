@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -14,6 +13,7 @@ from .base import Frozen, PipelineName
 from .expression import columns_of, parse_expression
 from .metrics import METRICS, PRIMARY, Task, metrics_of
 from .table_schema import TableSchema
+from .triggers import TriggerSpec
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -306,51 +306,6 @@ class GateSpec(Frozen):
         if (self.superior_by is None) == (self.not_worse_than is None):
             raise ValueError("a gate declares either superior_by or not_worse_than")
         return self
-
-
-class TriggerSpec(Frozen):
-    """What wakes the pipeline; plan decides whether there is work."""
-
-    schedule: str | None = Field(None, description="cron expression; none: by hand only")
-    timezone: str = Field("UTC", description="IANA name, of the schedule")
-
-    @field_validator("schedule")
-    @classmethod
-    def _is_cron(cls, text: str | None) -> str | None:
-        if text is not None and not is_cron(text):
-            raise ValueError(
-                "a schedule is five cron fields: minute hour day month weekday, as in 0 3 * * 1"
-            )
-        return text
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_known(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("a timezone is an IANA name such as Europe/Berlin") from None
-        return name
-
-
-_CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_PART = re.compile(r"^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$")
-
-
-def is_cron(text: str) -> bool:
-    """Whether ``text`` is five numeric cron fields, each within its range."""
-    fields = text.split()
-    if len(fields) != len(_CRON_RANGES):
-        return False
-    for field, (low, high) in zip(fields, _CRON_RANGES, strict=True):
-        for part in field.split(","):
-            match = _CRON_PART.match(part)
-            if match is None or (match[3] is not None and int(match[3]) == 0):
-                return False
-            bounds = [int(number) for number in match.groups()[:2] if number is not None]
-            if bounds != sorted(bounds) or any(not low <= number <= high for number in bounds):
-                return False
-    return True
 
 
 class PipelineSpec(Frozen):

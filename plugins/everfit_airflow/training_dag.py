@@ -14,9 +14,10 @@ from everfit_airflow.describe import describe, first_line
 from everfit_airflow.failures import RETRIES
 from everfit_airflow.operator import ComponentOperator
 from pipeline_components.contracts.errors import SpecError
-from pipeline_components.contracts.spec import PipelineSpec, TriggerSpec
+from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import load_spec, spec_paths
 from pipeline_components.contracts.steps import CHAIN
+from pipeline_components.contracts.triggers import TriggerSpec
 
 SUFFIX = ".train"
 FORM = {
