@@ -28,6 +28,8 @@ def command(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{report.line}\n")
     left = len(done.reports)
     mark = "✓" if not left and not (options.dry_run and done.repaired) else "✗"
-    counts = f"{done.versions} versions, {done.runs} runs in MLflow, {done.artifacts} artifacts"
+    counts = (
+        f"versions {done.versions}, runs in MLflow {done.runs}, artifacts seen {done.artifacts}"
+    )
     sys.stdout.write(f"{mark} {name}  {counts}; {len(done.repaired)} {verb}, {left} for a person\n")
     return 0 if mark == "✓" else 2
