@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pipeline_components.contracts.base import Digest, digest_of
@@ -35,11 +35,25 @@ def code_digest() -> Digest:
 def environment() -> dict[str, str]:
     """Python, machine and the versions that can change a model's bits."""
     found = {"python": ".".join(map(str, sys.version_info[:3])), "machine": platform.machine()}
-    for name in CAN_CHANGE_BITS:
+    installed = _installed()
+    return found | {name: installed.get(name, "absent") for name in CAN_CHANGE_BITS}
+
+
+def _installed() -> dict[str, str]:
+    """Distribution → version, by the names of the ``.dist-info`` folders on the path.
+
+    ``importlib.metadata`` says the same and costs a tenth of what an unchanged run may.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
         try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "absent"
+            entries = os.listdir(folder or ".")  # noqa: PTH208
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.endswith(".dist-info"):
+                name, _, version = entry.removesuffix(".dist-info").partition("-")
+                found.setdefault(name.lower().replace("_", "-"), version)
     return found
 
 
