@@ -118,7 +118,7 @@ class FeatureSpec(Frozen):
         default_factory=dict, description="new column → expression; computed inside the model"
     )
     high_cardinality: int = Field(
-        40, ge=2, description="distinct values from which a text column is hashed, not one-hot"
+        40, ge=2, description="distinct values from which text is no category of its own"
     )
 
     @field_validator("derive")

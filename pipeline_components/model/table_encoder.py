@@ -12,9 +12,15 @@ numbers    as they are, NaN is         as they are; the median     clipped, impu
            missing                     where missing, as splits    flag where one was missing; a
                                        that look for gaps cost a   column per value too where there
                                        fifth more and gain none    are few and all are whole
-text       a code per value, for       a column per value; from    a column per value; from
-           native categories           ``high_cardinality``        ``high_cardinality`` values
-                                       values a code by frequency  on, rare ones are hashed
+text       a code per value, by        a column per value; from    a column per value; from
+           frequency: native           ``high_cardinality``        ``high_cardinality`` values
+           categories below            values a code by frequency  on, rare ones are hashed
+           ``high_cardinality``
+           values, a number from
+           there, as a split may put
+           any set of categories on
+           a side and so learns
+           hundreds by heart
 timestamp  hour, weekday, day, month   hour, weekday, day, month   sine and cosine of the time
                                                                    of day and of the week
 =========  ==========================  ==========================  ============================
@@ -109,7 +115,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if part is not None and part["kind"] == "number" and self.style == "scaled":
                 parts += self._fit_levels(name, column)
             for part in parts:
-                if part["kind"] == "codes" and self.style == "codes":
+                few = part["kind"] == "codes" and len(part["texts"]) < self.high_cardinality
+                if few and self.style == "codes":
                     self.categorical_.append(len(self.names_))
                 self.parts_.append(part)
                 self.names_ += part["names"]
