@@ -169,8 +169,8 @@ def report(results: list[dict[str, object]]) -> str:
             )
         m = result["again"]  # type: ignore[assignment]
         lines.append(
-            f"| {result['rows']:,} | unchanged re-run | {AGAIN} | {m['cpu']:.2f} | {m['wall']:.2f} "
-            f"| {m['peak_mb']:.0f} |"
+            f"| {result['rows']:,} | unchanged re-run | {AGAIN} | {m['cpu']:.2f} "
+            f"| {m['wall']:.2f} | {m['peak_mb']:.0f} |"
         )
     lines += ["", "CPU of `everfit run` over the plain script, pair by pair:", ""]
     for result in results:
