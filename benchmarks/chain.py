@@ -164,8 +164,8 @@ def report(results: list[dict[str, object]]) -> str:
         for title, name in rows.items():
             m = result["median"][name]  # type: ignore[index]
             lines.append(
-                f"| {result['rows']:,} | {title} | {result['runs']} | {m['cpu']:.1f} | {m['wall']:.1f} "
-                f"| {m['peak_mb']:.0f} |"
+                f"| {result['rows']:,} | {title} | {result['runs']} | {m['cpu']:.1f} "
+                f"| {m['wall']:.1f} | {m['peak_mb']:.0f} |"
             )
         m = result["again"]  # type: ignore[assignment]
         lines.append(
