@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-import pytest
+import matplotlib
 
 from pipeline_components.report.figure import canvas, house_style, svg
-
-matplotlib = pytest.importorskip("matplotlib")
 
 
 def drawn(title: str = "") -> bytes:
