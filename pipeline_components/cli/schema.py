@@ -25,8 +25,8 @@ def command(options: argparse.Namespace) -> int:
         )  # fmt: skip
     # What is inferred owes nothing to the schema it replaces.
     spec = load_spec(path).model_copy(update={"curated": None})
+    from pipeline_components.statistics.cache import statistics_of_spans
     from pipeline_components.validate.infer_schema import infer_schema, schema_yaml
-    from pipeline_components.validate.statistics_cache import statistics_of_spans
 
     with open_context(settings) as context:
         spans = newest_spans(spec, context, options.spans)

@@ -1,8 +1,8 @@
 """What is remembered of a span, so that it is never read again: counts, moments, bins, categories.
 
 Two windows are compared, and several spans become one, from these values alone (see
-``pipeline_components/validate/merge.py``): counts and categories add up exactly, bins within their
-stated error.
+``pipeline_components/statistics/merge.py``): counts and categories add up exactly, bins within
+their stated error.
 """
 
 from __future__ import annotations

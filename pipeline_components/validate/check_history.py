@@ -16,7 +16,7 @@ import numpy as np
 
 from pipeline_components.contracts.spec import PipelineSpec, ValidateSpec
 from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
-from pipeline_components.validate.bins import Cells, from_bins, quantile
+from pipeline_components.statistics.bins import Cells, from_bins, quantile
 from pipeline_components.validate.findings import Findings, percent, some_of
 
 BEFORE = 6

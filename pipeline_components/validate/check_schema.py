@@ -6,8 +6,8 @@ import numpy as np
 
 from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
 from pipeline_components.contracts.table_schema import ColumnSchema, TableSchema
-from pipeline_components.validate.bins import from_bins, rank
-from pipeline_components.validate.column_profile import shortened
+from pipeline_components.statistics.bins import from_bins, rank
+from pipeline_components.statistics.column_profile import shortened
 from pipeline_components.validate.findings import Findings, percent, some_of
 
 

@@ -10,8 +10,8 @@ from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
 from pipeline_components.report.page import Html, Section, Tone, escape, number, page, pill, table
+from pipeline_components.statistics.column_profile import iso_time
 from pipeline_components.validate.choose_spans import Choice
-from pipeline_components.validate.column_profile import iso_time
 from pipeline_components.validate.findings import RANK, percent
 from pipeline_components.validate.judge import Judgement
 from pipeline_components.validate.small_pictures import (

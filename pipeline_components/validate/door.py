@@ -43,14 +43,12 @@ def request(order: Order, upstream: Upstream, context: Context) -> ValidateReque
 
 def run(request: ValidateRequest, context: Context) -> ValidateResult:
     """Judge the spans and choose among the good ones; always a result, even where it says stop."""
+    from pipeline_components.statistics.cache import statistics_of_spans
+    from pipeline_components.statistics.unify_columns import unify_columns
     from pipeline_components.validate.choose_spans import choose_spans
     from pipeline_components.validate.data_report import data_report
     from pipeline_components.validate.judge import judge
-    from pipeline_components.validate.statistics_cache import (
-        statistics_of_spans,
-        targets_of_spans,
-    )
-    from pipeline_components.validate.unify_columns import unify_columns
+    from pipeline_components.validate.targets_cache import targets_of_spans
 
     spec, spans = request.pipeline, request.spans
     statistics, artifacts = statistics_of_spans(context, spans)

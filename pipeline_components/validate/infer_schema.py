@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline_components.contracts.statistics import ColumnStatistics, SpanStatistics
 from pipeline_components.contracts.table_schema import ColumnSchema, ColumnType, TableSchema
+from pipeline_components.statistics.unify_columns import unify_columns
 from pipeline_components.validate.findings import percent
-from pipeline_components.validate.unify_columns import unify_columns
 
 DOMAIN = 64
 """Texts with more distinct values get no domain."""

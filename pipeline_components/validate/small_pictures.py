@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline_components.contracts.statistics import QUANTILES, ColumnStatistics
 from pipeline_components.report.page import Html, escape
-from pipeline_components.validate.bins import equal_width
+from pipeline_components.statistics.bins import equal_width
 
 BARS = 20
 _TEXTS = 9

@@ -16,7 +16,7 @@ from pipeline_components.contracts.errors import UserError
 from pipeline_components.contracts.expression import columns_of
 from pipeline_components.contracts.spec import FeatureSpec, TargetSpec
 from pipeline_components.contracts.statistics import ColumnStatistics
-from pipeline_components.validate.column_profile import (
+from pipeline_components.statistics.column_profile import (
     ColumnProfile,
     column_type,
     numeric_values,

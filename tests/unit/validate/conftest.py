@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.statistics.span_statistics import profile_parquet
 from pipeline_components.validate.judge import judge
-from pipeline_components.validate.span_statistics import profile_parquet
 from pipeline_components.validate.target_profile import profile_target
-
-
-@pytest.fixture(scope="session")
-def months(shared_data):
-    """Month → table, all of ``nyc_yellow``, oldest first."""
-    return {
-        path.stem: pyarrow.csv.read_csv(path)
-        for path in sorted((shared_data / "nyc_yellow").glob("*.csv"))
-    }
-
-
-@pytest.fixture(scope="session")
-def read_csv(shared_data):
-    return lambda name: pyarrow.csv.read_csv(shared_data / name)
 
 
 def _spec(**changes):

@@ -10,11 +10,11 @@ import pytest
 from pipeline_components.contracts.anomalies import ANOMALIES
 from pipeline_components.contracts.requests import Anomaly
 from pipeline_components.contracts.spans import Span
+from pipeline_components.statistics.span_statistics import profile_table
 from pipeline_components.validate.choose_spans import choose_spans
 from pipeline_components.validate.data_report import data_report
 from pipeline_components.validate.judge import Judgement
 from pipeline_components.validate.small_pictures import bars, common_axis, heights, line
-from pipeline_components.validate.span_statistics import profile_table
 
 HOSTILE = '<script>alert("x")</script>'
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.spec_file import read_yaml
 from pipeline_components.contracts.table_schema import TableSchema
+from pipeline_components.statistics.span_statistics import profile_table
 from pipeline_components.validate.infer_schema import infer_schema, schema_yaml
-from pipeline_components.validate.span_statistics import profile_table
 
 DIGEST = "0" * 64
 

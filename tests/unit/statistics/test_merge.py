@@ -10,9 +10,9 @@ import pytest
 
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.statistics import QUANTILES
-from pipeline_components.validate.bins import from_bins, rank
-from pipeline_components.validate.merge import merge_statistics
-from pipeline_components.validate.span_statistics import profile_table
+from pipeline_components.statistics.bins import from_bins, rank
+from pipeline_components.statistics.merge import merge_statistics
+from pipeline_components.statistics.span_statistics import profile_table
 
 DIGEST = "0" * 64
 

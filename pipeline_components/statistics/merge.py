@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline_components.contracts.base import digest_of
 from pipeline_components.contracts.statistics import QUANTILES, ColumnStatistics, SpanStatistics
-from pipeline_components.validate.bins import STORED, from_bins, merge_cells, quantile, to_bins
-from pipeline_components.validate.column_profile import CATEGORIES, finite_or_none
-from pipeline_components.validate.unify_columns import unify_columns
+from pipeline_components.statistics.bins import STORED, from_bins, merge_cells, quantile, to_bins
+from pipeline_components.statistics.column_profile import CATEGORIES, finite_or_none
+from pipeline_components.statistics.unify_columns import unify_columns
 
 
 def merge_statistics(spans: Sequence[SpanStatistics]) -> SpanStatistics:

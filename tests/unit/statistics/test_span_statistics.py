@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.errors import SourceError
 from pipeline_components.contracts.statistics import QUANTILES
-from pipeline_components.validate.column_profile import CATEGORIES
-from pipeline_components.validate.span_statistics import (
+from pipeline_components.statistics.column_profile import CATEGORIES
+from pipeline_components.statistics.span_statistics import (
     profile_batches,
     profile_parquet,
     profile_table,

@@ -1,4 +1,4 @@
-"""Statistics and target profiles by way of the store: no span is read twice."""
+"""Statistics of spans by way of the store: no span is read twice."""
 
 from __future__ import annotations
 
@@ -12,19 +12,13 @@ from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest, Frozen, canonical_json, digest_of
 from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.statistics import SpanStatistics
 from pipeline_components.identity import environment
 from pipeline_components.store import result_key
-from pipeline_components.validate.target_profile import TargetProfile, profile_target
 
-_STATISTICS_CODE = (
-    "validate/bins.py", "validate/column_profile.py", "validate/hashing.py",
-    "validate/span_statistics.py", "contracts/statistics.py",
-)  # fmt: skip
-_TARGET_CODE = (
-    *_STATISTICS_CODE, "validate/leaks.py", "validate/target_profile.py",
-    "contracts/expression.py", "table/evaluate_expression.py", "table/frames.py",
+STATISTICS_CODE = (
+    "statistics/bins.py", "statistics/column_profile.py", "statistics/hashing.py",
+    "statistics/span_statistics.py", "contracts/statistics.py",
 )  # fmt: skip
 
 Value = TypeVar("Value", bound=Frozen)
@@ -60,14 +54,14 @@ def _statistics_of_span(
             {
                 "span": span.digest,
                 "period": [span.period_start, span.period_end],
-                "code": _code(_STATISTICS_CODE),
+                "code": code_of(STATISTICS_CODE),
             }
         ),
     )
-    known = _known(context, where, SpanStatistics)
+    known = known_value(context, where, SpanStatistics)
     if known is not None:
         return known
-    from pipeline_components.validate.span_statistics import profile_parquet
+    from pipeline_components.statistics.span_statistics import profile_parquet
 
     path = context.store.local(span.digest, context.scratch)
     try:
@@ -76,42 +70,12 @@ def _statistics_of_span(
             lambda done, _: context.progress.update("statistics", before + done, total),
         )  # fmt: skip
     finally:
-        _let_go(path, context)
-    return value, _keep(context, where, "statistics.json", value)
+        let_go(path, context)
+    return value, keep_value(context, where, "statistics.json", value)
 
 
-def targets_of_spans(
-    context: Context,
-    spans: Sequence[Span],
-    statistics: Sequence[SpanStatistics],
-    spec: PipelineSpec,
-) -> tuple[TargetProfile, ...]:
-    """The target of each span, read from the store where it is known."""
-    asked = {
-        "target": spec.target.model_dump(mode="json", exclude={"positive"}),
-        "features": spec.features.model_dump(mode="json", include={"drop", "derive"}),
-        "time": spec.time,
-        "code": _code(_TARGET_CODE),
-    }
-    profiles = []
-    for span, known in zip(spans, statistics, strict=True):
-        where = result_key("targets", digest_of({"span": span.digest, **asked}))
-        found = _known(context, where, TargetProfile)
-        if found is not None:
-            profiles.append(found[0])
-            continue
-        path = context.store.local(span.digest, context.scratch)
-        try:
-            profile = profile_target(path, spec.target, spec.features, known.columns, spec.time)
-        finally:
-            _let_go(path, context)
-        _keep(context, where, "target.json", profile)
-        profiles.append(profile)
-        context.progress.update("targets", len(profiles), len(spans))
-    return tuple(profiles)
-
-
-def _known(context: Context, where: str, kind: type[Value]) -> tuple[Value, Artifact] | None:
+def known_value(context: Context, where: str, kind: type[Value]) -> tuple[Value, Artifact] | None:
+    """What is stored under a result key, and where; None where nothing is."""
     document = context.store.read(where)
     if document is None:
         return None
@@ -119,21 +83,21 @@ def _known(context: Context, where: str, kind: type[Value]) -> tuple[Value, Arti
     return kind.model_validate_json(context.store.get(artifact.digest)), artifact
 
 
-def _keep(context: Context, where: str, name: str, value: Frozen) -> Artifact:
+def keep_value(context: Context, where: str, name: str, value: Frozen) -> Artifact:
     """Store the value, then, in one atomic step, the key that leads to it."""
     artifact = context.store.put(name, canonical_json(value))
     context.store.create(where, canonical_json(artifact))
     return artifact
 
 
-def _let_go(path: Path, context: Context) -> None:
+def let_go(path: Path, context: Context) -> None:
     """Remove a copy fetched into the scratch folder, so that only one is there at a time."""
     if path.is_relative_to(context.scratch):
         path.unlink(missing_ok=True)
 
 
 @cache
-def _code(files: tuple[str, ...]) -> Digest:
+def code_of(files: tuple[str, ...]) -> Digest:
     """Digest of source files below the package, and of what computes the numbers."""
     here = Path(__file__).parent.parent
     total = hashlib.sha256()

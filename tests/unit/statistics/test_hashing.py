@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline_components.validate.hashing import HashSample, hash_numbers, hash_texts, mix
+from pipeline_components.statistics.hashing import HashSample, hash_numbers, hash_texts, mix
 
 
 def hash_list(texts):

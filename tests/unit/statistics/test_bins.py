@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pipeline_components.contracts.statistics import Bins
-from pipeline_components.validate.bins import (
+from pipeline_components.statistics.bins import (
     STORED,
     Cells,
     cells_of_values,

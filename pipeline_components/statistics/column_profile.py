@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from pipeline_components.contracts.errors import SourceError
 from pipeline_components.contracts.statistics import QUANTILES, ColumnStatistics
 from pipeline_components.contracts.table_schema import ColumnType
-from pipeline_components.validate.bins import (
+from pipeline_components.statistics.bins import (
     WORKING,
     Cells,
     cells_of_values,
@@ -23,7 +23,7 @@ from pipeline_components.validate.bins import (
     quantile,
     to_bins,
 )
-from pipeline_components.validate.hashing import MISSING, HashSample, hash_numbers, hash_texts
+from pipeline_components.statistics.hashing import MISSING, HashSample, hash_numbers, hash_texts
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

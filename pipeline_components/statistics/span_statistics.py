@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.statistics import SpanStatistics
-from pipeline_components.validate.column_profile import ColumnProfile
-from pipeline_components.validate.hashing import HashSample, RowHash
+from pipeline_components.statistics.column_profile import ColumnProfile
+from pipeline_components.statistics.hashing import HashSample, RowHash
 
 ROW_HASHES = 4_000_000
 """Rows whose repetitions are counted exactly (32 MB); beyond, estimated from a share of them."""
