@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline_components.clock import Clock, now
 from pipeline_components.contracts.errors import UserError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger import Ledger, open_ledger
 from pipeline_components.progress import LogProgress, Progress
 from pipeline_components.registry import check_address
+from pipeline_components.source import Listing
 from pipeline_components.store import Store, open_store
+
+
+def _all(listing: Listing) -> Listing:
+    return listing
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class Context:
     progress: Progress
     scratch: Path
     """A private folder, gone when the component is."""
+    clock: Clock = now
+    visible: Callable[[Listing], Listing] = _all
+    """What of a source's listing there is; a replay hides what had not arrived yet."""
 
 
 @contextmanager

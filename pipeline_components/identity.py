@@ -18,6 +18,9 @@ CAN_CHANGE_BITS = (
 )  # fmt: skip
 """The distributions whose version can change a model's bits."""
 
+IN_NO_KEY = {"description", "owner", "tags", "triggers", "monitor", "notify"}
+"""Fields of a spec that no model depends on."""
+
 
 @cache
 def code_digest() -> Digest:
@@ -64,10 +67,8 @@ def environment_digest() -> Digest:
 
 
 def spec_digest(spec: PipelineSpec) -> Digest:
-    """sha-256 of the values that can change a result; not owner, tags, text or triggers."""
-    return digest_of(
-        spec.model_dump(mode="json", exclude={"description", "owner", "tags", "triggers"})
-    )
+    """sha-256 of the values that can change a result; not text, triggers, monitoring or mail."""
+    return digest_of(spec.model_dump(mode="json", exclude=IN_NO_KEY))
 
 
 def run_key(

@@ -11,6 +11,37 @@ from .base import Digest, Frozen
 from .spans import SpanRef
 from .spec import PipelineSpec
 
+Decision = Literal["train", "skip", "wait", "idle"]
+"""Train; nothing to train (skip); a trigger fired but is held back (wait); none fired (idle)."""
+
+RunType = Literal["manual", "scheduled", "asset", "backfill", "cli"]
+
+PERSON: frozenset[RunType] = frozenset({"manual", "cli"})
+"""Wakes that a person asked for: no condition has to hold."""
+
+Signal = Literal["new_data", "drift", "decay", "code", "due"]
+"""What the training DAG can be woken for; due: by the clock, or for what is unfinished."""
+
+
+class Trigger(Frozen):
+    """Who or what woke the pipeline; recorded, and in no key."""
+
+    run_type: RunType = "cli"
+    reason: str = Field("", max_length=500)
+    run_id: str = ""
+    due: str = Field("", description="ISO time a scheduled run was due at")
+
+
+class Evaluated(Frozen):
+    """One condition of the triggers, looked at once."""
+
+    condition: str = Field(description="as the spec says it, in one line")
+    kind: str = Field(description="schedule, new_data, drift, decay, code, staleness or a holder")
+    looked_at: str = Field(description="what the evaluation read")
+    measured: str = Field(description="what it found, with units")
+    fired: bool
+    because: str = Field(description="a sentence")
+
 
 class ChampionRef(Frozen):
     """The champion a run is compared with, pinned when it was planned."""
@@ -22,6 +53,16 @@ class ChampionRef(Frozen):
     features: tuple[str, ...] = Field((), description="the columns its model reads")
     window: tuple[Digest, ...] = Field(description="digests of the spans it was trained on")
     sequence: int = Field(description="position in the promotion journal")
+    holdout: tuple[Digest, ...] = Field((), description="digests of the spans it was judged on")
+    scores: dict[str, float] = Field(
+        default_factory=dict, description="metric → score on its own holdout"
+    )
+    losses: Artifact | None = Field(
+        None, description="row losses on its own holdout, as ``EvaluateResult.losses``"
+    )
+    importances: dict[str, float] = Field(
+        default_factory=dict, description="feature → permutation importance"
+    )
 
 
 class PlanRequest(Frozen):
@@ -29,12 +70,15 @@ class PlanRequest(Frozen):
 
     pipeline: PipelineSpec
     force: bool = False
+    sweep: bool = Field(False, description="only say what a wake would come to")
+    trigger: Trigger = Trigger()
+    cooldown: bool = Field(False, description="the cooldown holds a person's run back too")
 
 
 class PlanResult(Frozen):
     """The spans of one run, decided. Holds nothing that differs between machines or wakes."""
 
-    decision: Literal["train", "skip"]
+    decision: Decision
     because: str = Field(description="a sentence")
     window: tuple[SpanRef, ...] = Field(description="spans to train on, oldest first")
     holdout: tuple[SpanRef, ...] = Field(description="spans to judge on; empty if row-wise")
@@ -44,3 +88,5 @@ class PlanResult(Frozen):
     run_key: Digest | None = Field(None, description="where every span is already known")
     detectable: str | None = Field(None, description="what the holdout can tell, where known")
     notes: tuple[str, ...] = Field((), description="spans left out, and why")
+    conditions: tuple[Evaluated, ...] = Field((), description="of the triggers, in their order")
+    signals: tuple[Signal, ...] = Field((), description="what to wake the training for")

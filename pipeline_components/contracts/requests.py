@@ -12,6 +12,7 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen, PipelineName
+from .margins import Margin
 from .metrics import Task
 from .planning import ChampionRef
 from .spans import Refusal, Snapshot, Span, SpanRef
@@ -19,7 +20,6 @@ from .spec import (
     FamilySpec,
     FeatureSpec,
     GateSpec,
-    Margin,
     PipelineSpec,
     SliceSpec,
     SourceSpec,

@@ -11,11 +11,14 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from .anomalies import ANOMALIES
 from .base import Frozen, PipelineName
 from .expression import columns_of, parse_expression
+from .margins import WrittenMargin
 from .metrics import METRICS, PRIMARY, Task, metrics_of
+from .monitor_spec import MonitorSpec
 from .table_schema import TableSchema
 from .triggers import TriggerSpec
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Address = Annotated[str, StringConstraints(pattern=r"^(slack|smtp|apprise):\S{1,200}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -260,30 +263,14 @@ class Limit(Frozen):
     max: float | None = Field(None, description="largest score allowed")
 
 
-class Margin(Frozen):
-    """A difference that matters, absolute or relative to the baseline's score."""
-
-    value: float = Field(ge=0, allow_inf_nan=False, description="written as 1% or 0.5")
-    relative: bool = Field(False, description="of the baseline's score")
-
-    @classmethod
-    def parse(cls, text: Any) -> Any:
-        """Read ``1%`` as relative and ``0.5`` as absolute."""
-        if isinstance(text, str) and text.strip().endswith("%"):
-            return {"value": float(text.strip()[:-1]) / 100, "relative": True}
-        if isinstance(text, int | float | str) and not isinstance(text, bool):
-            return {"value": float(text), "relative": False}
-        return text
-
-
 class GateSpec(Frozen):
     """What better means. There is no default: a pipeline without a gate is refused."""
 
     metric: str | None = Field(None, description="primary metric; default by task")
-    superior_by: Margin | None = Field(
+    superior_by: WrittenMargin | None = Field(
         None, description="promote only where the candidate is surely better by this, ``1%`` or 0.5"
     )
-    not_worse_than: Margin | None = Field(
+    not_worse_than: WrittenMargin | None = Field(
         None, description="promote where the candidate is surely not worse by more than this"
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
@@ -292,14 +279,6 @@ class GateSpec(Frozen):
     )
     min_rows: int = Field(100, ge=10, description="fewer holdout rows: hold, not judged")
     limits: dict[str, Limit] = Field(default_factory=dict, description="metric → absolute bounds")
-
-    @field_validator("superior_by", "not_worse_than", mode="before")
-    @classmethod
-    def _margin(cls, value: Any) -> Any:
-        try:
-            return Margin.parse(value)
-        except ValueError:
-            raise ValueError("a margin is a percentage such as 1% or a number") from None
 
     @model_validator(mode="after")
     def _one_intention(self) -> GateSpec:
@@ -334,6 +313,13 @@ class PipelineSpec(Frozen):
     slices: tuple[SliceSpec, ...] = Field((), description="subsets scored on their own")
     gate: GateSpec = Field(description="what better means")
     triggers: TriggerSpec = Field(TriggerSpec(), description="what wakes the pipeline")
+    monitor: MonitorSpec = Field(
+        MonitorSpec(), description="how new spans are compared with what the champion knows"
+    )
+    notify: tuple[Address, ...] = Field(
+        (),
+        description="who is told: ``slack:#channel``, ``smtp:team@example.org``, ``apprise:tag``",
+    )
     curated: TableSchema | None = Field(
         None, description="not written here: filled from <name>.schema.yaml beside the spec"
     )
@@ -366,6 +352,11 @@ class PipelineSpec(Frozen):
                 problems.append(
                     f"the target is computed from {column!r}: list it in features.drop, or in "
                     "features.keep if it is known when a prediction is made"
+                )
+        for decay in self.triggers.of_kind("decay"):
+            if decay.metric is not None and decay.metric not in allowed:
+                problems.append(
+                    f"{decay.metric!r} is no metric of a {self.task}: {', '.join(allowed)}"
                 )
         hidden = self.hidden_columns
         for name, text in self.features.derive.items():

@@ -127,6 +127,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return data
 
 
+_BOOLEAN, _TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
+
+
 def _check_node(where: str, node: yaml.Node, seen: set[int], depth: int) -> None:
     line = node.start_mark.line + 1
     if id(node) in seen:
@@ -143,6 +146,8 @@ def _check_node(where: str, node: yaml.Node, seen: set[int], depth: int) -> None
                 )
             if isinstance(key, yaml.ScalarNode):
                 keys.add(key.value)
+                if key.tag == _BOOLEAN:  # YAML 1.1 reads the field name `on` as true
+                    key.tag = _TEXT
             _check_node(where, key, seen, depth + 1)
             _check_node(where, value, seen, depth + 1)
     elif isinstance(node, yaml.SequenceNode):
@@ -191,7 +196,7 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> Iterator[str]:
             # What is no field is a list's index or a mapping's key: the model stays the same.
             current = _model_in(field.annotation) if field else current
     if isinstance(current, type) and issubclass(current, BaseModel):
-        yield from current.model_fields
+        yield from (field.alias or name for name, field in current.model_fields.items())
 
 
 def _model_in(annotation: Any) -> Any:

@@ -13,11 +13,17 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen
+from .planning import RunType, Signal, Trigger
 from .spec import PipelineSpec
 
+__all__ = [
+    "CHAIN", "MONITORING", "Component", "News", "Order", "Outcome", "RunType", "Trigger", "Wishes",
+]  # fmt: skip
+
 Component = Literal[
-    "plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register"
-]
+    "plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register",
+    "watch", "monitor", "drift_report",
+]  # fmt: skip
 
 CHAIN: dict[Component, tuple[Component, ...]] = {
     "plan": (),
@@ -31,15 +37,13 @@ CHAIN: dict[Component, tuple[Component, ...]] = {
 }
 """component → the components whose results it reads, in running order."""
 
-RunType = Literal["manual", "scheduled", "asset", "backfill", "cli"]
-
-
-class Trigger(Frozen):
-    """Who or what woke the pipeline; recorded, and in no key."""
-
-    run_type: RunType = "cli"
-    reason: str = Field("", max_length=500)
-    run_id: str = ""
+MONITORING: dict[Component, tuple[Component, ...]] = {
+    "watch": (),
+    "extract": ("watch",),
+    "monitor": ("watch", "extract"),
+    "drift_report": ("monitor",),
+}
+"""The same of monitoring; ``plan`` then sweeps: it says whether training should be woken."""
 
 
 class Wishes(Frozen):
@@ -47,6 +51,7 @@ class Wishes(Frozen):
 
     force: bool = Field(False, description="go through the chain even where nothing changed")
     window: int | Literal["all"] | None = Field(None, description="instead of window.spans")
+    cooldown: bool = Field(False, description="the cooldown holds this run back too")
 
 
 class Order(Frozen):
@@ -60,6 +65,7 @@ class Order(Frozen):
     family: str | None = Field(None, description="train: which model family")
     trigger: Trigger = Trigger()
     wishes: Wishes = Wishes()
+    sweep: bool = Field(False, description="plan: only say what a wake would come to")
 
     @property
     def wished(self) -> PipelineSpec:
@@ -68,6 +74,20 @@ class Order(Frozen):
             return self.pipeline
         window = self.pipeline.window.model_copy(update={"spans": self.wishes.window})
         return self.pipeline.model_copy(update={"window": window})
+
+
+NewsKind = Literal[
+    "promoted", "held", "rejected", "quarantined", "drift", "decay", "stale", "failed"
+]
+
+
+class News(Frozen):
+    """Something that people may want to be told of."""
+
+    kind: NewsKind
+    what: str = Field(description="one line: what happened")
+    why: str = Field(description="a sentence")
+    report: str | None = Field(None, description="name of the report among those of the outcome")
 
 
 class Outcome(Frozen):
@@ -83,3 +103,5 @@ class Outcome(Frozen):
         default_factory=dict, description="pages to look at: data_report, decision_report"
     )
     links: dict[str, str] = Field(default_factory=dict, description="addresses, such as mlflow_run")
+    signals: tuple[Signal, ...] = Field((), description="what to wake the training for")
+    news: tuple[News, ...] = Field((), description="told once: a cache hit has none")

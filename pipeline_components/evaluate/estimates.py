@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import METRICS, metrics_of
-from pipeline_components.contracts.spec import Margin
 from pipeline_components.contracts.verdicts import Comparison, Estimate
 
 from .metric_sums import metric_sums

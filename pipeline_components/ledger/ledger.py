@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
+from pipeline_components.clock import Clock, iso, now
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import Superseded
 
@@ -14,6 +14,7 @@ from . import statements
 from .connection import Connection, open_connection
 from .records import (
     EvaluationRecord,
+    MonitorRecord,
     PromotionRecord,
     RunRecord,
     SpanRecord,
@@ -35,8 +36,9 @@ class Ledger:
     database does not answer.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock = now) -> None:
         self._connection = connection
+        self._clock = clock
 
     # Spans: what was snapshotted, refused or quarantined.
 
@@ -78,7 +80,7 @@ class Ledger:
                 "digest": digest,
                 "rules": rules,
                 "codes": ",".join(codes),
-                "at": _now(),
+                "at": self._now(),
             },
         )
 
@@ -97,6 +99,28 @@ class Ledger:
         """The last wakes of a pipeline, newest first."""
         return self._select(
             statements.EVALUATIONS, statements.NEWEST, pipeline=pipeline, limit=limit
+        )
+
+    def decisions(self, pipeline: str, limit: int = 100) -> list[EvaluationRecord]:
+        """The last wakes that came to training or to nothing to train, newest first."""
+        return self._select(
+            statements.EVALUATIONS, statements.DECISIVE, pipeline=pipeline, limit=limit
+        )
+
+    def record_monitoring(self, pipeline: str, record: MonitorRecord) -> MonitorRecord:
+        """Record what was measured of a span, unless it is known; the first is returned."""
+        self._insert(statements.MONITORINGS, record, pipeline=pipeline)
+        return self._one(
+            statements.MONITORINGS, statements.OF_ASKED, pipeline=pipeline,
+            champion=record.champion, span=record.span, asked=record.asked,
+        )  # fmt: skip
+
+    def monitorings(self, pipeline: str, champion: Digest | None = None) -> list[MonitorRecord]:
+        """What was measured, of one champion or of all, in the order it was."""
+        if champion is None:
+            return self._select(statements.MONITORINGS, statements.OF_PIPELINE, pipeline=pipeline)
+        return self._select(
+            statements.MONITORINGS, statements.OF_CHAMPION, pipeline=pipeline, champion=champion
         )
 
     def open_run(self, pipeline: str, record: RunRecord) -> RunRecord:
@@ -138,7 +162,7 @@ class Ledger:
     def intend_registration(self, pipeline: str, run_key: Digest) -> None:
         """Record that a version of that run is about to be made in the registry."""
         self._connection.insert(
-            statements.INSERT_INTENT, {"pipeline": pipeline, "run_key": run_key, "at": _now()}
+            statements.INSERT_INTENT, {"pipeline": pipeline, "run_key": run_key, "at": self._now()}
         )
 
     def unfinished_registrations(self, pipeline: str) -> list[Digest]:
@@ -221,8 +245,11 @@ class Ledger:
         """Let the database go."""
         self._connection.close()
 
+    def _now(self) -> str:
+        return iso(self._clock())
+
     def _insert(self, kind: statements.Kind[Any], record: Any, **more: Any) -> None:
-        self._connection.insert(kind.insert, {**kind.row(record), **more, "at": _now()})
+        self._connection.insert(kind.insert, {**kind.row(record), **more, "at": self._now()})
 
     def _select(
         self, kind: statements.Kind[statements.Record], where: str, **values: Any
@@ -241,13 +268,15 @@ class Ledger:
 
 
 @contextmanager
-def open_ledger(url: str) -> Iterator[Ledger]:
+def open_ledger(url: str, clock: Clock = now) -> Iterator[Ledger]:
     """Open the ledger at a SQLAlchemy URL, made or brought up to date if need be.
 
     Parameters
     ----------
     url : str
         ``sqlite:////absolute/file.db`` or ``postgresql+psycopg://user:password@host/database``.
+    clock : callable
+        What the time is; a replay has a clock of its own.
 
     Raises
     ------
@@ -261,10 +290,6 @@ def open_ledger(url: str) -> Iterator[Ledger]:
     connection = open_connection(url)
     try:
         bring_up_to_date(connection)
-        yield Ledger(connection)
+        yield Ledger(connection, clock)
     finally:
         connection.close()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from pipeline_components.contracts.base import Digest, Frozen
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.steps import Trigger
+from pipeline_components.contracts.monitoring import Rise
+from pipeline_components.contracts.planning import ChampionRef, Decision, Evaluated, Trigger
 from pipeline_components.contracts.verdicts import VerdictName
 
 
@@ -27,12 +27,40 @@ class SpanRecord(Frozen):
 
 
 class EvaluationRecord(Frozen):
-    """One wake of a pipeline and what plan made of it."""
+    """One look at a pipeline's triggers, and what plan made of it."""
 
     trigger: Trigger
-    decision: Literal["train", "skip"]
+    decision: Decision
     because: str
     run_key: Digest | None
+    stage: Literal["wake", "sweep", "end"] = "wake"
+    """A wake of the training; a sweep that looked whether to wake it; a wake that ended early."""
+    conditions: tuple[Evaluated, ...] = ()
+    at: str = ""
+
+
+class MonitorRecord(Frozen):
+    """One span, held against one champion."""
+
+    champion: Digest
+    """Run key of the champion."""
+    version: int
+    span: Digest
+    name: str
+    rows: int
+    asked: Digest
+    """Digest of what was asked: another monitor spec or code measures anew."""
+    state: Literal["measured", "broken", "too_small"]
+    inputs: float
+    """Largest score of a significant column that the champion depends on."""
+    columns: float
+    """Largest score of any significant column."""
+    strongest: tuple[str, ...]
+    """Names of the significant columns, the most drifted first."""
+    rises: tuple[Rise, ...]
+    because: str
+    document: Digest
+    """The ``MonitorResult`` it is from."""
     at: str = ""
 
 

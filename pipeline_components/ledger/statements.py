@@ -16,6 +16,7 @@ from pipeline_components.contracts.base import Frozen
 
 from .records import (
     EvaluationRecord,
+    MonitorRecord,
     PromotionRecord,
     RunRecord,
     SpanRecord,
@@ -25,7 +26,7 @@ from .records import (
 
 Record = TypeVar("Record", bound=Frozen)
 
-_JSON = frozenset({"snapshot", "trigger", "window", "holdout", "champion"})
+_JSON = frozenset({"snapshot", "trigger", "window", "holdout", "conditions", "strongest", "rises"})
 """Fields that are stored as JSON text; all others are stored as they are."""
 
 
@@ -37,6 +38,8 @@ class Kind(Generic[Record]):
     record: type[Record]
     of_pipeline: bool = True
     """Whether rows name the pipeline; records themselves do not."""
+    json: frozenset[str] = frozenset()
+    """Further fields that are stored as JSON text, in this table alone."""
 
     @cached_property
     def insert(self) -> str:
@@ -58,7 +61,7 @@ class Kind(Generic[Record]):
         """The values of a record's columns."""
         return {
             name: json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-            if name in _JSON and value is not None
+            if name in _JSON | self.json and value is not None
             else value
             for name, value in record.model_dump(mode="json").items()
         }
@@ -68,7 +71,9 @@ class Kind(Generic[Record]):
         fields = zip(self.record.model_fields, row, strict=True)
         return self.record.model_validate(
             {
-                name: json.loads(value) if name in _JSON and value is not None else value
+                name: json.loads(value)
+                if name in _JSON | self.json and value is not None
+                else value
                 for name, value in fields
             }
         )
@@ -76,13 +81,20 @@ class Kind(Generic[Record]):
 
 SPANS = Kind("everfit_spans", SpanRecord)
 EVALUATIONS = Kind("everfit_evaluations", EvaluationRecord)
-RUNS = Kind("everfit_runs", RunRecord)
+MONITORINGS = Kind("everfit_monitorings", MonitorRecord)
+RUNS = Kind("everfit_runs", RunRecord, json=frozenset({"champion"}))
 VERDICTS = Kind("everfit_verdicts", VerdictRecord, of_pipeline=False)
-VERSIONS = Kind("everfit_versions", VersionRecord)
+VERSIONS = Kind("everfit_versions", VersionRecord, json=frozenset({"champion"}))
 PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
 
 OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
 NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
+DECISIVE = """
+WHERE pipeline = :pipeline AND decision IN ('train', 'skip') AND stage <> 'sweep'
+ORDER BY id DESC LIMIT :limit
+"""
+OF_CHAMPION = "WHERE pipeline = :pipeline AND champion = :champion ORDER BY id"
+OF_ASKED = "WHERE pipeline = :pipeline AND champion = :champion AND span = :span AND asked = :asked"
 OF_RUN = "WHERE run_key = :run_key"
 OF_RUNS = "WHERE pipeline = :pipeline AND run_key LIKE :begins ORDER BY id"
 NEWEST_DECIDED = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -27,7 +28,9 @@ def _text(*names: str) -> list[Column[str]]:
     return [Column(name, Text, nullable=False) for name in names]
 
 
-def _table(name: str, *parts: Column[str] | Column[int] | UniqueConstraint | Index) -> Table:
+def _table(
+    name: str, *parts: Column[str] | Column[int] | Column[float] | UniqueConstraint | Index
+) -> Table:
     return Table(name, METADATA, Column("id", _ID, primary_key=True), *parts)
 
 
@@ -61,7 +64,28 @@ EVALUATIONS = _table(
     *_text("pipeline", "trigger", "decision", "because"),
     Column("run_key", Text),
     *_text("at"),
+    Column("stage", Text, nullable=False, server_default="wake"),
+    Column("conditions", Text, nullable=False, server_default="[]"),
     Index("everfit_evaluations_newest", "pipeline", "id"),
+    # Sweeps are many, and nearly all of them come to nothing.
+    Index(
+        "everfit_evaluations_decisive", "pipeline", "id",
+        sqlite_where=text("decision IN ('train', 'skip')"),
+        postgresql_where=text("decision IN ('train', 'skip')"),
+    ),
+)  # fmt: skip
+
+MONITORINGS = _table(
+    "everfit_monitorings",
+    *_text("pipeline", "champion"),
+    Column("version", BigInteger, nullable=False),
+    *_text("span", "name"),
+    Column("rows", BigInteger, nullable=False),
+    *_text("asked", "state"),
+    Column("inputs", Double, nullable=False),
+    Column("columns", Double, nullable=False),
+    *_text("strongest", "rises", "because", "document", "at"),
+    UniqueConstraint("pipeline", "champion", "span", "asked", name="everfit_monitorings_once"),
 )
 
 RUNS = _table(

@@ -27,7 +27,13 @@ CACHED = False
 
 def request(order: Order, upstream: Upstream, context: Context) -> PlanRequest:  # noqa: ARG001
     """The spec with the wishes of this run in place of its values."""
-    return PlanRequest(pipeline=order.wished, force=order.wishes.force)
+    return PlanRequest(
+        pipeline=order.wished,
+        force=order.wishes.force,
+        sweep=order.sweep,
+        trigger=order.trigger,
+        cooldown=order.wishes.cooldown,
+    )
 
 
 def run(request: PlanRequest, context: Context) -> PlanResult:
@@ -35,7 +41,7 @@ def run(request: PlanRequest, context: Context) -> PlanResult:
     spec, ledger = request.pipeline, context.ledger
     reader = reader_digest(spec.source, spec.curated, spec.time)
     world = World(
-        listing=list_spans(spec.source, context.settings),
+        listing=context.visible(list_spans(spec.source, context.settings)),
         records=[record for record in ledger.spans(spec.name) if record.reader == reader],
         quarantined=ledger.quarantined(spec.name, rules_digest(spec)),
         champion=current_champion(ledger, spec.name),

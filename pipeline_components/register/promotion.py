@@ -35,6 +35,12 @@ def register_version(
         features=features_of(request.prepared),
         window=tuple(span.digest for span in window),
         sequence=0,
+        holdout=tuple(span.digest for span in request.holdout),
+        scores={
+            name: estimate.value for name, estimate in request.evaluated.scores["candidate"].items()
+        },
+        losses=request.evaluated.losses,
+        importances=request.evaluated.importances,
     )
     description = f"{decision.verdict}: {decision.because}"
     return make_version(request.spec.name, made, run, tags, description, ledger, registry)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from everfit_airflow.report_pages import PREFIX
+from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.contracts.spec import GateSpec, Margin, PipelineSpec
+from pipeline_components.contracts.spec import GateSpec, PipelineSpec
 
 
 def first_line(spec: PipelineSpec) -> str:

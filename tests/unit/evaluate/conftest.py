@@ -13,13 +13,13 @@ import pytest
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
     ColumnRole,
     EvaluateRequest,
     TrainResult,
 )
-from pipeline_components.contracts.spec import Margin
 
 
 @dataclass

@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pipeline_components.contracts.base import canonical_json, digest_of
+from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import metrics_of
 from pipeline_components.contracts.planning import PlanResult
 from pipeline_components.contracts.requests import (
     EvaluateRequest,
     PrepareResult,
 )
-from pipeline_components.contracts.spec import Margin, PipelineSpec, SliceSpec
+from pipeline_components.contracts.spec import PipelineSpec, SliceSpec
 from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Upstream
 from pipeline_components.evaluate import door

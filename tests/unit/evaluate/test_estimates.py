@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline_components.contracts.spec import Margin
+from pipeline_components.contracts.margins import Margin
 from pipeline_components.evaluate.estimates import compare, estimate
 from pipeline_components.evaluate.resampling import Design, Resampling, resample
 from pipeline_components.evaluate.scored import Scored

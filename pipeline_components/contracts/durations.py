@@ -1,0 +1,36 @@
+"""Lengths of time as a spec writes them: ``30m``, ``6h``, ``30d``, ``2w``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"^(\d{1,5})([mhdw])$")
+
+
+def duration(text: str) -> timedelta:
+    """Read ``6h``.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    match = _DURATION.match(text)
+    if match is None:
+        raise ValueError("a length of time is a whole number with m, h, d or w, such as 6h or 30d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _checked(text: str) -> str:
+    if not duration(text):
+        raise ValueError("a length of time is more than 0")
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_checked)]
+"""The text of a length of time; ``duration`` reads it."""

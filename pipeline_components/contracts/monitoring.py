@@ -1,0 +1,167 @@
+"""Requests and results of monitoring's components.
+
+New spans are compared with what the champion was trained on (drift), and the champion is scored on
+them (decay). What is measured is recorded; whether it wakes the pipeline is the trigger's affair.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .artifacts import Artifact
+from .base import Frozen
+from .margins import Margin
+from .planning import ChampionRef
+from .spans import Span, SpanRef
+from .spec import PipelineSpec
+
+
+class HardCheck(Frozen):
+    """A question asked before any statistic: schema, finite, domain."""
+
+    code: str = Field(description="stable, upper case, documented in docs/drift.md")
+    column: str | None
+    message: str = Field(description="a sentence with counts")
+    severity: Literal["error", "warning"] = "error"
+
+
+class ColumnDrift(Frozen):
+    """One column of a span against the reference window."""
+
+    name: str
+    kind: Literal["number", "category", "missing"] = Field(
+        description="missing: compared by its share of missing values alone"
+    )
+    score: float = Field(description="drift score, 0 or more: the effect size")
+    measure: str = Field(description="what the score is, such as Wasserstein distance / std")
+    p_value: float = Field(description="of no drift, dependence allowed for, not yet corrected")
+    adjusted: float = Field(description="after Holm's correction over all columns")
+    drifted: bool = Field(description="adjusted below the level, and the score large enough")
+    depends: float | None = Field(
+        None, description="share of the champion's importance; None: unknown"
+    )
+    message: str = Field(description="a sentence: how it moved")
+
+
+class Rise(Frozen):
+    """How much worse the champion scores on a span than when it was judged."""
+
+    metric: str
+    reference: float = Field(description="score on its own holdout")
+    current: float = Field(description="score on this span")
+    worse: float = Field(description="positive: worse; in the metric's unit")
+    low: float = Field(description="one-sided lower bound of ``worse`` at 95 %")
+    rows: int = Field(description="labelled rows of the span")
+    labelled: float = Field(description="share of the span's rows that have a label")
+    estimated: bool = Field(
+        False, description="true: no labels yet; from the champion's predictions alone"
+    )
+    source: Literal["champion", "logged"] = Field(
+        "champion", description="scored now by the champion, or predictions as they were served"
+    )
+    method: str
+
+    def beyond(self, margin: Margin) -> bool:
+        """Whether it is surely worse, and by at least a margin."""
+        return not self.estimated and self.low > 0 and self.worse >= margin.of(self.reference)
+
+    def below(self, margin: Margin) -> bool:
+        """Whether it is worse by less than a margin."""
+        return self.worse < margin.of(self.reference)
+
+
+class SpanEvaluation(Frozen):
+    """All that was measured of one span."""
+
+    span: Span
+    state: Literal["measured", "broken", "too_small"] = Field(
+        description="broken: a hard check failed, so no statistic means anything"
+    )
+    checks: tuple[HardCheck, ...] = ()
+    columns: tuple[ColumnDrift, ...] = Field((), description="the most drifted first")
+    rises: tuple[Rise, ...] = ()
+    because: str = Field(description="a sentence that sums it up")
+    dispersion: str = Field("", description="how dependence in time was allowed for")
+
+    @property
+    def inputs(self) -> float:
+        """Largest score of a significant column the champion depends on; 0 where there is none."""
+        return max((c.score for c in self.columns if c.drifted and _matters(c)), default=0.0)
+
+    @property
+    def any_column(self) -> float:
+        """Largest score of a significant column."""
+        return max((c.score for c in self.columns if c.drifted), default=0.0)
+
+
+DEPENDS = 0.05
+"""Share of the champion's importance from which its predictions depend on a column."""
+
+
+def _matters(column: ColumnDrift) -> bool:
+    return column.depends is None or column.depends >= DEPENDS
+
+
+class WatchRequest(Frozen):
+    """What watch is asked; it reads the world, so it is never cached."""
+
+    pipeline: PipelineSpec
+
+
+class WatchResult(Frozen):
+    """What there is to look at since the last look."""
+
+    champion: ChampionRef | None
+    spans: tuple[SpanRef, ...] = Field(description="to be read: new ones, and those compared with")
+    evaluate: tuple[str, ...] = Field(
+        description="names of the spans the champion is held against, oldest first"
+    )
+    because: str
+    notes: tuple[str, ...] = ()
+
+
+class MonitorRequest(Frozen):
+    """Hold the champion against spans it has not seen."""
+
+    pipeline: PipelineSpec
+    champion: ChampionRef
+    spans: tuple[Span, ...] = Field(description="to be evaluated, oldest first")
+    reference: tuple[Span, ...] = Field(description="the champion's window, oldest first")
+    past: tuple[Span, ...] = Field(
+        description="older spans than those evaluated, oldest first: how much they differ normally"
+    )
+    predictions: tuple[Span, ...] = Field((), description="logged predictions")
+
+
+class MonitorResult(Frozen):
+    """An evaluation of each span, the small JSON, and a picture of drift over time."""
+
+    champion: int = Field(description="version")
+    evaluations: tuple[SpanEvaluation, ...]
+    drift: Artifact = Field(description="JSON: the evaluations, for other programs")
+    page: Artifact = Field(description="self-contained HTML with the pictures")
+
+
+class DriftReportRequest(Frozen):
+    """Make Evidently's report of the newest evaluated span."""
+
+    pipeline: str
+    champion: ChampionRef
+    reference: tuple[Span, ...]
+    span: Span
+    columns: tuple[str, ...]
+    target: str
+    drift: Artifact
+    page: Artifact
+    scores: dict[str, float] = Field(description="metric name → value, logged with the run")
+
+
+class DriftReportResult(Frozen):
+    """Where the reports are."""
+
+    report: Artifact = Field(description="Evidently's HTML")
+    rows: int = Field(description="rows of each side it was made from")
+    mlflow_run: str | None = None
+    mlflow_experiment: str = ""

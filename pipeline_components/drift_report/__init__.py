@@ -1,0 +1,1 @@
+"""Drift report: Evidently's page of the newest span, kept in MLflow."""
