@@ -33,10 +33,10 @@ class EvaluationRecord(Frozen):
     decision: Decision
     because: str
     run_key: Digest | None
+    at: str = ""
     stage: Literal["wake", "sweep", "end"] = "wake"
     """A wake of the training; a sweep that looked whether to wake it; a wake that ended early."""
     conditions: tuple[Evaluated, ...] = ()
-    at: str = ""
 
 
 class MonitorRecord(Frozen):

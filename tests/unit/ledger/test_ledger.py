@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import Superseded
-from pipeline_components.contracts.planning import ChampionRef
+from pipeline_components.contracts.monitoring import Rise
+from pipeline_components.contracts.planning import ChampionRef, Evaluated
 from pipeline_components.contracts.steps import Trigger
 from pipeline_components.ledger import open_ledger
 from pipeline_components.ledger.records import (
     EvaluationRecord,
+    MonitorRecord,
     PromotionRecord,
     RunRecord,
     SpanRecord,
@@ -240,3 +242,56 @@ def test_records_outlive_the_process_that_made_them(url):
         stored = ledger.open_run("taxi", run())
     with open_ledger(url) as ledger:
         assert ledger.run(A) == stored
+
+
+def evaluation(decision: str, stage: str = "wake", **more) -> EvaluationRecord:
+    return EvaluationRecord(
+        trigger=Trigger(), decision=decision, because="so", run_key=None, stage=stage, **more
+    )
+
+
+def test_what_conditions_measured_is_kept_with_a_wake(ledger):
+    looked = Evaluated(
+        condition="new_data: min_rows 5000", kind="new_data", looked_at="3 new spans",
+        measured="4,200 rows", fired=False, because="fewer than 5,000 rows",
+    )  # fmt: skip
+    ledger.record_evaluation("taxi", evaluation("idle", conditions=(looked,)))
+    (stored,) = ledger.evaluations("taxi")
+    assert stored.conditions == (looked,)
+
+
+def test_decisions_are_the_wakes_that_settled_or_trained_newest_first(ledger):
+    for decision, stage in [
+        ("train", "wake"), ("idle", "wake"), ("train", "sweep"), ("wait", "wake"), ("skip", "end"),
+    ]:  # fmt: skip
+        ledger.record_evaluation("taxi", evaluation(decision, stage))
+    found = [(record.decision, record.stage) for record in ledger.decisions("taxi")]
+    assert found == [("skip", "end"), ("train", "wake")]
+    assert len(ledger.decisions("taxi", limit=1)) == 1
+    assert ledger.decisions("penguins") == []
+
+
+def monitoring(champion: str = A, span: str = B, asked: str = C, **more) -> MonitorRecord:
+    rise = Rise(
+        metric="mae", reference=2.0, current=2.5, worse=0.5, low=0.1, rows=900, labelled=1.0,
+        method="bootstrap",
+    )  # fmt: skip
+    return MonitorRecord(
+        **{
+            "champion": champion, "version": 1, "span": span, "name": "2024-03", "rows": 1000,
+            "asked": asked, "state": "measured", "inputs": 0.25, "columns": 0.5,
+            "strongest": ("fare", "miles"), "rises": (rise,), "because": "fare has drifted",
+            "document": A, **more,
+        }
+    )  # fmt: skip
+
+
+def test_a_span_is_held_against_a_champion_once(ledger):
+    first = ledger.record_monitoring("taxi", monitoring())
+    assert without_time(first) == monitoring()
+    assert ledger.record_monitoring("taxi", monitoring(because="otherwise")) == first
+    ledger.record_monitoring("taxi", monitoring(champion=C))
+    ledger.record_monitoring("taxi", monitoring(asked=A))
+    assert [m.asked for m in ledger.monitorings("taxi", champion=A)] == [C, A]
+    assert len(ledger.monitorings("taxi")) == 3
+    assert ledger.monitorings("penguins") == []

@@ -19,6 +19,7 @@ from pipeline_components.ledger import open_ledger
 from pipeline_components.ledger.migrations import VERSION_TABLE, upgrade
 from pipeline_components.ledger.records import (
     EvaluationRecord,
+    MonitorRecord,
     PromotionRecord,
     RunRecord,
     SpanRecord,
@@ -62,6 +63,7 @@ def test_migrations_lead_to_the_tables_as_declared(url, database):
     ("name", "record"),
     [
         ("spans", SpanRecord), ("evaluations", EvaluationRecord), ("runs", RunRecord),
+        ("monitorings", MonitorRecord),
         ("verdicts", VerdictRecord), ("versions", VersionRecord), ("promotions", PromotionRecord),
     ],
 )  # fmt: skip
@@ -91,7 +93,7 @@ def test_a_ledger_newer_than_the_code_is_left_alone(url, database):
     with database.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with (
-        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0002; it is 9999.* Upgrade Everfit"),
+        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0003; it is 9999.* Upgrade Everfit"),
         open_ledger(url),
     ):
         pass
@@ -101,7 +103,7 @@ def fill(connection) -> None:
     """Put a row into every table."""
     for table in METADATA.sorted_tables:
         values = {
-            column.name: 1 if column.type.python_type is int else "x"
+            column.name: "x" if column.type.python_type is str else 1
             for column in table.columns
             if column.name != "id"
         }
