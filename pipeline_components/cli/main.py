@@ -55,7 +55,25 @@ def parser() -> argparse.ArgumentParser:
     example.add_argument("--rows", type=int, default=10_000, metavar="N", help="trips a month")
     example.add_argument("--seed", type=int, default=2018, metavar="N", help="of the generator")
     _add_champion_commands(commands)
+    _add_replay_command(commands)
     return top
+
+
+def _add_replay_command(commands: Any) -> None:
+    """History through other triggers."""
+    replay = commands.add_parser("replay", help="history through other triggers, side by side")
+    replay.add_argument("name", metavar="NAME", help="the pipeline")
+    replay.add_argument(
+        "--policy", action="append", metavar="FILE",
+        help="YAML with other triggers; may be given again; the pipeline's own come first",
+    )  # fmt: skip
+    replay.add_argument("--since", metavar="TIME", help="from 2018-01 on, say; default: all")
+    replay.add_argument("--until", metavar="TIME", help="up to then; default: all")
+    replay.add_argument(
+        "--every", default="1d", metavar="LENGTH", help="look this often between arrivals (1d)"
+    )
+    replay.add_argument("--trainings", action="store_true", help="and list every training")
+    replay.add_argument("--json", action="store_true", help="as JSON")
 
 
 def _add_champion_commands(commands: Any) -> None:

@@ -168,8 +168,12 @@ def _validated(model: type[Model], document: Any, where: str) -> Model:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        problems = [_problem(model, details) for details in error.errors(include_url=False)]
-        raise SpecError(where, problems) from None
+        raise SpecError(where, problems_of(model, error)) from None
+
+
+def problems_of(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Every mistake with its field path and a suggestion."""
+    return [_problem(model, details) for details in error.errors(include_url=False)]
 
 
 def _problem(model: type[BaseModel], details: ErrorDetails) -> str:

@@ -26,14 +26,20 @@ def register_version(
     VersionRecord
         The one that counts, be it of this attempt or of an earlier one.
     """
-    decision, window = request.decision, request.window
-    made = ChampionRef(
+    decision, made = request.decision, champion_made(request)
+    description = f"{decision.verdict}: {decision.because}"
+    return make_version(request.spec.name, made, run, tags, description, ledger, registry)
+
+
+def champion_made(request: RegisterRequest) -> ChampionRef:
+    """The candidate as a later run is compared with it, before it has a version."""
+    return ChampionRef(
         version=0,
         run_key=request.run_key,
         model=request.evaluated.candidate.model,
         train=request.prepared.train,
         features=features_of(request.prepared),
-        window=tuple(span.digest for span in window),
+        window=tuple(span.digest for span in request.window),
         sequence=0,
         holdout=tuple(span.digest for span in request.holdout),
         scores={
@@ -42,8 +48,6 @@ def register_version(
         losses=request.evaluated.losses,
         importances=request.evaluated.importances,
     )
-    description = f"{decision.verdict}: {decision.because}"
-    return make_version(request.spec.name, made, run, tags, description, ledger, registry)
 
 
 def features_of(prepared: PrepareResult) -> tuple[str, ...]:

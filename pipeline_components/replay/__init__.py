@@ -1,0 +1,1 @@
+"""Replay: history once more, through another policy, so that thresholds are chosen, not guessed."""

@@ -1,0 +1,73 @@
+"""When spans arrived, and when a replay looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipeline_components.clock import read_iso
+from pipeline_components.contracts.errors import UserError
+from pipeline_components.contracts.spans import SpanRef
+from pipeline_components.ledger.records import SpanRecord
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A span and the time it was there."""
+
+    at: datetime
+    span: SpanRef
+
+
+def arrivals(
+    pipeline: str, spans: Sequence[SpanRef], records: Sequence[SpanRecord]
+) -> tuple[Arrival, ...]:
+    """When each span arrived, oldest first.
+
+    Parameters
+    ----------
+    spans : sequence of SpanRef
+        As the source lists them.
+    records : sequence of SpanRecord
+        What the ledger knows of them.
+
+    Returns
+    -------
+    tuple of Arrival
+        At the end of the span's period where the source names one, else when the ledger first saw
+        it.
+
+    Raises
+    ------
+    UserError
+        If a span has neither: nobody can tell when it was there.
+    """
+    seen: dict[str, str] = {}
+    for record in records:
+        seen.setdefault(record.name, record.at)
+    found = []
+    for span in spans:
+        text = span.period_end or seen.get(span.name)
+        if text is None:
+            raise UserError(
+                "REPLAY-TIME", f"{pipeline} {span.name}", "a replay must know when a span arrived",
+                "its name holds no period, and no run has read it",
+                "Say source.period in the spec, or run the pipeline first",
+            )  # fmt: skip
+        moment = read_iso(text)
+        found.append(Arrival(moment if moment.tzinfo else moment.replace(tzinfo=UTC), span))
+    return tuple(sorted(found, key=lambda arrival: arrival.at))
+
+
+def moments(
+    found: Sequence[Arrival], since: datetime, until: datetime, every: timedelta
+) -> list[datetime]:
+    """When to look: at the start, at every arrival, and between them every so often."""
+    times = {arrival.at for arrival in found if since <= arrival.at <= until}
+    times.add(since)
+    moment = since
+    while moment < until:
+        moment += every
+        times.add(min(moment, until))
+    return sorted(times)
