@@ -9,9 +9,9 @@ from typing import Any
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest, TrainResult
 from pipeline_components.contracts.verdicts import Estimate
+from pipeline_components.scoring.scored import ROW_LOSS
 
 from .judge import Judged
-from .scored import ROW_LOSS
 
 MOST_IMPORTANCES = 15
 

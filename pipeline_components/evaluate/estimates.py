@@ -11,10 +11,9 @@ import numpy as np
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import METRICS, metrics_of
 from pipeline_components.contracts.verdicts import Comparison, Estimate
-
-from .metric_sums import metric_sums
-from .resampling import Floats, Resampling, interval
-from .scored import Scored
+from pipeline_components.scoring.metric_sums import metric_sums
+from pipeline_components.scoring.resampling import Floats, Resampling, interval
+from pipeline_components.scoring.scored import Scored
 
 Intention = Literal["superior_by", "not_worse_than"]
 

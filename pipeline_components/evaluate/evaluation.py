@@ -12,15 +12,21 @@ from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest
 from pipeline_components.model import load_model
+from pipeline_components.scoring.answers import (
+    answers,
+    champion_answers,
+    codes,
+    dummy_answers,
+    positive_class,
+)
+from pipeline_components.scoring.metric_sums import exact_score
+from pipeline_components.scoring.resampling import Floats
+from pipeline_components.scoring.scored import Scored
 from pipeline_components.table.frames import ROW, read_table
 
 from . import tables
-from .answers import answers, champion_answers, codes, dummy_answers, positive_class
 from .importances import permutation_importances, rows_for, sample_rows
 from .judge import best
-from .metric_sums import exact_score
-from .resampling import Floats
-from .scored import Scored
 
 SAMPLE_ROWS = 200
 """Raw rows the gate predicts again in a clean process."""

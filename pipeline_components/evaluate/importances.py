@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .resampling import Floats
+from pipeline_components.scoring.resampling import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,10 +11,10 @@ import numpy as np
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest, SliceScore, TrainResult
 from pipeline_components.contracts.verdicts import Comparison, Estimate
+from pipeline_components.scoring.resampling import Design, Floats, entity_codes, resample
+from pipeline_components.scoring.scored import Scored, row_losses
 
 from .estimates import Estimates, compare, estimate
-from .resampling import Design, Floats, Integers, resample
-from .scored import Scored, row_losses
 from .slices import slice_scores
 
 if TYPE_CHECKING:
@@ -47,15 +47,6 @@ def best(models: Sequence[TrainResult], metric: str) -> TrainResult:
     """The family with the best cross-validated score; the first of those that are equal."""
     sign = 1.0 if METRICS[metric].greater_is_better else -1.0
     return max(models, key=lambda model: sign * model.cv_score)
-
-
-def entity_codes(frame: pd.DataFrame, entity: Sequence[str]) -> Integers | None:
-    """One number per entity, -1 where all its columns are missing; None without entity columns."""
-    if not entity:
-        return None
-    keys = frame[list(entity)]
-    numbers = keys.groupby(list(entity), sort=False, dropna=False).ngroup().to_numpy(np.int64)
-    return np.where(keys.isna().all(axis=1).to_numpy(), -1, numbers)
 
 
 def judge(

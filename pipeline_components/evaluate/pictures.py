@@ -16,11 +16,11 @@ from pipeline_components.report.figure import (
     house_style,
     svg,
 )
+from pipeline_components.scoring.scored import Scored
 
 from .judge import Judged
 from .pictures_classes import calibration, confusion, curves
 from .pictures_regression import predicted_and_residuals
-from .scored import Scored
 
 MOST_BARS = 15
 MOST_LETTERS = 32

@@ -17,10 +17,9 @@ from pipeline_components.report.figure import (
     canvas,
     svg,
 )
-
-from .metric_sums import exact_score
-from .resampling import Floats, totals
-from .scored import Scored
+from pipeline_components.scoring.metric_sums import exact_score
+from pipeline_components.scoring.resampling import Floats, totals
+from pipeline_components.scoring.scored import Scored
 
 POINTS = 160
 """Points of a curve: more cannot be seen."""

@@ -15,9 +15,8 @@ from pipeline_components.report.figure import (
     canvas,
     svg,
 )
-
-from .resampling import Floats
-from .scored import Scored
+from pipeline_components.scoring.resampling import Floats
+from pipeline_components.scoring.scored import Scored
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

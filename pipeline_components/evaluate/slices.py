@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from pipeline_components.contracts.requests import SliceScore
 from pipeline_components.contracts.spec import SliceSpec
 from pipeline_components.contracts.verdicts import Estimate
+from pipeline_components.scoring.resampling import Design, resample
+from pipeline_components.scoring.scored import Scored
 from pipeline_components.table.evaluate_expression import is_true
 
 from .estimates import estimate
-from .resampling import Design, resample
-from .scored import Scored
 
 if TYPE_CHECKING:
     import pandas as pd

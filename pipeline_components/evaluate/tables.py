@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from pipeline_components.contracts.base import canonical_json
+from pipeline_components.scoring.resampling import Floats, Integers
 from pipeline_components.table.frames import ROW
-
-from .resampling import Floats, Integers
 
 
 def losses(digests: np.typing.NDArray[np.uint64], by_model: Mapping[str, Floats]) -> bytes:

@@ -8,8 +8,8 @@ import scipy.stats
 
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.evaluate.estimates import compare, estimate
-from pipeline_components.evaluate.resampling import Design, Resampling, resample
-from pipeline_components.evaluate.scored import Scored
+from pipeline_components.scoring.resampling import Design, Resampling, resample
+from pipeline_components.scoring.scored import Scored
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(10, 3, 500)

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline_components.contracts.requests import TrainResult
 from pipeline_components.contracts.spec import SliceSpec
-from pipeline_components.evaluate.judge import best, entity_codes
-from pipeline_components.evaluate.metric_sums import exact_score
-from pipeline_components.evaluate.resampling import Design, time_blocks
-from pipeline_components.evaluate.scored import Scored
+from pipeline_components.evaluate.judge import best
 from pipeline_components.evaluate.slices import slice_scores
+from pipeline_components.scoring.metric_sums import exact_score
+from pipeline_components.scoring.resampling import Design, entity_codes, time_blocks
+from pipeline_components.scoring.scored import Scored
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"x": np.arange(900.0), "kind": np.repeat(["a", "b", "c"], 300)})

@@ -16,8 +16,8 @@ from pipeline_components.evaluate.pictures_classes import (
     curves,
 )
 from pipeline_components.evaluate.pictures_regression import predicted_and_residuals
-from pipeline_components.evaluate.scored import Scored
 from pipeline_components.report.figure import house_style
+from pipeline_components.scoring.scored import Scored
 
 RNG = np.random.default_rng(0)
 P = RNG.random(300)

@@ -8,8 +8,8 @@ import pytest
 import scipy.stats
 
 from pipeline_components.evaluate.estimates import estimate
-from pipeline_components.evaluate.resampling import Design, resample, time_blocks
-from pipeline_components.evaluate.scored import Scored
+from pipeline_components.scoring.resampling import Design, resample, time_blocks
+from pipeline_components.scoring.scored import Scored
 
 
 def test_accuracy_on_chicago_trips_has_wilsons_interval(shared_data):

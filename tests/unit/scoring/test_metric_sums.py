@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from pipeline_components.contracts.metrics import METRICS, metrics_of
-from pipeline_components.evaluate.metric_sums import BINS, exact_score, metric_sums
-from pipeline_components.evaluate.resampling import Resampling
-from pipeline_components.evaluate.scored import Scored, row_losses
+from pipeline_components.scoring.metric_sums import BINS, exact_score, metric_sums
+from pipeline_components.scoring.resampling import Resampling
+from pipeline_components.scoring.scored import Scored, row_losses
 
 
 def regression(seed: int, rows: int) -> Scored:

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline_components.contracts.errors import IntegrityError, Unavailable, UserError
-from pipeline_components.evaluate.answers import (
+from pipeline_components.scoring.answers import (
     answers,
     champion_answers,
     codes,

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from pipeline_components.evaluate.estimates import estimate
-from pipeline_components.evaluate.resampling import (
+from pipeline_components.scoring.resampling import (
     BLOCK_ROWS,
     FEWEST_BLOCKS,
     TIME_BLOCKS,
@@ -19,7 +19,7 @@ from pipeline_components.evaluate.resampling import (
     resample,
     time_blocks,
 )
-from pipeline_components.evaluate.scored import Scored
+from pipeline_components.scoring.scored import Scored
 
 ROWS = Design(400, ordered=False, entity=None, seed=0, kind="rows")
 

@@ -8,12 +8,16 @@ computed from the same counts, which makes differences between models paired.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -143,6 +147,15 @@ def dealt(members: Integers, seed: int) -> Integers:
         shuffled = np.random.default_rng([seed, 1]).permutation(first.size)
         order = shuffled[order] % UNITS
     return order[inverse]
+
+
+def entity_codes(frame: pd.DataFrame, entity: Sequence[str]) -> Integers | None:
+    """One number per entity, -1 where all its columns are missing; None without entity columns."""
+    if not entity:
+        return None
+    keys = frame[list(entity)]
+    numbers = keys.groupby(list(entity), sort=False, dropna=False).ngroup().to_numpy(np.int64)
+    return np.where(keys.isna().all(axis=1).to_numpy(), -1, numbers)
 
 
 def totals(values: Any, unit: Integers, units: int) -> Floats:
