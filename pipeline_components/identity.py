@@ -18,6 +18,12 @@ CAN_CHANGE_BITS = (
 )  # fmt: skip
 """The distributions whose version can change a model's bits."""
 
+KERNEL_VARIABLES = (
+    "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+)  # fmt: skip
+"""Variables that choose the kernels of numerical libraries: another kernel adds up otherwise."""
+
 IN_NO_KEY = {"description", "owner", "tags", "triggers", "monitor", "notify"}
 """Fields of a spec that no model depends on."""
 
@@ -36,10 +42,11 @@ def code_digest() -> Digest:
 
 @cache
 def environment() -> dict[str, str]:
-    """Python, machine and the versions that can change a model's bits."""
+    """Python, machine, and the versions and variables that can change a model's bits."""
     found = {"python": ".".join(map(str, sys.version_info[:3])), "machine": platform.machine()}
     installed = _installed()
-    return found | {name: installed.get(name, "absent") for name in CAN_CHANGE_BITS}
+    found |= {name: installed.get(name, "absent") for name in CAN_CHANGE_BITS}
+    return found | {name: os.environ[name] for name in KERNEL_VARIABLES if name in os.environ}
 
 
 def _installed() -> dict[str, str]:

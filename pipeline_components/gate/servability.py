@@ -16,6 +16,7 @@ from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.metrics import Task
+from pipeline_components.identity import KERNEL_VARIABLES
 from pipeline_components.store import Store
 from pipeline_components.store.local import LocalStore
 
@@ -33,7 +34,8 @@ _START = (
     "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
     "runpy.run_module('pipeline_components.gate.serve_check', run_name='__main__')"
 )
-_KEPT = ("LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_KEPT = ("LD_LIBRARY_PATH", *_THREADS, *KERNEL_VARIABLES)
 
 
 def try_serving(
@@ -106,7 +108,7 @@ def _attempt(folder: Path, seconds: float) -> str:
     environment |= {
         "HOME": str(folder), "TMPDIR": str(folder), "LANG": "C.UTF-8", "OMP_WAIT_POLICY": "passive",
     }  # fmt: skip
-    for name in _KEPT[1:]:
+    for name in _THREADS:
         environment.setdefault(name, "1")
     source = Path(pipeline_components.__file__).parents[1]
     try:
