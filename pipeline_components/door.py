@@ -9,7 +9,11 @@ A component is a package with a ``door.py`` of four functions::
     tell(result, context)             -> Telling       summary, reports and links for people
 
 and two constants: ``RESULT`` (the result's type) and ``CACHED`` (whether a found key is a hit;
-false for those that read or change the world: plan, extract, register).
+false for those that read or change the world: plan, extract, register). It may have a fifth::
+
+    unheard(request, result, context) -> bool          whether the ledger does not know it yet, so
+                                                       that it is news; asked before ``settle``.
+                                                       Without it, all but a cache hit is news
 
 The result is published in one atomic create under ``results/<component>/<key>.json``; a kill
 before leaves nothing that counts, a kill after leaves a cache hit.
@@ -19,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import logging
 import sys
 import time
@@ -39,10 +42,11 @@ from pipeline_components.contracts.errors import (
     RequestError,
     from_system,
 )
-from pipeline_components.contracts.planning import ChampionRef, PlanResult
+from pipeline_components.contracts.planning import ChampionRef, PlanResult, Signal
 from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import Component, Order, Outcome
+from pipeline_components.contracts.steps import Component, Ended, News, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest
+from pipeline_components.ledger.records import EvaluationRecord
 from pipeline_components.store import result_key
 
 # By name: this module runs as ``__main__`` in a process of its own, whose logger nobody hears.
@@ -56,6 +60,9 @@ class Telling:
     summary: dict[str, Any] = field(default_factory=dict)
     reports: dict[str, Artifact] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+    news: tuple[News, ...] = ()
+    """What people may want to hear; passed on where it is ``unheard``."""
 
 
 class Step(Protocol):
@@ -85,6 +92,10 @@ class Upstream:
 
     def __init__(self, order: Order, context: Context) -> None:
         self._order, self._context = order, context
+
+    def has(self, component: Component) -> bool:
+        """Whether the order names results of a component."""
+        return bool(self._order.upstream.get(component))
 
     def all(self, component: Component, kind: type[Result]) -> tuple[Result, ...]:
         """Every result of a component, in the order named.
@@ -157,7 +168,21 @@ def perform(order: Order, context: Context) -> Outcome:
         document = found
         result = component.RESULT.model_validate_json(document)
     stored = context.store.put(f"{order.component}.json", document)
-    component.settle(request, result, context, order)
+    asked = getattr(component, "unheard", None)
+    unheard = bool(asked(request, result, context)) if asked else found is None
+    try:
+        component.settle(request, result, context, order)
+    except NothingToDo as reason:
+        telling = component.tell(result, context)
+        reason.document = canonical_json(
+            Ended(
+                nothing_to_do=reason.line,
+                reports=telling.reports,
+                links=telling.links,
+                news=telling.news if unheard else (),
+            )
+        )
+        raise
     telling = component.tell(result, context)
     seconds = round(time.monotonic() - began, 3)
     log.info(
@@ -174,6 +199,20 @@ def perform(order: Order, context: Context) -> Outcome:
         summary=telling.summary,
         reports=telling.reports,
         links=telling.links,
+        signals=telling.signals,
+        news=telling.news if unheard else (),
+    )
+
+
+def _note_the_end(order: Order, reason: NothingToDo, context: Context) -> None:
+    """A training that ends after plan without a verdict is over: what woke it is dealt with."""
+    if "plan" not in order.upstream:
+        return
+    context.ledger.record_evaluation(
+        order.pipeline.name,
+        EvaluationRecord(
+            trigger=order.trigger, decision="skip", because=reason.line, run_key=None, stage="end"
+        ),
     )
 
 
@@ -215,7 +254,9 @@ def main(arguments: list[str] | None = None) -> int:
             outcome = perform(order, context)
         options.outcome.write_bytes(canonical_json(outcome))
     except NothingToDo as reason:
-        options.outcome.write_bytes((json.dumps({"nothing_to_do": reason.line}) + "\n").encode())
+        options.outcome.write_bytes(
+            reason.document or canonical_json(Ended(nothing_to_do=reason.line))
+        )
         log.info("%s", reason.line)
         return reason.exit_code
     except EverfitError as error:

@@ -41,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--window", metavar="N|all", help="spans to train on, instead of the spec's")
     run.add_argument("--reason", default="", help="why; kept in the ledger")
 
+    monitor = commands.add_parser(
+        "monitor", help="hold the champion against spans it has not seen, in this process"
+    )
+    monitor.add_argument("name", metavar="NAME", help="the pipeline")
+    monitor.add_argument("--json", action="store_true", help="the evaluations, as JSON")
+
     schema = commands.add_parser(
         "schema", help="infer the table's schema from its spans and write it for review"
     )
@@ -55,8 +61,28 @@ def parser() -> argparse.ArgumentParser:
     example.add_argument("--rows", type=int, default=10_000, metavar="N", help="trips a month")
     example.add_argument("--seed", type=int, default=2018, metavar="N", help="of the generator")
     _add_champion_commands(commands)
+    _add_trigger_command(commands)
     _add_replay_command(commands)
     return top
+
+
+def _add_trigger_command(commands: Any) -> None:
+    """What became of the triggers."""
+    triggers = commands.add_parser(
+        "triggers", help="the last looks at a pipeline's triggers: what fired, and why or why not"
+    )
+    triggers.add_argument("name", metavar="NAME", help="the pipeline")
+    triggers.add_argument("--limit", type=_count, default=10, metavar="N", help="so many (10)")
+    triggers.add_argument(
+        "--all", action="store_true", help="also sweeps that repeat the one before"
+    )
+    triggers.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"a number from 1; found {text[:20]!r}")
+    return int(text)
 
 
 def _add_replay_command(commands: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"^(\d{1,5})([mhdw])$")
+_DURATION = re.compile(r"([0-9]{1,5})([mhdw])")
 
 
 def duration(text: str) -> timedelta:
@@ -20,7 +20,7 @@ def duration(text: str) -> timedelta:
     ValueError
         If it is none.
     """
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("a length of time is a whole number with m, h, d or w, such as 6h or 30d")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -97,6 +97,8 @@ class NothingToDo(EverfitError):
     """There is no work; the reason is the message."""
 
     exit_code = EXIT_NOTHING_TO_DO
+    document: bytes | None = None
+    """The door's: what the component leaves all the same, as JSON."""
 
 
 class Unavailable(EverfitError):

@@ -38,7 +38,9 @@ class MonitorSpec(Frozen):
     )
     min_rows: int = Field(100, ge=20, description="a span of fewer rows is not compared")
     columns: tuple[Annotated[str, StringConstraints(min_length=1)], ...] | None = Field(
-        None, description="compare only these; default: every column the champion reads"
+        None,
+        description="compare only these; default: all, also those the champion does not read, "
+        "whose drift is told and wakes nothing but ``drift: {on: columns}``",
     )
     labels_after: Duration | None = Field(
         None, description="labels take this long: until then the loss is an estimate"

@@ -11,8 +11,9 @@ from typing import Literal
 from pydantic import Field
 
 from .artifacts import Artifact
-from .base import Frozen
+from .base import Digest, Frozen
 from .margins import Margin
+from .notices import News
 from .planning import ChampionRef
 from .spans import Span, SpanRef
 from .spec import PipelineSpec
@@ -120,6 +121,14 @@ class WatchResult(Frozen):
     )
     because: str
     notes: tuple[str, ...] = ()
+    past: tuple[Digest, ...] = Field(
+        (), description="digests of known good spans before the first evaluated, oldest first"
+    )
+    predictions: tuple[SpanRef, ...] = Field((), description="logged predictions, oldest first")
+    earlier: tuple[tuple[str, Digest], ...] = Field(
+        (), description="span and result of monitor of this champion's evaluations so far, in order"
+    )
+    at: str = Field("", description="ISO time of the look: which labels are due")
 
 
 class MonitorRequest(Frozen):
@@ -133,6 +142,10 @@ class MonitorRequest(Frozen):
         description="older spans than those evaluated, oldest first: how much they differ normally"
     )
     predictions: tuple[Span, ...] = Field((), description="logged predictions")
+    unripe: tuple[str, ...] = Field((), description="names of the spans whose labels are not due")
+    earlier: tuple[tuple[str, Digest], ...] = Field(
+        (), description="span and result of monitor of this champion's evaluations so far, in order"
+    )
 
 
 class MonitorResult(Frozen):
@@ -142,26 +155,34 @@ class MonitorResult(Frozen):
     evaluations: tuple[SpanEvaluation, ...]
     drift: Artifact = Field(description="JSON: the evaluations, for other programs")
     page: Artifact = Field(description="self-contained HTML with the pictures")
+    notes: tuple[str, ...] = Field((), description="what could not be measured, and why")
+    news: tuple[News, ...] = Field((), description="what is new since the evaluation before")
 
 
 class DriftReportRequest(Frozen):
-    """Make Evidently's report of the newest evaluated span."""
+    """Make Evidently's report of the newest evaluated span, and log the evaluation in MLflow."""
 
     pipeline: str
+    owner: str = ""
     champion: ChampionRef
-    reference: tuple[Span, ...]
-    span: Span
-    columns: tuple[str, ...]
-    target: str
+    reference: tuple[Span, ...] = Field(description="the champion's window, oldest first")
+    evaluation: SpanEvaluation = Field(description="of the newest span evaluated")
     drift: Artifact
-    page: Artifact
-    scores: dict[str, float] = Field(description="metric name → value, logged with the run")
+    page: Artifact = Field(description="the monitor page")
 
 
 class DriftReportResult(Frozen):
     """Where the reports are."""
 
-    report: Artifact = Field(description="Evidently's HTML")
-    rows: int = Field(description="rows of each side it was made from")
+    report: Artifact = Field(description="Evidently's HTML, or our own where it made none")
+    made: bool = Field(description="whether Evidently made it")
+    because: str = Field(description="what it was made from, or why not; one line")
+    left_out: tuple[str, ...] = Field((), description="columns it could not compare, and why")
+    rows: tuple[int, int] = Field((0, 0), description="rows of the reference and of the span")
+    page: Artifact | None = Field(None, description="the monitor page")
     mlflow_run: str | None = None
     mlflow_experiment: str = ""
+
+
+SCRIPTED_PAGE = b"<!DOCTYPE html><!-- made by Everfit: a page that draws itself -->"
+"""How a page begins that cannot be read without its own scripts; all others have none."""

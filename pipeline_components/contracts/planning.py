@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen
+from .notices import News
 from .spans import SpanRef
 from .spec import PipelineSpec
 
@@ -76,7 +77,7 @@ class PlanRequest(Frozen):
 
 
 class PlanResult(Frozen):
-    """The spans of one run, decided. Holds nothing that differs between machines or wakes."""
+    """The spans of one run, decided. Holds nothing that differs between machines."""
 
     decision: Decision
     because: str = Field(description="a sentence")
@@ -90,3 +91,4 @@ class PlanResult(Frozen):
     notes: tuple[str, ...] = Field((), description="spans left out, and why")
     conditions: tuple[Evaluated, ...] = Field((), description="of the triggers, in their order")
     signals: tuple[Signal, ...] = Field((), description="what to wake the training for")
+    news: tuple[News, ...] = Field((), description="what people may want to be told of")

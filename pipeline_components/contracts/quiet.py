@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HOURS = re.compile(r"^(\d{2}):(\d{2})-(\d{2}):(\d{2})$")
-_SPAN = re.compile(r"^([a-z]{3})(?:-([a-z]{3}))?$")
+_HOURS = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})")
+_SPAN = re.compile(r"([a-z]{3})(?:-([a-z]{3}))?")
 _HELP = "quiet times are days, hours or both, such as Sat-Sun, 22:00-06:00 or Mon-Fri 08:00-18:00"
 
 
@@ -49,7 +49,7 @@ def _read_part(text: str) -> QuietTime:
     words = text.lower().split()
     if not 1 <= len(words) <= 2:
         raise ValueError(_HELP)
-    if words and (match := _HOURS.match(words[-1])):
+    if words and (match := _HOURS.fullmatch(words[-1])):
         numbers = [int(number) for number in match.groups()]
         if max(numbers[0], numbers[2]) > 24 or max(numbers[1], numbers[3]) > 59:
             raise ValueError(_HELP)
@@ -60,7 +60,7 @@ def _read_part(text: str) -> QuietTime:
     if len(words) > 1:
         raise ValueError(_HELP)
     if words:
-        match = _SPAN.match(words[0])
+        match = _SPAN.fullmatch(words[0])
         if match is None or match[1] not in DAYS or (match[2] or match[1]) not in DAYS:
             raise ValueError(_HELP)
         first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])

@@ -14,6 +14,7 @@ from .artifacts import Artifact
 from .base import Digest, Frozen, PipelineName
 from .margins import Margin
 from .metrics import Task
+from .monitor_spec import PredictionLog
 from .planning import ChampionRef
 from .spans import Refusal, Snapshot, Span, SpanRef
 from .spec import (
@@ -36,6 +37,8 @@ class ExtractRequest(Frozen):
     curated: TableSchema | None
     time: str | None
     spans: tuple[SpanRef, ...]
+    log: PredictionLog | None = Field(None, description="where the logged predictions are")
+    logged: tuple[SpanRef, ...] = Field((), description="files of logged predictions")
 
 
 class ExtractResult(Frozen):
@@ -43,6 +46,7 @@ class ExtractResult(Frozen):
 
     snapshots: tuple[Snapshot, ...]
     refused: tuple[Refusal, ...]
+    logged: tuple[Snapshot, ...] = Field((), description="of the logged predictions")
 
 
 class ValidateRequest(Frozen):
@@ -301,4 +305,10 @@ class RegisterResult(Frozen):
     superseded: bool = Field(
         False, description="another run was promoted meanwhile: the version stays a challenger"
     )
+    changed: bool = Field(
+        False,
+        exclude=True,  # of the attempt, not of the run: what is kept stays the same
+        description="by this attempt the version became champion, or was made too late to be one",
+    )
+    because: str = Field("", description="the reason of the decision")
     model: Artifact

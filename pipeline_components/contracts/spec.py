@@ -14,11 +14,11 @@ from .expression import columns_of, parse_expression
 from .margins import WrittenMargin
 from .metrics import METRICS, PRIMARY, Task, metrics_of
 from .monitor_spec import MonitorSpec
+from .notices import Address
 from .table_schema import TableSchema
 from .triggers import TriggerSpec
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Address = Annotated[str, StringConstraints(pattern=r"^(slack|smtp|apprise):\S{1,200}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -30,6 +30,31 @@ class CsvOptions(Frozen):
     null_values: tuple[str, ...] = Field(
         ("", "NA", "NaN", "nan", "null", "NULL", "N/A"), description="texts read as missing"
     )
+
+
+class CompleteSpec(Frozen):
+    """How a writer says that what it wrote is whole: data first, the marker or manifest last."""
+
+    marker: str | None = Field(
+        None,
+        pattern=r"^[^/*?\[\]]{1,200}$",
+        description="a file such as ``_SUCCESS``: a folder's files count once it is there, and is "
+        "not older than they are",
+    )
+    manifest: str | None = Field(
+        None,
+        pattern=r"^[^/].{0,199}$",
+        description="glob of manifests below the source, such as ``*.manifest.json``: only files "
+        "that one names count, with the sizes, etags and sha256 it states",
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> CompleteSpec:
+        if (self.marker is None) == (self.manifest is None):
+            raise ValueError("complete takes either marker or manifest")
+        if self.manifest is not None and ".." in self.manifest.split("/"):
+            raise ValueError("a manifest lies below the source: no .. in its path")
+        return self
 
 
 class SourceSpec(Frozen):
@@ -56,6 +81,15 @@ class SourceSpec(Frozen):
     csv: CsvOptions = Field(CsvOptions(), description="how a CSV is read")
     settle: float = Field(
         0.0, ge=0, le=3600, description="seconds a file must have been left alone to count"
+    )
+    complete: CompleteSpec | None = Field(
+        None, description="paths and S3 only: what tells that files have arrived whole"
+    )
+    queue: str | None = Field(
+        None,
+        pattern=r"^https?://[^/@\s]+/\S+$",
+        description="S3 only: URL of an SQS queue with this bucket's notifications; new objects "
+        "are then noticed within seconds",
     )
 
     @field_validator("uri")
@@ -85,6 +119,10 @@ class SourceSpec(Frozen):
                 raise ValueError(f"a sql source also needs {', '.join(missing)}")
         elif self.query is not None or self.watermark is not None:
             raise ValueError("query and watermark belong to a source with uri: sql")
+        if self.queue is not None and not self.uri.startswith("s3://"):
+            raise ValueError("queue belongs to a source in s3://")
+        if self.complete is not None and (self.is_sql or self.uri.startswith("http")):
+            raise ValueError("complete belongs to a source of files or of objects in s3://")
         return self
 
     @property
@@ -318,7 +356,8 @@ class PipelineSpec(Frozen):
     )
     notify: tuple[Address, ...] = Field(
         (),
-        description="who is told: ``slack:#channel``, ``smtp:team@example.org``, ``apprise:tag``",
+        description="who is told: ``slack:#channel``, ``smtp:team@example.org``, ``apprise:tag``; "
+        "``slack:#alerts[failed,drift]`` of these kinds only",
     )
     curated: TableSchema | None = Field(
         None, description="not written here: filled from <name>.schema.yaml beside the spec"
@@ -356,7 +395,8 @@ class PipelineSpec(Frozen):
         for decay in self.triggers.of_kind("decay"):
             if decay.metric is not None and decay.metric not in allowed:
                 problems.append(
-                    f"{decay.metric!r} is no metric of a {self.task}: {', '.join(allowed)}"
+                    f"triggers: decay's metric {decay.metric!r} is none of a {self.task}: "
+                    f"{', '.join(allowed)}"
                 )
         hidden = self.hidden_columns
         for name, text in self.features.derive.items():

@@ -161,6 +161,13 @@ def _yaml_problem(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
 
 
+_PLAINLY = {
+    "tuple_type": "is a list",
+    "model_type": "is a mapping of field names to values",
+    "string_type": "is text; a number stands in quotes",
+}
+"""What pydantic says in Python's words."""
+
 Model = typing.TypeVar("Model", bound=Frozen)
 
 
@@ -189,7 +196,10 @@ def _problem(model: type[BaseModel], details: ErrorDetails) -> str:
         message = "is required"
         if path == ["gate"]:
             message += ": a pipeline says what better means, such as superior_by: 1%"
-    return f"{'.'.join(path) or 'the spec'}: {message}"
+    elif details["type"] in _PLAINLY:
+        message = _PLAINLY[details["type"]]
+    written = ".".join(path).replace("some.conditions", "k of n")
+    return f"{written or 'the spec'}: {message}"
 
 
 def _fields_at(model: type[BaseModel], path: list[str]) -> Iterator[str]:
@@ -200,7 +210,8 @@ def _fields_at(model: type[BaseModel], path: list[str]) -> Iterator[str]:
             # What is no field is a list's index or a mapping's key: the model stays the same.
             current = _model_in(field.annotation) if field else current
     if isinstance(current, type) and issubclass(current, BaseModel):
-        yield from (field.alias or name for name, field in current.model_fields.items())
+        names = (field.alias or name for name, field in current.model_fields.items())
+        yield from ("2 of 3" if name == "some" else name for name in names)
 
 
 def _model_in(annotation: Any) -> Any:

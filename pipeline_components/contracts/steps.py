@@ -13,11 +13,13 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen
+from .notices import News
 from .planning import RunType, Signal, Trigger
 from .spec import PipelineSpec
 
 __all__ = [
-    "CHAIN", "MONITORING", "Component", "News", "Order", "Outcome", "RunType", "Trigger", "Wishes",
+    "CHAIN", "MONITORING", "Component", "Ended", "News", "Order", "Outcome", "RunType", "Trigger",
+    "Wishes",
 ]  # fmt: skip
 
 Component = Literal[
@@ -76,20 +78,6 @@ class Order(Frozen):
         return self.pipeline.model_copy(update={"window": window})
 
 
-NewsKind = Literal[
-    "promoted", "held", "rejected", "quarantined", "drift", "decay", "stale", "failed"
-]
-
-
-class News(Frozen):
-    """Something that people may want to be told of."""
-
-    kind: NewsKind
-    what: str = Field(description="one line: what happened")
-    why: str = Field(description="a sentence")
-    report: str | None = Field(None, description="name of the report among those of the outcome")
-
-
 class Outcome(Frozen):
     """``outcome.json``: what a task tells, small enough for an XCom."""
 
@@ -104,4 +92,13 @@ class Outcome(Frozen):
     )
     links: dict[str, str] = Field(default_factory=dict, description="addresses, such as mlflow_run")
     signals: tuple[Signal, ...] = Field((), description="what to wake the training for")
-    news: tuple[News, ...] = Field((), description="told once: a cache hit has none")
+    news: tuple[News, ...] = Field((), description="told once: not anew where it was known")
+
+
+class Ended(Frozen):
+    """``outcome.json`` where there was nothing to do; the task is skipped."""
+
+    nothing_to_do: str = Field(description="the one line that says why")
+    reports: dict[str, Artifact] = Field(default_factory=dict)
+    links: dict[str, str] = Field(default_factory=dict)
+    news: tuple[News, ...] = ()

@@ -17,7 +17,7 @@ from .quiet import QuietTime, read_quiet
 Kind = Literal["schedule", "new_data", "drift", "decay", "code"]
 """The kinds of condition."""
 
-_SO_MANY = re.compile(r"^(\d{1,2}) of (\d{1,2})$")
+_SO_MANY = re.compile(r"([0-9]{1,2}) of ([0-9]{1,2})")
 
 
 def so_many(text: str) -> tuple[int, int]:
@@ -28,7 +28,7 @@ def so_many(text: str) -> tuple[int, int]:
     ValueError
         If it is none.
     """
-    match = _SO_MANY.match(text)
+    match = _SO_MANY.fullmatch(text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise ValueError("so many of the last ones are written 2 of 3")
     return int(match[1]), int(match[2])
@@ -42,8 +42,11 @@ def _is_so_many(text: str) -> str:
 def _is_cron(text: str) -> str:
     if not is_cron(text):
         raise ValueError(
-            "a schedule is five cron fields: minute hour day month weekday, as in 0 3 * * 1"
+            "a schedule is five cron fields of numbers: minute hour day month weekday, "
+            "as in 0 3 * * 1"
         )
+    if _never_is(text):
+        raise ValueError("no month it names has such a day")
     return text
 
 
@@ -98,6 +101,16 @@ class Decay(Frozen):
         return self
 
 
+def _is_not_empty(group: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    if not group:
+        raise ValueError("a group holds at least one condition")
+    return group
+
+
+Group = Annotated[tuple["Condition", ...], AfterValidator(_is_not_empty)]
+"""Conditions that are weighed together."""
+
+
 class Condition(Frozen):
     """One of the fields: a kind of condition, or a group of conditions."""
 
@@ -108,8 +121,8 @@ class Condition(Frozen):
     code: Literal[True] | None = Field(
         None, description="spec, components or environment differ from the last run's"
     )
-    any: tuple[Condition, ...] | None = Field(None, min_length=1, description="one of them")
-    all: tuple[Condition, ...] | None = Field(None, min_length=1, description="all of them")
+    any: Group | None = Field(None, description="one of them")
+    all: Group | None = Field(None, description="all of them")
     some: SomeOf | None = Field(None, description="so many of them; written ``2 of 3: [...]``")
 
     @model_validator(mode="before")
@@ -138,7 +151,13 @@ class SomeOf(Frozen):
     """So many of several conditions."""
 
     needed: int = Field(ge=1, description="so many")
-    conditions: tuple[Condition, ...] = Field(min_length=1, description="of these")
+    conditions: Group = Field(description="of these")
+
+    @model_validator(mode="after")
+    def _can_be(self) -> SomeOf:
+        if self.needed > len(self.conditions):
+            raise ValueError(f"{self.needed} of {len(self.conditions)} can never hold")
+        return self
 
 
 class Budget(Frozen):
@@ -154,8 +173,8 @@ class TriggerSpec(Frozen):
     schedule: Cron | None = Field(
         None, description="short for ``any: [{schedule: …}]``; nothing at all: by hand only"
     )
-    any: tuple[Condition, ...] | None = Field(None, min_length=1, description="one is enough")
-    all: tuple[Condition, ...] | None = Field(None, min_length=1, description="all are needed")
+    any: Group | None = Field(None, description="one is enough")
+    all: Group | None = Field(None, description="all are needed")
     some: SomeOf | None = Field(None, description="so many are needed; written ``2 of 3: [...]``")
     timezone: str = Field("UTC", description="IANA name, of schedules and quiet times")
     cooldown: Duration | None = Field(
@@ -208,6 +227,11 @@ class TriggerSpec(Frozen):
             return Condition(all=self.all)
         return Condition(some=self.some) if self.some is not None else None
 
+    @property
+    def automatic(self) -> bool:
+        """Whether anything but a person may wake the training."""
+        return self.when is not None or self.max_staleness is not None
+
     def conditions(self) -> Iterator[Condition]:
         """Every condition that is no group, in the spec's order."""
         pending = [self.when] if self.when else []
@@ -235,7 +259,7 @@ def _with_some(value: Any) -> Any:
     """``2 of 3: [a, b, c]`` as ``some``."""
     if not isinstance(value, dict):
         return value
-    keys = [key for key in value if isinstance(key, str) and _SO_MANY.match(key)]
+    keys = [key for key in value if isinstance(key, str) and _SO_MANY.fullmatch(key)]
     if not keys or "some" in value:
         return value
     needed, among = so_many(keys[0])
@@ -246,8 +270,30 @@ def _with_some(value: Any) -> Any:
     return {**rest, "some": {"needed": needed, "conditions": members}}
 
 
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+"""Days of each month, at most."""
+
+
+def _never_is(cron: str) -> bool:
+    """Whether the days are too late in every month, as in ``0 0 31 2 *``."""
+    _, _, days, months, weekdays = cron.split()
+    if days.startswith("*") or not weekdays.startswith("*"):
+        return False
+    first = min(int(part.split("/")[0].split("-")[0]) for part in days.split(","))
+    named = [month for part in months.split(",") for month in _numbers(part, *_CRON_RANGES[3])]
+    return all(first > _LONGEST[month - 1] for month in named)
+
+
+def _numbers(part: str, low: int, high: int) -> range:
+    """The numbers that a part of a field names."""
+    body, _, step = part.partition("/")
+    first, _, last = (body if body != "*" else f"{low}-{high}").partition("-")
+    end = int(last) if last else high if step else int(first)
+    return range(int(first), end + 1, int(step or 1))
+
+
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_PART = re.compile(r"^(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?$")
+_CRON_PART = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?")
 
 
 def is_cron(text: str) -> bool:
@@ -257,7 +303,7 @@ def is_cron(text: str) -> bool:
         return False
     for field, (low, high) in zip(fields, _CRON_RANGES, strict=True):
         for part in field.split(","):
-            match = _CRON_PART.match(part)
+            match = _CRON_PART.fullmatch(part)
             if match is None or (match[3] is not None and int(match[3]) == 0):
                 return False
             bounds = [int(number) for number in match.groups()[:2] if number is not None]

@@ -107,6 +107,10 @@ class Ledger:
             statements.EVALUATIONS, statements.DECISIVE, pipeline=pipeline, limit=limit
         )
 
+    def first_evaluation(self, pipeline: str) -> EvaluationRecord | None:
+        """The first look at a pipeline there ever was."""
+        return self._first(statements.EVALUATIONS, statements.OLDEST, pipeline=pipeline)
+
     def record_monitoring(self, pipeline: str, record: MonitorRecord) -> MonitorRecord:
         """Record what was measured of a span, unless it is known; the first is returned."""
         self._insert(statements.MONITORINGS, record, pipeline=pipeline)
@@ -152,6 +156,10 @@ class Ledger:
     def verdict(self, run_key: Digest) -> VerdictRecord | None:
         """The decision about a run."""
         return self._first(statements.VERDICTS, statements.OF_RUN, run_key=run_key)
+
+    def verdicts(self, pipeline: str) -> list[VerdictRecord]:
+        """Every decision about runs of the pipeline, in the order they were made."""
+        return self._select(statements.VERDICTS, statements.DECIDED, pipeline=pipeline)
 
     def newest_verdict(self, pipeline: str) -> VerdictRecord | None:
         """The decision made last about a run of the pipeline."""

@@ -89,6 +89,7 @@ PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
 
 OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
 NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
+OLDEST = "WHERE pipeline = :pipeline ORDER BY id LIMIT 1"
 DECISIVE = """
 WHERE pipeline = :pipeline AND decision IN ('train', 'skip') AND stage <> 'sweep'
 ORDER BY id DESC LIMIT :limit
@@ -100,6 +101,10 @@ OF_RUNS = "WHERE pipeline = :pipeline AND run_key LIKE :begins ORDER BY id"
 NEWEST_DECIDED = """
 WHERE run_key IN (SELECT run_key FROM everfit_runs WHERE pipeline = :pipeline)
 ORDER BY id DESC LIMIT 1
+"""
+DECIDED = """
+WHERE run_key IN (SELECT run_key FROM everfit_runs WHERE pipeline = :pipeline)
+ORDER BY id
 """
 OF_SPAN = """
 WHERE pipeline = :pipeline AND name = :name AND fingerprint = :fingerprint AND reader = :reader

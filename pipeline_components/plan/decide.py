@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import shortlist
 from pipeline_components.contracts.planning import ChampionRef, PlanResult
-from pipeline_components.contracts.spans import Snapshot, Span, SpanRef, choose
+from pipeline_components.contracts.spans import SpanRef, choose
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.identity import run_key
-from pipeline_components.ledger.records import SpanRecord
-from pipeline_components.source import Listing
 
 from .past import PastRun
+from .world import World, sort_spans
 
 Chosen = tuple[tuple[SpanRef, ...], tuple[SpanRef, ...]]
-
-
-@dataclass(frozen=True)
-class World:
-    """What plan compares: the source, the ledger, and the code and environment of today."""
-
-    listing: Listing
-    records: Sequence[SpanRecord]
-    """The spans read or refused before by the reader of today."""
-    quarantined: frozenset[Digest]
-    champion: ChampionRef | None
-    find_run: Callable[[Digest], PastRun | None]
-    code: Digest
-    environment: Digest
 
 
 def decide(spec: PipelineSpec, world: World, force: bool = False) -> PlanResult:
@@ -56,35 +40,9 @@ def decide(spec: PipelineSpec, world: World, force: bool = False) -> PlanResult:
 class _Decision:
     def __init__(self, spec: PipelineSpec, world: World, force: bool) -> None:
         self.spec, self.world, self.force = spec, world, force
-        self.known: dict[tuple[str, str], Span] = {}
-        refused: dict[tuple[str, str], SpanRecord] = {}
-        for record in world.records:
-            if record.snapshot is not None:
-                span = Snapshot.model_validate(record.snapshot).span
-                self.known[record.name, record.fingerprint] = span
-            else:
-                refused[record.name, record.fingerprint] = record
-        self.notes = list(world.listing.notes)
-        self.good: list[SpanRef] = []
-        self.bad: list[SpanRef] = []
-        held: dict[Digest, str] = {}
-        for ref in world.listing.spans:
-            key = (ref.name, ref.fingerprint)
-            if key in refused and key not in self.known:
-                code = refused[key].code or "refused"
-                self.notes.append(f"{ref.name} is left out: refused earlier ({code})")
-                self.bad.append(ref)
-            elif key in self.known and self.known[key].digest in world.quarantined:
-                self.notes.append(f"{ref.name} is left out: in quarantine since it was validated")
-                self.bad.append(ref)
-            elif key in self.known and self.known[key].digest in held:
-                twin = held[self.known[key].digest]
-                self.notes.append(f"{ref.name} is left out: it is a copy of {twin}")
-                self.bad.append(ref)
-            else:
-                if key in self.known:
-                    held[self.known[key].digest] = ref.name
-                self.good.append(ref)
+        sorted_spans = sort_spans(world)
+        self.known, self.notes = sorted_spans.known, list(sorted_spans.notes)
+        self.good, self.bad = sorted_spans.good, sorted_spans.bad
 
     def result(self) -> PlanResult:
         window, holdout = choose(self.good, self.spec.window, self.spec.holdout)

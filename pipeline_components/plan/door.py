@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from pipeline_components.champion.current import current_champion
 from pipeline_components.context import Context
 from pipeline_components.contracts.errors import NothingToDo
 from pipeline_components.contracts.planning import PlanRequest, PlanResult
@@ -16,8 +17,9 @@ from pipeline_components.ledger.records import EvaluationRecord
 from pipeline_components.source import list_spans
 from pipeline_components.source.reader import reader_digest
 
-from .decide import World, decide
-from .past import current_champion, find_run
+from .judge import judge
+from .past import find_run
+from .world import World
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ def request(order: Order, upstream: Upstream, context: Context) -> PlanRequest: 
 
 
 def run(request: PlanRequest, context: Context) -> PlanResult:
-    """Look at source and ledger, and decide."""
+    """Look at source, ledger, triggers and clock, and decide."""
     spec, ledger = request.pipeline, context.ledger
     reader = reader_digest(spec.source, spec.curated, spec.time)
     world = World(
@@ -49,7 +51,7 @@ def run(request: PlanRequest, context: Context) -> PlanResult:
         code=code_digest(),
         environment=environment_digest(),
     )
-    result = decide(spec, world, request.force)
+    result = judge(request, world, ledger, context.clock)
     log.info("%s plan: %s; %s", spec.name, result.decision, result.because)
     for note in result.notes:
         log.info("%s plan: %s", spec.name, note)
@@ -57,29 +59,38 @@ def run(request: PlanRequest, context: Context) -> PlanResult:
 
 
 def settle(request: PlanRequest, result: PlanResult, context: Context, order: Order) -> None:
-    """Record the wake and what came of it.
+    """Record the wake, or the sweep, and what came of it.
 
     Raises
     ------
     NothingToDo
-        If the decision is to skip.
+        If a wake is not to train; a sweep only says so.
     """
+    name = request.pipeline.name
     context.ledger.record_evaluation(
-        request.pipeline.name,
+        name,
         EvaluationRecord(
             trigger=order.trigger,
             decision=result.decision,
             because=result.because,
             run_key=result.run_key,
+            stage="sweep" if request.sweep else "wake",
+            conditions=result.conditions,
         ),
     )
-    if result.decision == "skip":
-        raise NothingToDo("PLAN-SKIP", request.pipeline.name, result.because)
+    if request.sweep or result.decision == "train":
+        return
+    if result.decision == "wait":
+        raise NothingToDo("PLAN-WAIT", name, result.because)
+    if result.decision == "idle":
+        raise NothingToDo("PLAN-IDLE", name, result.because)
+    raise NothingToDo("PLAN-SKIP", name, result.because)
 
 
 def tell(result: PlanResult, context: Context) -> Telling:  # noqa: ARG001
     """The counts, the reason and what was left out."""
     summary: dict[str, object] = {
+        "decision": result.decision,
         "window": len(result.window),
         "holdout": len(result.holdout),
         "left_out": len(result.notes),
@@ -87,4 +98,6 @@ def tell(result: PlanResult, context: Context) -> Telling:  # noqa: ARG001
     }
     if result.run_key is not None:
         summary["run_key"] = result.run_key[:12]
-    return Telling(summary=summary)
+    if result.signals:
+        summary["wakes"] = ", ".join(result.signals)
+    return Telling(summary=summary, signals=result.signals, news=result.news)

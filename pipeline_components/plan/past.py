@@ -8,7 +8,6 @@ from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.verdicts import VerdictName
 from pipeline_components.ledger import Ledger
-from pipeline_components.ledger.records import PromotionRecord
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,3 @@ def find_run(ledger: Ledger, pipeline: str, run_key: Digest) -> PastRun | None:
         promoted=promoted,
         superseded=superseded,
     )
-
-
-def current_champion(ledger: Ledger, pipeline: str) -> ChampionRef | None:
-    """The champion as a candidate would be compared with it now."""
-    head: PromotionRecord | None = ledger.champion(pipeline)
-    if head is None:
-        return None
-    version = ledger.version(head.run_key)
-    if version is None:  # the journal names a run only after its version is recorded
-        return None
-    return version.champion.model_copy(update={"sequence": head.sequence})

@@ -181,6 +181,19 @@ def test_the_newest_verdict_is_of_the_pipeline_asked_for(ledger):
     assert ledger.newest_verdict("taxi").run_key == A
     assert ledger.newest_verdict("penguins").run_key == C
     assert ledger.newest_verdict("fares") is None
+    assert [record.run_key for record in ledger.verdicts("taxi")] == [B, A]
+    assert ledger.verdicts("fares") == []
+
+
+def test_the_first_look_is_remembered(ledger):
+    assert ledger.first_evaluation("taxi") is None
+    for reason in ("first", "second"):
+        record = EvaluationRecord(
+            trigger=Trigger(reason=reason), decision="idle", because="so", run_key=None
+        )
+        ledger.record_evaluation("taxi", record)
+    assert ledger.first_evaluation("taxi").trigger.reason == "first"
+    assert ledger.first_evaluation("penguins") is None
 
 
 def test_the_first_verdict_on_a_run_stays(ledger):
