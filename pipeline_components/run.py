@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import EverfitError, NothingToDo
 from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.steps import CHAIN, Component, Order, Outcome, Trigger, Wishes
+from pipeline_components.contracts.steps import (
+    CHAIN,
+    MONITORING,
+    Component,
+    Order,
+    Outcome,
+    Trigger,
+    Wishes,
+)
 from pipeline_components.door import perform
 
 Watcher = Callable[[Component, str | None, Outcome | None], None]
@@ -56,3 +67,66 @@ def run_pipeline(
             digests.append(outcome.result)
         done[component] = tuple(digests)
     return outcomes
+
+
+def monitor_pipeline(
+    spec: PipelineSpec,
+    context: Context,
+    trigger: Trigger | None = None,
+    watch: Watcher | None = None,
+    idle: Callable[[NothingToDo], None] | None = None,
+) -> list[Outcome]:
+    """Run the monitoring: watch to report, then the sweep that says whether training is due.
+
+    A step that finds nothing to do ends the steps that need it, and the sweep is made all the
+    same, also where a step has failed. ``idle`` is called with the reason.
+
+    Returns
+    -------
+    list of Outcome
+        Of the steps that were done; the sweep's is the last.
+
+    Raises
+    ------
+    EverfitError
+        Whatever a step failed with, after the sweep.
+    """
+    done: dict[Component, tuple[Digest, ...]] = {}
+    outcomes: list[Outcome] = []
+    failure: EverfitError | None = None
+    steps: list[tuple[Component, tuple[Component, ...]]] = [*MONITORING.items(), ("plan", ())]
+    for component, needs in steps:
+        if any(name not in done for name in needs):
+            continue
+        if watch:
+            watch(component, None, None)
+        order = Order(
+            component=component,
+            pipeline=spec,
+            upstream={name: done[name] for name in needs},
+            trigger=trigger or Trigger(),
+            sweep=component == "plan",
+        )
+        try:
+            outcome = perform(order, replace(context, scratch=_fresh(context.scratch / component)))
+        except NothingToDo as reason:
+            if idle:
+                idle(reason)
+            continue
+        except EverfitError as error:
+            failure = failure or error
+            continue
+        if watch:
+            watch(component, None, outcome)
+        outcomes.append(outcome)
+        done[component] = (outcome.result,)
+    if failure is not None:
+        raise failure
+    return outcomes
+
+
+def _fresh(folder: Path) -> Path:
+    """A folder of that name with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder

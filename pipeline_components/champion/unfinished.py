@@ -10,9 +10,9 @@ from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.requests import GateResult, PrepareResult
+from pipeline_components.contracts.requests import EvaluateResult, GateResult, PrepareResult
 from pipeline_components.ledger import Ledger
-from pipeline_components.register.promotion import features_of
+from pipeline_components.register.promotion import champion_made
 from pipeline_components.store import Store
 
 
@@ -37,15 +37,20 @@ def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionR
         prepared = _prepared(run_key, report["lineage"]["training_table"], store)
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise _unknown(run_key, "its decision report does not say what was trained") from error
-    return ChampionRef(
-        version=0,
-        run_key=run_key,
-        model=model,
-        train=prepared.train,
-        features=features_of(prepared),
-        window=run.window,
-        sequence=0,
-    )
+    evaluated = _evaluated(run_key, model, store)
+    return champion_made(run_key, prepared, evaluated, run.window, run.holdout)
+
+
+def _evaluated(run_key: Digest, model: Artifact, store: Store) -> EvaluateResult:
+    """How the candidate scored; found by looking through all, for this is rare."""
+    for key in store.keys("results/evaluate/"):
+        try:
+            found = EvaluateResult.model_validate_json(store.read(key) or b"")
+        except ValidationError:  # of an older Everfit
+            continue
+        if found.candidate.model.digest == model.digest:
+            return found
+    raise _unknown(run_key, "the store does not hold what evaluate found of it")
 
 
 def _prepared(run_key: Digest, train: Digest, store: Store) -> PrepareResult:

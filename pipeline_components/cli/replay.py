@@ -109,8 +109,8 @@ def _legend(found: Summary) -> list[str]:
     return [
         f"{found.days:.0f} days{unmeasured if found.unmeasured_days >= 1 else ''}. "
         "false alarms: trainings for drift or decay alone that promoted nothing.",
-        "degraded: days in which the champion served worse than when it was judged, by more than "
-        "monitor.worse_by.",
+        "degraded: days in which the champion served surely worse than when it was judged, and by "
+        "monitor.worse_by or more.",
         f"held back: looks at which cooldown, quiet or budget said wait. served: {found.metric} of "
         "the champions in service over all spans.",
     ]

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import SourceError
+from pipeline_components.contracts.errors import SourceError, shortlist
+from pipeline_components.contracts.monitoring import WatchResult
 from pipeline_components.contracts.planning import PlanResult
 from pipeline_components.contracts.requests import (
     ExtractRequest,
     ExtractResult,
 )
 from pipeline_components.contracts.spans import Refusal, Snapshot, SpanRef
-from pipeline_components.contracts.steps import Order
+from pipeline_components.contracts.steps import News, Order
 from pipeline_components.door import Telling, Upstream
 from pipeline_components.ledger.records import SpanRecord
 from pipeline_components.source import SpanRefused, open_source
+from pipeline_components.source.prediction_log import as_source
 from pipeline_components.source.reader import reader_digest
 from pipeline_components.store import blob_key
 
@@ -28,19 +30,104 @@ CACHED = False
 
 
 def request(order: Order, upstream: Upstream, context: Context) -> ExtractRequest:  # noqa: ARG001
-    """The spans plan named, oldest first."""
-    plan = upstream.one("plan", PlanResult)
+    """The spans plan named, or those watch named; oldest first."""
+    spec = order.pipeline
+    logged: tuple[SpanRef, ...] = ()
+    if upstream.has("watch"):
+        watched = upstream.one("watch", WatchResult)
+        spans, logged = watched.spans, watched.predictions
+    else:
+        plan = upstream.one("plan", PlanResult)
+        spans = (*plan.window, *plan.holdout)
     return ExtractRequest(
-        pipeline=order.pipeline.name,
-        source=order.pipeline.source,
-        curated=order.pipeline.curated,
-        time=order.pipeline.time,
-        spans=(*plan.window, *plan.holdout),
+        pipeline=spec.name,
+        source=spec.source,
+        curated=spec.curated,
+        time=spec.time,
+        spans=spans,
+        log=spec.monitor.predictions if logged else None,
+        logged=logged,
     )
 
 
 def run(request: ExtractRequest, context: Context) -> ExtractResult:
     """Snapshot each span, or say why not."""
+    snapshots, refused = _read(request, context)
+    logged: tuple[Snapshot, ...] = ()
+    if (logs := _of_log(request)) is not None:
+        logged, refused_logs = _read(logs, context)
+        refused = (*refused, *refused_logs)
+    return ExtractResult(snapshots=snapshots, refused=refused, logged=logged)
+
+
+def settle(request: ExtractRequest, result: ExtractResult, context: Context, order: Order) -> None:
+    """Record every span that was read or refused for good.
+
+    Raises
+    ------
+    SourceError
+        If a training needs spans, and not one could be read.
+    """
+    _record(request, result.snapshots, _among(result.refused, request.spans), context)
+    if (logs := _of_log(request)) is not None:
+        _record(logs, result.logged, _among(result.refused, logs.spans), context)
+    if not result.snapshots and "watch" not in order.upstream:
+        lines = [refusal.message for refusal in result.refused]
+        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
+        raise SourceError(
+            "EXTRACT-NOTHING",
+            request.pipeline,
+            "at least one span must be readable",
+            f"{len(lines)} of {len(lines)} refused: {' | '.join(lines[:3])}{more}",
+        )
+
+
+def tell(result: ExtractResult, context: Context) -> Telling:  # noqa: ARG001
+    """Counts."""
+    summary: dict[str, object] = {
+        "spans": len(result.snapshots),
+        "rows": sum(snapshot.span.rows for snapshot in result.snapshots),
+        "refused": len(result.refused),
+        "bytes": sum(snapshot.span.size for snapshot in result.snapshots),
+    }
+    if result.refused:
+        summary["first_refusal"] = result.refused[0].message
+    if result.logged:
+        summary["logged_predictions"] = sum(snapshot.span.rows for snapshot in result.logged)
+    return Telling(summary=summary, news=_news(result))
+
+
+def _news(result: ExtractResult) -> tuple[News, ...]:
+    """The spans refused for good, in one piece of news: there may be many."""
+    refused = [refusal for refusal in result.refused if not refusal.retry]
+    if not refused:
+        return ()
+    names = shortlist((refusal.name for refusal in refused), most=3)
+    were = "was" if len(refused) == 1 else "were"
+    return (News(kind="quarantined", what=f"{names} {were} refused", why=refused[0].message[:500]),)
+
+
+def _of_log(request: ExtractRequest) -> ExtractRequest | None:
+    """The same for the logged predictions, which are a source of their own."""
+    if request.log is None or not request.logged:
+        return None
+    return ExtractRequest(
+        pipeline=request.pipeline,
+        source=as_source(request.log),
+        curated=None,
+        time=request.log.time,
+        spans=request.logged,
+    )
+
+
+def _among(refused: Sequence[Refusal], spans: Sequence[SpanRef]) -> list[Refusal]:
+    named = {(ref.name, ref.fingerprint) for ref in spans}
+    return [refusal for refusal in refused if (refusal.name, refusal.fingerprint) in named]
+
+
+def _read(
+    request: ExtractRequest, context: Context
+) -> tuple[tuple[Snapshot, ...], tuple[Refusal, ...]]:
     known = {
         (record.name, record.fingerprint): record
         for record in context.ledger.spans(request.pipeline)
@@ -68,24 +155,22 @@ def run(request: ExtractRequest, context: Context) -> ExtractResult:
                 refused.append(refusal.refusal())
         done += size
         context.progress.update("reading spans", done, whole)
-    return ExtractResult(snapshots=tuple(snapshots), refused=tuple(refused))
+    return tuple(snapshots), tuple(refused)
 
 
-def settle(request: ExtractRequest, result: ExtractResult, context: Context, order: Order) -> None:  # noqa: ARG001
-    """Record every span that was read or refused for good.
-
-    Raises
-    ------
-    SourceError
-        If not one span could be read.
-    """
+def _record(
+    request: ExtractRequest,
+    snapshots: Sequence[Snapshot],
+    refused: Sequence[Refusal],
+    context: Context,
+) -> None:
     reader = _reader(request)
     known = {
         (record.name, record.fingerprint, record.digest)
         for record in context.ledger.spans(request.pipeline)
         if record.reader == reader
     }
-    for snapshot in result.snapshots:
+    for snapshot in snapshots:
         span = snapshot.span
         if (span.name, snapshot.fingerprint, span.digest) not in known:
             context.ledger.record_span(
@@ -98,7 +183,7 @@ def settle(request: ExtractRequest, result: ExtractResult, context: Context, ord
                     snapshot=snapshot.model_dump(mode="json"),
                 ),
             )
-    for refusal in result.refused:
+    for refusal in refused:
         if not refusal.retry and (refusal.name, refusal.fingerprint, None) not in known:
             context.ledger.record_span(
                 request.pipeline,
@@ -112,28 +197,6 @@ def settle(request: ExtractRequest, result: ExtractResult, context: Context, ord
                     message=refusal.message,
                 ),
             )
-    if not result.snapshots:
-        lines = [refusal.message for refusal in result.refused]
-        more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
-        raise SourceError(
-            "EXTRACT-NOTHING",
-            request.pipeline,
-            "at least one span must be readable",
-            f"{len(lines)} of {len(lines)} refused: {' | '.join(lines[:3])}{more}",
-        )
-
-
-def tell(result: ExtractResult, context: Context) -> Telling:  # noqa: ARG001
-    """Counts."""
-    summary: dict[str, object] = {
-        "spans": len(result.snapshots),
-        "rows": sum(snapshot.span.rows for snapshot in result.snapshots),
-        "refused": len(result.refused),
-        "bytes": sum(snapshot.span.size for snapshot in result.snapshots),
-    }
-    if result.refused:
-        summary["first_refusal"] = result.refused[0].message
-    return Telling(summary=summary)
 
 
 def _reader(request: ExtractRequest) -> Digest:

@@ -21,20 +21,39 @@ from pipeline_components import run as chain
 from pipeline_components.context import open_context
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import CHAIN, Order, Outcome
+from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Order, Outcome
 from pipeline_components.door import perform, step
 from pipeline_components.store import digest_file, open_store
 from tests.contract.killing import count_acts, killed_at
 from tests.world import World
 
-COMPONENTS = tuple(CHAIN)
+AFTER = "monitoring: "
+"""Begins the name of what a component did in the monitoring that followed the training."""
+
+DONE = (*CHAIN, *(f"{AFTER}{name}" for name in MONITORING), f"{AFTER}plan")
+"""Everything that was done, in its order."""
+
 MOST_POINTS = 12
 """Points each component is killed at, spread evenly over its acts."""
 
 
+def component_of(done: str) -> Component:
+    return done.removeprefix(AFTER)  # type: ignore[return-value]
+
+
+def needs_of(done: str) -> dict[Component, str]:
+    """Component → what was done of it before, whose result this reads."""
+    if not done.startswith(AFTER):
+        return {name: name for name in CHAIN[component_of(done)]}
+    return {name: f"{AFTER}{name}" for name in MONITORING.get(component_of(done), ())}
+
+
+CACHED = tuple(done for done in DONE if step(component_of(done)).CACHED)
+
+
 @dataclass
 class Recorded:
-    """A chain that was run once: what each component was told and told, and the home before it."""
+    """A training and a monitoring, run once: what each step was told and told, the home before."""
 
     settings: Settings
     orders: dict[str, Order]
@@ -51,11 +70,12 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     found = Recorded(settings, {}, {}, {})
 
     def recording(order: Order, context: object) -> Outcome:
-        before = root / "before" / order.component
+        done = f"{AFTER * bool(found.outcomes.get('register'))}{order.component}"
+        before = root / "before" / done.replace(":", "")
         shutil.copytree(settings.home, before)
-        found.homes[order.component] = before
-        found.orders[order.component] = order
-        found.outcomes[order.component] = outcome = perform(order, context)  # type: ignore[arg-type]
+        found.homes[done] = before
+        found.orders[done] = order
+        found.outcomes[done] = outcome = perform(order, context)  # type: ignore[arg-type]
         return outcome
 
     patch = pytest.MonkeyPatch()
@@ -64,6 +84,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         world = World(context)
         world.months(3, rows=300)
         world.run()
+        world.months(5, rows=300)
+        chain.monitor_pipeline(world.load(), context)
     patch.undo()
     yield found
 
@@ -96,7 +118,7 @@ def artifacts(value: object) -> Iterator[dict[str, object]]:
             yield from artifacts(item)
 
 
-@pytest.mark.parametrize("component", [c for c in COMPONENTS if step(c).CACHED])
+@pytest.mark.parametrize("component", CACHED)
 def test_the_same_order_again_is_a_cache_hit_with_the_same_result(recorded, component) -> None:
     outcome = again(recorded, component)
     assert outcome.cached
@@ -104,7 +126,7 @@ def test_the_same_order_again_is_a_cache_hit_with_the_same_result(recorded, comp
     assert outcome.key == recorded.outcomes[component].key
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", DONE)
 def test_orders_results_and_outcomes_survive_the_trip_through_json(recorded, component) -> None:
     order = recorded.orders[component]
     assert Order.model_validate_json(canonical_json(order)) == order
@@ -112,11 +134,11 @@ def test_orders_results_and_outcomes_survive_the_trip_through_json(recorded, com
     assert Outcome.model_validate_json(canonical_json(outcome)) == outcome
     assert len(canonical_json(outcome)) < 4_000, "an outcome is an XCom: small"
     document = open_store(recorded.settings.store).get(outcome.result)
-    result = step(component).RESULT.model_validate_json(document)
+    result = step(component_of(component)).RESULT.model_validate_json(document)
     assert canonical_json(result) == document
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", DONE)
 def test_every_output_a_result_declares_is_in_the_store(recorded, component) -> None:
     store = open_store(recorded.settings.store)
     document = json.loads(store.get(recorded.outcomes[component].result))
@@ -133,10 +155,14 @@ def test_no_step_changed_what_another_had_stored(recorded) -> None:
 
 def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path) -> None:
     home = tmp_path / "home"
+    months = sorted((recorded.settings.data / "trips").iterdir())
+    (tmp_path / "data" / "trips").mkdir(parents=True)
     results: dict[str, tuple[str, ...]] = {}
-    for component, needs in CHAIN.items():
+    for component in DONE:
+        for path in months[: 5 if component.startswith(AFTER) else 3]:
+            shutil.copy2(path, tmp_path / "data" / "trips")
         order = recorded.orders[component].model_copy(
-            update={"upstream": {name: results[name] for name in needs}}
+            update={"upstream": {name: results[done] for name, done in needs_of(component).items()}}
         )
         (tmp_path / "order.json").write_bytes(canonical_json(order))
         environment = {
@@ -144,6 +170,7 @@ def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path
             "PYTHONHASHSEED": "4711",
             "EVERFIT_ROOT": str(recorded.settings.root),
             "EVERFIT_HOME": str(home),
+            "EVERFIT_DATA": str(tmp_path / "data"),
         }
         done = subprocess.run(
             [sys.executable, "-m", "pipeline_components.door", "--order", tmp_path / "order.json",
@@ -153,12 +180,12 @@ def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path
         assert done.returncode == 0, done.stderr
         outcome = Outcome.model_validate_json((tmp_path / "outcome.json").read_bytes())
         results[component] = (outcome.result,)
-        if step(component).CACHED:
+        if component in CACHED:
             assert outcome.result == recorded.outcomes[component].result, component
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("component", COMPONENTS)
+@pytest.mark.parametrize("component", DONE)
 def test_killed_at_many_points_and_run_again_it_gives_the_same(
     recorded, component, tmp_path
 ) -> None:
@@ -175,7 +202,7 @@ def test_killed_at_many_points_and_run_again_it_gives_the_same(
         killed += killed_at(point, lambda: again(recorded, component, settings))  # noqa: B023
         outcome = again(recorded, component, settings)
         assert outcome.key == expected.key
-        if step(component).CACHED:
+        if component in CACHED:
             assert outcome.result == expected.result
         with open_context(settings) as context:
             assert len(context.ledger.versions("quick")) <= 1
