@@ -1,1 +1,1 @@
-"""Drift report: Evidently's page of the newest span, kept in MLflow."""
+"""Evidently's report of the newest span, logged to MLflow with ours; it decides nothing."""

@@ -21,9 +21,10 @@ from pipeline_components.contracts.requests import (
     RegisterResult,
     ValidateResult,
 )
-from pipeline_components.contracts.steps import Order
+from pipeline_components.contracts.steps import News, Order
 from pipeline_components.door import Telling, Upstream
 from pipeline_components.identity import environment
+from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.register.model_folder import model_folder
 from pipeline_components.register.promotion import project_alias, promote, register_version
 from pipeline_components.register.run_log import run_log
@@ -71,7 +72,7 @@ def run(request: RegisterRequest, context: Context) -> RegisterResult:
     began = _began(request, context)
     card = context.store.get(request.evaluated.card.digest)
     logged = run_log(request, began, card.decode())
-    superseded = False
+    superseded, made = False, recorded is None
     with open_registry(context.settings, pipeline) as registry:
         context.progress.update("register", 0, 3)
         place = registry.ensure_run(
@@ -88,6 +89,7 @@ def run(request: RegisterRequest, context: Context) -> RegisterResult:
             state = {"everfit.promotion": str(entry.sequence) if entry else "superseded"}
             registry.tag_version(pipeline, recorded.version, state)
         context.progress.update("register", 2, 3)
+        served = registry.alias(pipeline)
         champion = project_alias(pipeline, ledger, registry)
         context.progress.update("register", 3, 3)
     if superseded:
@@ -101,6 +103,8 @@ def run(request: RegisterRequest, context: Context) -> RegisterResult:
         version=recorded.version if recorded else None,
         champion=champion,
         superseded=superseded,
+        changed=_changed(recorded, made, superseded, served, champion),
+        because=request.decision.because,
         model=candidate.model,
     )
 
@@ -122,7 +126,32 @@ def tell(result: RegisterResult, context: Context) -> Telling:
             "superseded": result.superseded,
         },
         links={"mlflow_run": page} if page else {},
+        news=_news(result),
     )
+
+
+def _changed(
+    recorded: VersionRecord | None, made: bool, superseded: bool, served: int | None,
+    champion: int | None,
+) -> bool:  # fmt: skip
+    """Whether this attempt made a champion, or a version that came too late to be one.
+
+    The alias is set last, so an attempt that died before it leaves the news to the next.
+    """
+    if recorded is None:
+        return False
+    return made if superseded else champion == recorded.version and served != champion
+
+
+def _news(result: RegisterResult) -> tuple[News, ...]:
+    if not result.changed:
+        return ()
+    if result.superseded:
+        what = f"version {result.version} stays a challenger"
+        why = f"Another run was promoted meanwhile. What the gate said: {result.because}"
+        return (News(kind="held", what=what, why=why, report="decision_report"),)
+    what = f"version {result.version} is the champion"
+    return (News(kind="promoted", what=what, why=result.because, report="decision_report"),)
 
 
 def _decision(decision: GateResult, run_key: str, context: Context) -> GateResult:

@@ -8,6 +8,7 @@ from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import IntegrityError, Superseded, Unavailable
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
+    EvaluateResult,
     PrepareResult,
     RegisterRequest,
 )
@@ -26,27 +27,39 @@ def register_version(
     VersionRecord
         The one that counts, be it of this attempt or of an earlier one.
     """
-    decision, made = request.decision, champion_made(request)
+    decision, made = request.decision, candidate_of(request)
     description = f"{decision.verdict}: {decision.because}"
     return make_version(request.spec.name, made, run, tags, description, ledger, registry)
 
 
-def champion_made(request: RegisterRequest) -> ChampionRef:
-    """The candidate as a later run is compared with it, before it has a version."""
+def candidate_of(request: RegisterRequest) -> ChampionRef:
+    """The candidate of a request, before it has a version."""
+    return champion_made(
+        request.run_key,
+        request.prepared,
+        request.evaluated,
+        tuple(span.digest for span in request.window),
+        tuple(span.digest for span in request.holdout),
+    )
+
+
+def champion_made(
+    run_key: Digest, prepared: PrepareResult, evaluated: EvaluateResult,
+    window: tuple[Digest, ...], holdout: tuple[Digest, ...],
+) -> ChampionRef:  # fmt: skip
+    """A candidate as later runs and monitoring see it, before it has a version."""
     return ChampionRef(
         version=0,
-        run_key=request.run_key,
-        model=request.evaluated.candidate.model,
-        train=request.prepared.train,
-        features=features_of(request.prepared),
-        window=tuple(span.digest for span in request.window),
+        run_key=run_key,
+        model=evaluated.candidate.model,
+        train=prepared.train,
+        features=features_of(prepared),
+        window=window,
         sequence=0,
-        holdout=tuple(span.digest for span in request.holdout),
-        scores={
-            name: estimate.value for name, estimate in request.evaluated.scores["candidate"].items()
-        },
-        losses=request.evaluated.losses,
-        importances=request.evaluated.importances,
+        holdout=holdout,
+        scores={name: found.value for name, found in evaluated.scores["candidate"].items()},
+        losses=evaluated.losses,
+        importances=evaluated.importances,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +17,8 @@ from pipeline_components.registry.base import (
     LONGEST_TAG,
     Dataset,
     RunLog,
+    clipped,
+    key_safe,
 )
 
 MOST_SPANS = 200
@@ -170,11 +171,6 @@ def span_names(spans: tuple[Span, ...]) -> str:
     return f"{names[0]} … {names[-1]} ({len(names)} spans)"
 
 
-def key_safe(name: str) -> str:
-    """A name that MLflow takes as a parameter's or metric's."""
-    return re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)[:250]
-
-
 def as_text(value: Any) -> str:
     """A value as a person would write it."""
     if isinstance(value, str):
@@ -182,8 +178,3 @@ def as_text(value: Any) -> str:
     if isinstance(value, Mapping | list | tuple):
         return json.dumps(value, sort_keys=True)
     return str(value)
-
-
-def clipped(text: str, most: int) -> str:
-    """At most so many characters, with a mark where some were left out."""
-    return text if len(text) <= most else text[: most - 2] + " …"

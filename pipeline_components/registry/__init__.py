@@ -9,6 +9,7 @@ from pipeline_components.contracts.errors import RequestError, UserError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.registry.base import (
     ALIAS,
+    MONITOR_KEY,
     RUN_KEY,
     Dataset,
     Files,
@@ -21,6 +22,7 @@ from pipeline_components.registry.base import (
 
 __all__ = [
     "ALIAS",
+    "MONITOR_KEY",
     "RUN_KEY",
     "Dataset",
     "Files",

@@ -6,6 +6,7 @@ Every method is idempotent under the run key, so that a caller killed anywhere s
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from pipeline_components.contracts.errors import IntegrityError
 RUN_KEY = "everfit.run_key"
 """The tag runs and versions are found by."""
 
+MONITOR_KEY = "everfit.monitor_key"
+"""The tag a monitoring run is found by: it has no model, and is no training run."""
+
 ALIAS = "champion"
 """The alias that says which version serves; a projection of the ledger's journal."""
 
@@ -30,6 +34,16 @@ Files = Mapping[str, bytes | Path]
 
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
+
+
+def key_safe(name: str) -> str:
+    """A name that MLflow takes as a parameter's or metric's."""
+    return re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)[:250]
+
+
+def clipped(text: str, most: int) -> str:
+    """At most so many characters, with a mark where some were left out."""
+    return text if len(text) <= most else text[: most - 2] + " …"
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class RunLog:
 
     pipeline: str
     run_key: Digest
+    """The run's key: no second run in the experiment bears it."""
     name: str
     began: int
     """Milliseconds since 1970, UTC; the same for every attempt, so metrics are never doubled."""
@@ -82,7 +97,10 @@ class RunLog:
     """Finite numbers only."""
     tags: Mapping[str, str]
     datasets: tuple[Dataset, ...]
-    model: Digest
+    model: Digest | None
+    """None where the run keeps no model."""
+    key_tag: str = RUN_KEY
+    """The tag that holds the key; a training run's is how it is found as one."""
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,12 @@ class ClientRegistry(Registry):
             if run.info.status != "FINISHED":
                 self._log(run, log)
                 self._upload(run.info.run_id, content)
-            elif self._model_digest(run.info.run_id) != log.model:
+            elif log.model and self._model_digest(run.info.run_id) != log.model:
                 self._upload(run.info.run_id, content)
-            found = self._model_digest(run.info.run_id)
-            if found != log.model:
-                raise model_altered(self.where, run.info.run_id, log.model, found)
+            if log.model is not None:
+                found = self._model_digest(run.info.run_id)
+                if found != log.model:
+                    raise model_altered(self.where, run.info.run_id, log.model, found)
             if run.info.status != "FINISHED":
                 self._client.set_terminated(run.info.run_id, "FINISHED")
         return RunPlace(experiment=experiment, run=run.info.run_id)
@@ -209,19 +210,19 @@ class ClientRegistry(Registry):
         return str(found.experiment_id)
 
     def _ensure_run_row(self, experiment: str, log: RunLog, known: str | None) -> Any:
-        found = self._runs(experiment, log.run_key, known)
+        found = self._runs(experiment, log, known)
         if not found:
             self._client.create_run(
-                experiment, log.began, {**log.tags, RUN_KEY: log.run_key}, log.name
+                experiment, log.began, {**log.tags, log.key_tag: log.run_key}, log.name
             )
-            found = self._runs(experiment, log.run_key, known)
+            found = self._runs(experiment, log, known)
         for twin in found[1:]:
             self._client.delete_run(twin.info.run_id)
         return found[0]
 
-    def _runs(self, experiment: str, run_key: Digest, known: str | None) -> list[Any]:
+    def _runs(self, experiment: str, log: RunLog, known: str | None) -> list[Any]:
         """Active runs of the key, the one to keep first."""
-        found = self._client.search_runs([experiment], f"tags.`{RUN_KEY}` = '{run_key}'")
+        found = self._client.search_runs([experiment], f"tags.`{log.key_tag}` = '{log.run_key}'")
         return sorted(
             found,
             key=lambda run: (

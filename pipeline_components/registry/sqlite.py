@@ -95,7 +95,7 @@ class SqliteRegistry(Registry):
     ) -> RunPlace:
         """Publish the files, then the whole run in one transaction."""
         experiment, location = self._ensure_experiment(log.pipeline)
-        run, uri, finished = self._find_run(experiment, log.run_key, known)
+        run, uri, finished = self._find_run(experiment, log, known)
         if run is None:
             run = log.run_key[:32]  # ours alone: a run killed before its commit finds its files
             uri = f"{location.rstrip('/')}/{run}/artifacts"
@@ -113,10 +113,11 @@ class SqliteRegistry(Registry):
             }
         with self._translated():
             publish_files(folder, content)
-        model = folder / MODEL_FILE
-        found = digest_file(model) if model.exists() else None
-        if found != log.model:
-            raise model_altered(self.where, run, log.model, found)
+        if log.model is not None:
+            model = folder / MODEL_FILE
+            found = digest_file(model) if model.exists() else None
+            if found != log.model:
+                raise model_altered(self.where, run, log.model, found)
         if not finished:
             self._write_run(log, int(experiment), run, uri)
         return RunPlace(experiment=experiment, run=run)
@@ -248,7 +249,7 @@ class SqliteRegistry(Registry):
         return str(row[0]), str(row[1])
 
     def _find_run(
-        self, experiment: str, run_key: Digest, known: str | None
+        self, experiment: str, log: RunLog, known: str | None
     ) -> tuple[str | None, str, bool]:
         with self._translated():
             rows = self._database.execute(
@@ -256,7 +257,7 @@ class SqliteRegistry(Registry):
                 "ON t.run_uuid = r.run_uuid WHERE r.experiment_id = ? "
                 "AND r.lifecycle_stage = 'active' AND t.key = ? AND t.value = ? "
                 "ORDER BY r.run_uuid <> ?, r.status <> 'FINISHED', r.start_time, r.run_uuid",
-                (int(experiment), RUN_KEY, run_key, known or ""),
+                (int(experiment), log.key_tag, log.run_key, known or ""),
             ).fetchall()
         if not rows:
             return None, "", False
@@ -277,7 +278,7 @@ class SqliteRegistry(Registry):
                     experiment,
                 ),
             )  # fmt: skip
-            tags = {**log.tags, RUN_KEY: log.run_key, "mlflow.runName": log.name}
+            tags = {**log.tags, log.key_tag: log.run_key, "mlflow.runName": log.name}
             sql.executemany(
                 "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
                 [(key, value, run) for key, value in tags.items()],

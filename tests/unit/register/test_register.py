@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from pipeline_components.contracts.base import canonical_json, digest_of
-from pipeline_components.contracts.errors import IntegrityError, RequestError
+from pipeline_components.contracts.errors import IntegrityError, RequestError, Unavailable
 from pipeline_components.register import door
 from pipeline_components.register.door import _decision
 from pipeline_components.registry import champion_alias, open_registry, run_page
@@ -86,7 +86,9 @@ def test_a_second_time_changes_nothing(context):
     counted = "SELECT (SELECT count(*) FROM metrics), (SELECT count(*) FROM inputs), "
     counted += "(SELECT count(*) FROM model_versions), (SELECT count(*) FROM tags)"
     before = rows(context, counted)
-    assert door.run(request, context) == first
+    again = door.run(request, context)
+    assert canonical_json(again) == canonical_json(first)
+    assert (first.changed, again.changed) == (True, False)
     assert rows(context, counted) == before
 
 
@@ -105,7 +107,32 @@ def test_a_run_that_another_overtook_stays_a_challenger(context):
     assert champion_alias(context.settings, "fares") == 1
     tags = dict(rows(context, "SELECT key, value FROM model_version_tags WHERE version = 2"))
     assert tags["everfit.promotion"] == "superseded"
-    assert door.tell(late, context).summary["superseded"] is True
+    telling = door.tell(late, context)
+    assert telling.summary["superseded"] is True
+    (news,) = telling.news
+    assert (news.kind, news.what) == ("held", "version 2 stays a challenger")
+    assert (
+        door.tell(door.run(small_run(context, "late", champion=None), context), context).news == ()
+    )
+
+
+def test_a_promotion_is_news_where_the_alias_was_moved(context, monkeypatch):
+    request = small_run(context)
+
+    def die(*_):
+        raise Unavailable("REGISTRY", "mlflow", "must answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "project_alias", die)
+        with pytest.raises(Unavailable):
+            door.run(request, context)
+    assert len(context.ledger.history("fares")) == 1  # in the journal, but nobody has heard of it
+    (news,) = door.tell(door.run(request, context), context).news
+    assert (news.kind, news.what, news.report) == (
+        "promoted", "version 1 is the champion", "decision_report",
+    )  # fmt: skip
+    assert news.why == request.decision.because
+    assert door.tell(door.run(request, context), context).news == ()
 
 
 def test_registering_an_old_champion_again_leaves_the_new_one(context):
