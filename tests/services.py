@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +29,17 @@ def _postgresql_binaries() -> Path | None:
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
-def _answers(url: str) -> bool:
-    import psycopg
+def _driver() -> Any:
+    """What speaks to PostgreSQL here: the components' driver, or the one of Airflow."""
+    try:
+        import psycopg
+    except ImportError:
+        import psycopg2 as psycopg
+    return psycopg
 
+
+def _answers(url: str) -> bool:
+    psycopg = _driver()
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError:
@@ -87,16 +96,20 @@ def postgresql_url() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+def new_database(postgresql_url: str) -> str:
+    """Make an empty database on a server and give its URL back."""
+    name = f"t_{secrets.token_hex(6)}"
+    connection = _driver().connect(postgresql_url.replace("+psycopg", ""))
+    connection.autocommit = True
+    connection.cursor().execute(f"CREATE DATABASE {name}")
+    connection.close()
+    return f"{postgresql_url.rpartition('/')[0]}/{name}"
+
+
 @pytest.fixture
 def postgresql_database(postgresql_url: str) -> str:
     """The URL of a new, empty database."""
-    import psycopg
-
-    name = f"t_{secrets.token_hex(6)}"
-    plain = postgresql_url.replace("+psycopg", "")
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{postgresql_url.rpartition('/')[0]}/{name}"
+    return new_database(postgresql_url)
 
 
 @pytest.fixture(scope="session")

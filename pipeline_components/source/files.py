@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import os
 import re
 import stat
@@ -17,6 +18,8 @@ from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spans import SpanRef
 from pipeline_components.contracts.spec import SourceSpec
 
+from .arrived import is_manifest, judge_files
+from .complete import Judged, Present, fingerprint_without, whole
 from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
 from .refused import changed, gone, growing
 
@@ -55,6 +58,7 @@ class FileSource:
             raise self._no_folder()
         real = os.path.realpath(self.base)
         spans, notes, others = [], [], []
+        present: list[Present] = []
         now = time.time()
         for name, path in sorted(set(self._matches(self.base, self.pattern, ""))):
             try:
@@ -66,6 +70,8 @@ class FileSource:
                 continue
             if os.path.commonpath([real, os.path.realpath(path)]) != real:
                 notes.append(f"{name} is left out: its link leads outside of {self.fixed or '.'}")
+            elif is_manifest(name, self._source.complete):
+                continue
             elif not self._single and self._unknown(name):
                 others.append(name)
             elif now - status.st_mtime < self._source.settle:
@@ -74,6 +80,7 @@ class FileSource:
                     f"it must rest for {self._source.settle:g} s"
                 )
             else:
+                present.append(Present(name, status.st_size, status.st_mtime))
                 spans.append(
                     SpanRef(
                         name=name,
@@ -82,6 +89,8 @@ class FileSource:
                         size=status.st_size,
                     )
                 )
+        judged = self._judge(present)
+        spans, notes = whole(spans, judged), [*notes, *judged.notes]
         if others and not self._folder:
             notes.append(
                 f"left out for an unknown suffix: {shortlist(others)}; set source.format to read "
@@ -89,7 +98,19 @@ class FileSource:
             )
         listing = order(spans, self._source.period, self._source.uri)
         empty = "" if listing.spans else self._why_empty(others)
+        if judged.notes and not listing.spans:
+            empty = f"nothing in {self.fixed or '.'} has arrived whole: {judged.notes[0]}"
         return Listing(listing.spans, (*notes, *listing.notes), empty)
+
+    def _judge(self, files: Sequence[Present]) -> Judged:
+        """Which files have arrived whole, by ``source.complete``."""
+        complete = self._source.complete
+        if complete is None:
+            return Judged({file.name: None for file in files})
+        try:
+            return judge_files(complete, self.base, files)
+        except OSError as error:
+            raise _unreadable(str(error.filename), error) from error
 
     def fetch(
         self,
@@ -106,11 +127,14 @@ class FileSource:
                 "it leads outside", "Run the pipeline from its plan again",
             )  # fmt: skip
         self._same(ref, path)
+        stated = fingerprint_without(ref.fingerprint)[1]
         try:
-            with path.open("rb"):
-                pass
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest() if stated else None
         except PermissionError as error:
             raise _unreadable(ref.location, error) from error
+        if digest != stated:
+            raise growing(ref, f"its manifest states sha256 {stated}, its bytes have {digest}")
         age = time.time() - path.stat().st_mtime
         if age < self._source.settle:
             raise growing(
@@ -126,7 +150,7 @@ class FileSource:
             raise gone(ref) from None
         except PermissionError as error:
             raise _unreadable(ref.location, error) from error
-        if _fingerprint(status) == ref.fingerprint:
+        if _fingerprint(status) == fingerprint_without(ref.fingerprint)[0]:
             return
         if ref.size is not None and status.st_size > ref.size:
             raise growing(ref, f"it grew from {ref.size} to {status.st_size} bytes since listed")

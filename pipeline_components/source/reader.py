@@ -9,13 +9,16 @@ from pipeline_components.contracts.table_schema import TableSchema
 READER_VERSION = 1
 """Raised whenever the reading code would make other Parquet of the same bytes."""
 
+_ARRIVAL = {"period", "settle", "complete", "queue"}
+"""What says when and in which order spans count, and nothing about how one is read."""
+
 
 def reader_digest(source: SourceSpec, curated: TableSchema | None, time: str | None) -> Digest:
     """sha-256 of everything in a spec that shapes a snapshot; what the ledger files spans under."""
     return digest_of(
         {
             "version": READER_VERSION,
-            "source": source.model_dump(mode="json", exclude={"period", "settle"}),
+            "source": source.model_dump(mode="json", exclude=_ARRIVAL),
             "types": schema_types(curated),
             "time": time,
         }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,26 @@ from pipeline_components.contracts.errors import (
 from pipeline_components.contracts.spans import SpanRef
 from pipeline_components.contracts.spec import SourceSpec
 
+from .arrived import is_manifest, matches
+from .aws import client
+from .complete import (
+    Judged,
+    Present,
+    by_manifest,
+    by_marker,
+    fingerprint_without,
+    whole,
+)
 from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
+from .manifest import LARGEST
 from .refused import changed, gone, growing
 
 _MAGIC = re.compile(r"[*?\[]")
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
             "InvalidToken"}  # fmt: skip
+_MOST_MANIFESTS = 1000
+_manifests: dict[tuple[str, str, str], bytes] = {}
+"""Manifests read before, by bucket, key and etag."""
 _ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
 
 
@@ -42,14 +57,17 @@ class S3Source:
         first = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
         self.fixed = "/".join(parts[:first])
         self.pattern = tuple(parts[first:])
-        self._client_: Any = None
 
     def list(self) -> Listing:
         """List the objects below the prefix."""
         spans, others, seen = [], [], []
-        for item in self._objects():
+        complete = self._source.complete
+        items: Iterable[dict[str, Any]] = self._objects()
+        if complete is not None:
+            items = list(items)
+        for item in items:
             key, name = item["Key"], self._name(item["Key"])
-            if name is None or not is_candidate(name):
+            if name is None or not is_candidate(name) or is_manifest(name, complete):
                 continue
             seen.append(name)
             if self.pattern and not _glob(name, self.pattern):
@@ -68,19 +86,63 @@ class S3Source:
                         size=item["Size"],
                     )
                 )
-        listing = order(spans, self._source.period, self._source.uri)
         notes = (f"left out, suffix or age: {shortlist(others)}",) if others else ()
+        if complete is not None:
+            judged = self._judge(spans, items)
+            notes = (*notes, *judged.notes)
+            spans = whole(spans, judged)
+        listing = order(spans, self._source.period, self._source.uri)
         empty = ""
         if not spans:
             empty = f"no object at {self._source.uri} is a span"
             empty += f"; there are {shortlist(sorted(seen))}" if seen else "; there is none at all"
         return Listing(listing.spans, (*notes, *listing.notes), empty)
 
+    def holds(self, bucket: str, key: str) -> bool:
+        """Whether an object lies where this source looks, be it a span, a marker or a manifest."""
+        return bucket == self.bucket and self._name(key) is not None
+
+    def _judge(self, spans: Iterable[SpanRef], items: Iterable[dict[str, Any]]) -> Judged:
+        """Which objects have arrived whole, by ``source.complete``."""
+        complete = self._source.complete
+        by_name = {name: item for item in items if (name := self._name(item["Key"])) is not None}
+        present = [_present(ref.name, by_name[ref.name]) for ref in spans]
+        if complete is not None and complete.marker is not None:
+            markers = {
+                name.rpartition("/")[0]: item["LastModified"].timestamp()
+                for name, item in by_name.items()
+                if name.rpartition("/")[2] == complete.marker
+            }
+            return by_marker(complete.marker, present, markers)
+        manifests = [
+            (name, self._manifest(item))
+            for name, item in by_name.items()
+            if complete is not None and matches(name, complete.manifest)
+        ]
+        prefix = self.fixed.rstrip("/") + "/" if self.fixed else ""
+        return by_manifest(present, manifests, f"s3://{self.bucket}/{prefix}")
+
+    def _manifest(self, item: dict[str, Any]) -> bytes:
+        """A manifest's bytes, read once for each etag."""
+        where = (self.bucket, item["Key"], item["ETag"])
+        if where not in _manifests:
+            if item["Size"] > LARGEST:
+                return bytes(LARGEST + 1)
+            with self._errors(None):
+                reply = self._client.get_object(Bucket=self.bucket, Key=item["Key"])
+                data = bytes(reply["Body"].read())
+            while len(_manifests) >= _MOST_MANIFESTS:
+                _manifests.pop(next(iter(_manifests)), None)
+            _manifests[where] = data
+        return _manifests[where]
+
     def fetch(self, ref: SpanRef, scratch: Path, progress: Callable[[float], None]) -> Fetched:
         """Download the object as it was listed."""
         key = ref.location.removeprefix(f"s3://{self.bucket}/")
-        etag = ref.fingerprint.removeprefix("etag=").partition(" ")[0]
+        plain, stated = fingerprint_without(ref.fingerprint)
+        etag = plain.removeprefix("etag=").partition(" ")[0]
         target = scratch / "object"
+        digest = hashlib.sha256()
         with self._errors(ref):
             head = self._client.head_object(Bucket=self.bucket, Key=key)
             if head["ETag"].strip('"') != etag:
@@ -96,12 +158,18 @@ class S3Source:
             with target.open("wb") as file:
                 for piece in body.iter_chunks(1 << 20):
                     count += file.write(piece)
+                    if stated:
+                        digest.update(piece)
                     progress(count / max(ref.size or count, 1))
         if ref.size is not None and count != ref.size:
             raise Unavailable(
                 "SOURCE-CUT", ref.location, "a download must be whole",
                 f"{count} of {ref.size} bytes came", "Try again",
             )  # fmt: skip
+        if stated and digest.hexdigest() != stated:
+            raise growing(
+                ref, f"its manifest states sha256 {stated}, its bytes have {digest.hexdigest()}"
+            )
         origin = {"uri": ref.location, "etag": etag}
         if "VersionId" in pinned:
             origin["version_id"] = pinned["VersionId"]
@@ -124,20 +192,8 @@ class S3Source:
 
     @property
     def _client(self) -> Any:
-        if self._client_ is None:
-            import boto3
-            from botocore.config import Config
-
-            with self._errors(None):
-                self._client_ = boto3.session.Session().client(
-                    "s3",
-                    config=Config(
-                        connect_timeout=10,
-                        read_timeout=60,
-                        retries={"max_attempts": 4, "mode": "standard"},
-                    ),
-                )
-        return self._client_
+        with self._errors(None):
+            return client("s3")
 
     @contextmanager
     def _errors(self, ref: SpanRef | None) -> Iterator[None]:
@@ -195,6 +251,10 @@ def _credentials(where: str, found: str) -> CredentialsError:
         "SOURCE-CREDENTIALS", where, "credentials must allow listing and reading", found,
         "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role that may read it",
     )  # fmt: skip
+
+
+def _present(name: str, item: dict[str, Any]) -> Present:
+    return Present(name, item["Size"], item["LastModified"].timestamp(), item["ETag"].strip('"'))
 
 
 def _now() -> Any:

@@ -1,0 +1,88 @@
+"""``python -m pipeline_components.lister --parent PID``: requests in, answers out, to the end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
+
+from pipeline_components.contracts.settings import Settings
+
+from .answers import answer
+
+LOOKING = 8
+"""Sources looked at in one moment: a folder or server that hangs holds up none of the others."""
+
+WAITING = 200
+"""Queues waited for in one moment; threads are only made for as many as there are."""
+
+PARENT = 2.0
+"""Seconds between two looks at whether the process that asked for this one is still there."""
+
+
+def main() -> None:
+    """Serve until the input ends or the parent is gone, then end at once, whatever is under way."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the triggerer, which then ends us
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what a library prints is no answer
+    # Told, and not asked for here: it may have gone before this line.
+    told = argparse.ArgumentParser(description="Looks at sources for another process.")
+    told.add_argument("--parent", type=int, default=os.getppid(), help="whom to end with")
+    parent = told.parse_args().parent
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    serve(sys.stdin.buffer, answers, Settings.from_environment())
+    os._exit(0)
+
+
+def serve(requests: IO[bytes], answers: IO[str], settings: Settings) -> None:
+    """Answer every line; each on its own thread, as soon as it is done."""
+    writing = threading.Lock()
+
+    def handle(line: bytes) -> None:
+        _write(answers, writing, answer(_read(line), settings))
+
+    looking = ThreadPoolExecutor(LOOKING, "look")
+    waiting = ThreadPoolExecutor(WAITING, "wait")
+    for line in requests:
+        if line.strip():
+            # Only a way to keep apart what takes long; the request itself is read by the thread.
+            pool = waiting if b'"receive"' in line else looking
+            pool.submit(handle, line)
+    looking.shutdown(wait=False, cancel_futures=True)
+    waiting.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _write(answers: IO[str], lock: threading.Lock, value: dict[str, Any]) -> None:
+    text = json.dumps(value)
+    try:
+        with lock:
+            answers.write(text + "\n")
+            answers.flush()
+    except (BrokenPipeError, ValueError):
+        os._exit(0)  # nobody listens any more
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent has: another process may hold its end of the pipe open."""
+    while os.getppid() == parent:
+        time.sleep(PARENT)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""One source, looked at again and again, or as soon as its queue says so."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+
+from everfit_airflow.watching.connections import connection_of
+from everfit_airflow.watching.lister import ListerGone, shared_lister
+from pipeline_components.contracts.spec import SourceSpec
+
+log = logging.getLogger(__name__)
+
+POLL = "EVERFIT_POLL"
+POLL_SECONDS = 30.0
+
+SHARE = 20
+"""A look that takes a second is repeated after so many at the earliest."""
+
+WITH_QUEUE = 10
+"""Where a queue tells, looks are so many times rarer: they find what no message told of."""
+
+SLOWEST = 600.0
+"""Seconds between looks at a source that cannot be looked at."""
+
+Receipts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look saw."""
+
+    state: str
+    """Digest of the names and fingerprints of all spans."""
+    spans: int
+    seconds: float = 0.0
+
+
+class SourceStream(SharedStreamProducer):
+    """What every look at a source saw; never ends, and never fails for what the source does.
+
+    Parameters
+    ----------
+    source : str
+        The source as JSON, without secrets.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = SourceSpec.model_validate_json(source)
+        self._where = self._source.uri if not self._source.is_sql else self._source.connection
+        self._told: dict[str, str] = {}
+        self._failures = 0
+
+    async def open_stream(self) -> AsyncIterator[tuple[Seen, Receipts]]:
+        """Yield each look with the messages it heeded."""
+        heard: Receipts = ()
+        while True:
+            seen = await self._look()
+            if seen is not None:
+                yield seen, heard
+            # Messages of a look that failed are not deleted: the queue brings them again.
+            heard = await self._rest(self._pause(seen, rung=bool(heard)))
+
+    async def advance(self, batch: Sequence[AdvanceItem]) -> None:
+        """Delete the messages whose rings Airflow has in its database."""
+        await self.heeded([r for item in batch if item.outcome.is_clean
+                           for r in item.broker_payload])  # fmt: skip
+
+    async def heeded(self, receipts: Sequence[str]) -> None:
+        """Delete messages; what cannot be deleted comes again, and rings for nothing new."""
+        if receipts:
+            reply = await self._ask("delete", receipts=list(receipts))
+            self._tell("delete", reply)
+
+    async def _look(self) -> Seen | None:
+        reply = await self._ask("look")
+        self._tell("look", reply)
+        if "state" not in reply:
+            self._failures += 1
+            return None
+        self._failures = 0
+        return Seen(str(reply["state"]), int(reply["spans"]), float(reply["seconds"]))
+
+    def _pause(self, seen: Seen | None, rung: bool) -> float:
+        """Seconds until the next look, where no message comes before."""
+        poll = poll_seconds()
+        if seen is None:
+            return float(max(poll, min(poll * 2 ** min(self._failures, 20), SLOWEST)))
+        if self._source.queue is not None:
+            # What a message told of may have to rest first, without another message.
+            settle = self._source.settle + poll if rung and self._source.settle else None
+            poll = min(poll * WITH_QUEUE, settle or poll * WITH_QUEUE)
+        return max(poll, seen.seconds * SHARE)
+
+    async def _rest(self, seconds: float) -> Receipts:
+        """Wait, but not longer than until there is a message about this source."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while self._source.queue is not None and until - loop.time() > 0:
+            reply = await self._ask("receive")
+            self._tell("receive", reply)
+            if reply.get("receipts"):
+                return tuple(reply["receipts"])
+            if "error" in reply or reply.get("others"):
+                await asyncio.sleep(min(poll_seconds(), max(until - loop.time(), 0)))
+        await asyncio.sleep(max(until - loop.time(), 0))
+        return ()
+
+    async def _ask(self, what: str, **more: Any) -> dict[str, Any]:
+        source = self._source
+        if what == "look" and source.connection is not None:
+            more["connection"] = await connection_of(source.connection)
+        told = source.model_dump(mode="json", exclude_defaults=True)
+        try:
+            return await shared_lister().ask({"do": what, "source": told, **more})
+        except ListerGone as error:
+            return {"error": str(error), "code": "LISTER"}
+        except Exception as error:  # a defect here must end nobody's watch
+            return {"error": f"DEFECT: {type(error).__name__}.", "code": "DEFECT"}
+
+    def _tell(self, what: str, reply: dict[str, Any]) -> None:
+        """One line in the log for each change: failing, failing otherwise, working again."""
+        code = str(reply.get("code") or "?") if "error" in reply else ""
+        if code != self._told.get(what, ""):
+            self._told[what] = code
+            log.warning("%s: %s", self._where, reply["error"] if code else f"works again ({what})")
+        if reply.get("problem") and "others" not in self._told:
+            self._told["others"] = "told"  # such messages come again and again
+            log.warning("%s: %s", self._where, reply["problem"])
+
+
+def poll_seconds() -> float:
+    """Seconds between two looks at a source: ``EVERFIT_POLL``."""
+    try:
+        seconds = float(os.environ.get(POLL) or POLL_SECONDS)
+    except ValueError:
+        return POLL_SECONDS
+    return seconds if 0.1 <= seconds <= 86_400 else POLL_SECONDS
