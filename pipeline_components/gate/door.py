@@ -14,7 +14,7 @@ from pipeline_components.contracts.requests import (
     PrepareResult,
     ValidateResult,
 )
-from pipeline_components.contracts.steps import Order
+from pipeline_components.contracts.steps import News, Order
 from pipeline_components.door import Telling, Upstream
 from pipeline_components.ledger.records import VerdictRecord
 
@@ -118,6 +118,11 @@ def settle(request: GateRequest, result: GateResult, context: Context, order: Or
         )  # fmt: skip
 
 
+def unheard(request: GateRequest, result: GateResult, context: Context) -> bool:  # noqa: ARG001
+    """Whether the run is not decided yet."""
+    return context.ledger.verdict(request.run_key) is None
+
+
 def tell(result: GateResult, context: Context) -> Telling:  # noqa: ARG001
     """Verdict, reason and the checks that did not pass."""
     fine = ("passed", "not_applicable")
@@ -127,4 +132,17 @@ def tell(result: GateResult, context: Context) -> Telling:  # noqa: ARG001
     summary["checks_failed"] = list(dict.fromkeys(stopped))
     if warned:
         summary["warnings"] = warned
-    return Telling(summary=summary, reports={"decision_report": result.report_html})
+    return Telling(
+        summary=summary, reports={"decision_report": result.report_html}, news=_news(result)
+    )
+
+
+def _news(result: GateResult) -> tuple[News, ...]:
+    """That a candidate did not make it; a promotion is told by register, which makes it true."""
+    if result.verdict == "promote":
+        return ()
+    if result.verdict == "hold":
+        what = "a candidate is held back"
+        return (News(kind="held", what=what, why=result.because, report="decision_report"),)
+    what = "a candidate is not good enough"
+    return (News(kind="rejected", what=what, why=result.because, report="decision_report"),)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from pipeline_components.context import Context
-from pipeline_components.contracts.errors import NothingToDo, SourceError
+from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.errors import NothingToDo, SourceError, shortlist
 from pipeline_components.contracts.planning import PlanResult
 from pipeline_components.contracts.requests import (
     ExtractResult,
@@ -13,7 +14,7 @@ from pipeline_components.contracts.requests import (
     ValidateResult,
 )
 from pipeline_components.contracts.rules import rules_digest
-from pipeline_components.contracts.steps import Order
+from pipeline_components.contracts.steps import News, Order
 from pipeline_components.door import Telling, Upstream
 from pipeline_components.identity import (
     code_digest,
@@ -108,19 +109,35 @@ def settle(
 
 
 def _record_quarantines(request: ValidateRequest, result: ValidateResult, context: Context) -> None:
+    codes, rules = _codes(result), rules_digest(request.pipeline)
+    to_record = _to_record(request, result)
+    for span in result.quarantined:
+        if span.digest in to_record:
+            context.ledger.record_quarantine(
+                request.pipeline.name, span.digest, rules, tuple(sorted(codes[span.name]))
+            )
+
+
+def _to_record(request: ValidateRequest, result: ValidateResult) -> set[Digest]:
+    """The content that is bad; of a good span's copy it is the copy that is left out."""
     bad = {span.name for span in result.quarantined}
     good = {span.digest for span in request.spans if span.name not in bad}
+    return {span.digest for span in result.quarantined} - good
+
+
+def _codes(result: ValidateResult) -> dict[str, list[str]]:
+    """Span name → codes of its errors."""
     codes: dict[str, list[str]] = {}
     for anomaly in result.anomalies:
         if anomaly.severity == "error" and anomaly.code not in codes.get(anomaly.span, []):
             codes.setdefault(anomaly.span, []).append(anomaly.code)
-    rules = rules_digest(request.pipeline)
-    for span in result.quarantined:
-        # The copy of a good span has its digest: it is the copy that is left out, not the content.
-        if span.digest not in good:
-            context.ledger.record_quarantine(
-                request.pipeline.name, span.digest, rules, tuple(sorted(codes[span.name]))
-            )
+    return codes
+
+
+def unheard(request: ValidateRequest, result: ValidateResult, context: Context) -> bool:
+    """Whether a span is to be quarantined that is not yet; a copy left out again is no news."""
+    known = context.ledger.quarantined(request.pipeline.name, rules_digest(request.pipeline))
+    return bool(_to_record(request, result) - known)
 
 
 def tell(result: ValidateResult, context: Context) -> Telling:  # noqa: ARG001
@@ -137,4 +154,18 @@ def tell(result: ValidateResult, context: Context) -> Telling:  # noqa: ARG001
             "run_key": result.run_key[:12],
         },
         reports={"data_report": result.report},
+        news=_news(result),
     )
+
+
+def _news(result: ValidateResult) -> tuple[News, ...]:
+    names = [span.name for span in result.quarantined]
+    if not names:
+        return ()
+    codes = _codes(result)
+    first = next((a for a in result.anomalies if a.severity == "error" and a.span in names), None)
+    why = shortlist((f"{name}: {', '.join(codes.get(name, []))}" for name in names), sep="; ") + "."
+    if first is not None:
+        why += f" {first.span}: {first.message}"
+    what = f"{names[0]} is left out" if len(names) == 1 else f"{len(names)} spans are left out"
+    return (News(kind="quarantined", what=what, why=why, report="data_report"),)

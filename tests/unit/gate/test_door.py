@@ -176,6 +176,21 @@ def test_what_people_are_told(world, context, quick):
         "verdict": "hold", "because": result.because, "checks_failed": ["GAIN"],
     }  # fmt: skip
     assert telling.reports == {"decision_report": result.report_html}
+    (news,) = telling.news
+    assert (news.kind, news.why, news.report) == ("held", result.because, "decision_report")
+
+
+def test_a_promotion_is_not_news_before_it_is_done(world, context, quick):
+    assert door.tell(door.run(world.request(), context), context).news == ()
+
+
+def test_a_rejection_is_news_until_it_is_on_record(world, context, quick):
+    request = world.request()
+    result = door.run(request, context).model_copy(update={"verdict": "reject"})
+    assert [news.kind for news in door.tell(result, context).news] == ["rejected"]
+    assert door.unheard(request, result, context)
+    door.settle(request, result, context, order(spec()))
+    assert not door.unheard(request, result, context)
 
 
 class Upstreams:

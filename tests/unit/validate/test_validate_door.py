@@ -17,7 +17,7 @@ from pipeline_components.contracts.requests import (
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.spans import Snapshot, Span, SpanRef
 from pipeline_components.contracts.statistics import SpanStatistics
-from pipeline_components.contracts.steps import Order, Trigger
+from pipeline_components.contracts.steps import Ended, Order, Trigger
 from pipeline_components.door import Upstream, perform
 from pipeline_components.identity import code_digest, environment_digest, run_key
 from pipeline_components.validate import door
@@ -103,7 +103,14 @@ def test_good_spans_open_the_run(order_for, four, context):
 def test_a_bad_span_is_quarantined_and_recorded(order_for, four, context):
     four["2018-03"] = times(four["2018-03"], 1000)
     order = order_for(four)
-    result = result_of(perform(order, context), context)
+    outcome = perform(order, context)
+    (news,) = outcome.news
+    assert (news.kind, news.what, news.report) == (
+        "quarantined", "2018-03 is left out", "data_report",
+    )  # fmt: skip
+    assert news.why.startswith("2018-03: UNIT-CHANGE. 2018-03: ")
+    assert perform(order, context).news == ()
+    result = result_of(outcome, context)
     assert [span.name for span in result.quarantined] == ["2018-03"]
     assert [span.name for span in (*result.window, *result.holdout)] == [
         "2018-01", "2018-02", "2018-04",
@@ -119,7 +126,9 @@ def test_a_bad_span_is_quarantined_and_recorded(order_for, four, context):
 def test_the_copy_of_a_good_span_is_left_out_but_not_its_content(order_for, four, context):
     four["2018-04"] = four["2018-03"]
     order = order_for(four)
-    result = result_of(perform(order, context), context)
+    outcome = perform(order, context)
+    result = result_of(outcome, context)
+    assert outcome.news == ()  # plan will list it again and again
     assert [span.name for span in result.quarantined] == ["2018-04"]
     assert "2018-03" in {span.name for span in (*result.window, *result.holdout)}
     assert not context.ledger.quarantined(order.pipeline.name, rules_digest(order.pipeline))
@@ -129,11 +138,17 @@ def test_too_few_good_spans_stop_and_are_still_recorded(order_for, four, context
     two = {name: four[name] for name in ("2018-01", "2018-02")}
     two["2018-02"] = times(two["2018-02"], 1000)
     order = order_for(two)
+    told = []
     for _ in range(2):  # a cache hit stops too
         with pytest.raises(NothingToDo, match=r"VALIDATE-TOO-FEW trips: at least 1 good span to "
                            r"train on and 1 to judge on; 1 of 2 is good, quarantined: 2018-02 "
-                           r"\(UNIT-CHANGE\)"):  # fmt: skip
+                           r"\(UNIT-CHANGE\)") as stopped:  # fmt: skip
             perform(order, context)
+        ended = Ended.model_validate_json(stopped.value.document)
+        assert ended.nothing_to_do == stopped.value.line
+        assert "data_report" in ended.reports
+        told.append([news.what for news in ended.news])
+    assert told == [["2018-02 is left out"], []]
     assert context.ledger.quarantined(order.pipeline.name, rules_digest(order.pipeline))
     assert context.ledger.runs(order.pipeline.name, 10) == []
 

@@ -1,0 +1,136 @@
+"""Callbacks of every task: what its component wants people to hear, and that it failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from everfit_airflow.notifying.addresses import destinations_of
+from everfit_airflow.notifying.message import Message, one_line
+from everfit_airflow.run_tab import BECAUSE, ENDED
+from pipeline_components.contracts.notices import Destination, News
+from pipeline_components.contracts.spec import PipelineSpec
+
+log = logging.getLogger(__name__)
+
+
+def notices(spec: PipelineSpec) -> dict[str, Any]:
+    """Default arguments of every task of a pipeline.
+
+    Returns
+    -------
+    dict
+        Callbacks; empty where nobody is to be told, so that it costs nothing.
+    """
+    destinations = destinations_of(spec)
+    if not destinations:
+        return {}
+    teller = Notices(spec.name, destinations)
+    return {
+        "on_success_callback": teller.succeeded,
+        "on_skipped_callback": teller.skipped,
+        "on_failure_callback": teller.failed,
+    }
+
+
+class Notices:
+    """Tells the destinations of one pipeline.
+
+    Nothing here ever raises: that a message was not sent is one line in the log, and no fault of
+    the task.
+    """
+
+    def __init__(self, pipeline: str, destinations: tuple[Destination, ...]) -> None:
+        self.pipeline, self.destinations = pipeline, destinations
+
+    def succeeded(self, context: Mapping[str, Any]) -> None:
+        """Pass on the news of an outcome."""
+        self._pass_on(context, "return_value")
+
+    def skipped(self, context: Mapping[str, Any]) -> None:
+        """Pass on the news of a component that found nothing to do."""
+        self._pass_on(context, ENDED)
+
+    def failed(self, context: Mapping[str, Any]) -> None:
+        """Say that a task failed for good, once for each cause."""
+        try:
+            if self._wanted("failed"):
+                self._say_failed(context)
+        except Exception as error:
+            _not_told(error)
+
+    def _pass_on(self, context: Mapping[str, Any], key: str) -> None:
+        from everfit_airflow.notifying.failing import forget_failure
+        from everfit_airflow.notifying.links import links_of
+
+        ti = context["ti"]
+        try:
+            told = ti.xcom_pull(task_ids=ti.task_id, key=key, map_indexes=_index(ti))
+            told = told if isinstance(told, dict) else {}
+            for one in told.get("news") or ():
+                news = News.model_validate(one)
+                if self._wanted(news.kind):
+                    self._tell(Message(self.pipeline, news, links_of(ti, told, news.report)))
+        except Exception as error:
+            _not_told(error)
+        try:
+            if self._wanted("failed"):
+                forget_failure(ti)
+        except Exception as error:
+            log.debug("cannot forget a failure: %s", type(error).__name__)
+
+    def _say_failed(self, context: Mapping[str, Any]) -> None:
+        from everfit_airflow.notifying.failing import remember_failure
+        from everfit_airflow.notifying.links import run_page
+
+        ti = context["ti"]
+        why = _why(context)
+        if not remember_failure(ti, why):
+            log.info("people know that %s fails; not told again", ti.task_id)
+            return
+        label = getattr(ti, "rendered_map_index", None)
+        task = f"{ti.task_id} ({label})" if label else ti.task_id
+        news = News(kind="failed", what=f"{task} of {ti.dag_id}", why=why)
+        self._tell(Message(self.pipeline, news, (("Log", ti.log_url), ("Run", run_page(ti)))))
+
+    def _wanted(self, kind: str) -> bool:
+        return any(kind in to.kinds for to in self.destinations)
+
+    def _tell(self, message: Message) -> None:
+        from everfit_airflow.notifying.outlets import send
+
+        for to in self.destinations:
+            if message.kind not in to.kinds:
+                continue
+            try:
+                send(message, to)
+            except Exception as error:
+                log.warning(
+                    "NOTIFY %s: was not told of %r; %s: %s",
+                    to, message.subject, type(error).__name__, one_line(str(error), 200),
+                )  # fmt: skip
+            else:
+                log.info("told %s: %s", to, message.subject)
+
+
+def _why(context: Mapping[str, Any]) -> str:
+    """The one line a component said; else what Airflow knows; secrets it knows are masked."""
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]
+
+    ti, line = context["ti"], None
+    try:
+        line = ti.xcom_pull(task_ids=ti.task_id, key=BECAUSE, map_indexes=_index(ti))
+    except Exception as error:
+        log.debug("no line of %s: %s", ti.task_id, type(error).__name__)
+    found = str(line or context.get("exception") or "The task ended without a word.")
+    return str(redact(found))
+
+
+def _index(ti: Any) -> int:
+    index = getattr(ti, "map_index", None)
+    return index if isinstance(index, int) else -1
+
+
+def _not_told(error: Exception) -> None:
+    log.warning("NOTIFY: nobody was told; %s: %s", type(error).__name__, one_line(str(error), 200))
