@@ -1,4 +1,4 @@
-"""One Airflow DAG for each ``pipelines/*.yaml``: this file only loads specs and wires operators.
+"""Two Airflow DAGs for each ``pipelines/*.yaml``: this file only loads specs and wires operators.
 
 A YAML that is no pipeline is left out here, so that it takes no other down; Airflow shows it as an
 import error of its own (``plugins/everfit_airflow/spec_errors.py``).
@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from airflow.sdk import get_parsing_context
-from everfit_airflow.training_dag import specs_to_load, training_dag
+from everfit_airflow.pipeline_dags import pipeline_dags, specs_to_load
 
 from pipeline_components.contracts.errors import SpecError
 
@@ -19,9 +19,11 @@ FOLDER = Path(os.environ.get("EVERFIT_PIPELINES") or Path(__file__).with_name("p
 
 log = logging.getLogger(__name__)
 
-for path in specs_to_load(FOLDER, get_parsing_context().dag_id):
+only = get_parsing_context().dag_id
+
+for path in specs_to_load(FOLDER, only):
     try:
-        training_dag(path)
+        pipeline_dags(path, only)
     except SpecError as error:
         log.warning("%s", error.line)
     except Exception:

@@ -8,8 +8,10 @@ from airflow.plugins_manager import AirflowPlugin
 from everfit_airflow.links import (
     DataReportLink,
     DecisionReportLink,
+    DriftReportLink,
     MlflowRunLink,
     ModelCardLink,
+    MonitorReportLink,
 )
 from everfit_airflow.report_pages import PREFIX, ReportPages, address
 
@@ -21,7 +23,7 @@ class EverfitPlugin(AirflowPlugin):
     fastapi_apps: ClassVar[list[Any]] = [
         {"name": "Everfit reports", "app": ReportPages(), "url_prefix": PREFIX}
     ]
-    # A tab of every run, at /dags/<name>.train/runs/<run>/plugin/everfit.
+    # A tab of every run, at /dags/<name>.train/runs/<run>/plugin/everfit and of .monitor alike.
     external_views: ClassVar[list[Any]] = [
         {
             "name": "Everfit",
@@ -31,5 +33,6 @@ class EverfitPlugin(AirflowPlugin):
         }
     ]
     operator_extra_links: ClassVar[list[Any]] = [
-        DecisionReportLink(), ModelCardLink(), DataReportLink(), MlflowRunLink()
+        DecisionReportLink(), ModelCardLink(), DataReportLink(), MlflowRunLink(),
+        MonitorReportLink(), DriftReportLink(),
     ]  # fmt: skip

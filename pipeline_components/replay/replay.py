@@ -107,9 +107,7 @@ def _take_served(
                 champion=record.version,
                 rows=record.rows,
                 score=rise.current if rise else None,
-                degraded=(
-                    rise.worse >= world.spec.monitor.worse_by.of(rise.reference) if rise else None
-                ),
+                degraded=rise.beyond(world.spec.monitor.worse_by) if rise else None,
             )
         )
     return len(records)

@@ -24,7 +24,7 @@ from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Or
 from pipeline_components.door import Upstream, perform, step
 from pipeline_components.ledger import open_ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import champion_made
+from pipeline_components.register.promotion import candidate_of
 from pipeline_components.replay.moments import Arrival
 from pipeline_components.source import Listing
 
@@ -94,7 +94,7 @@ class Sandbox:
         version = ledger.version(request.run_key)
         if version is None:
             number = len(ledger.versions(name)) + 1
-            made = champion_made(request).model_copy(update={"version": number})
+            made = candidate_of(request).model_copy(update={"version": number})
             version = ledger.record_version(
                 name,
                 VersionRecord(

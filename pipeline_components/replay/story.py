@@ -37,7 +37,7 @@ class Served:
     score: float | None
     """Of the gate's metric; None where it could not be measured."""
     degraded: bool | None
-    """Worse than when it was judged by more than ``monitor.worse_by``; None: not measured."""
+    """Surely worse than when it was judged, and by ``monitor.worse_by``; None: not measured."""
 
 
 class Summary(Frozen):
@@ -53,7 +53,7 @@ class Summary(Frozen):
     """Trainings for drift or decay alone that did not end in a promotion."""
     days: float
     degraded_days: float
-    """Days in which the serving champion was worse than when it was judged, beyond the margin."""
+    """Days in which the serving champion was surely worse than when it was judged."""
     unmeasured_days: float
     """Days of spans that no champion was held against."""
     metric: str

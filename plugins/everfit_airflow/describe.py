@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from everfit_airflow.assets import signals_of
 from everfit_airflow.report_pages import PREFIX
-from pipeline_components.contracts.margins import Margin
+from everfit_airflow.woken_by import margin_in_words, woken_by
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.spec import GateSpec, PipelineSpec
+
+WORDS = f"[What these words mean]({PREFIX}/glossary)"
 
 
 def first_line(spec: PipelineSpec) -> str:
@@ -17,7 +20,7 @@ def first_line(spec: PipelineSpec) -> str:
 
 
 def describe(spec: PipelineSpec) -> str:
-    """Markdown: description, target, source, window, gate, families, schedule."""
+    """Markdown: description, target, source, window, gate, families, what wakes it."""
     lines = [
         spec.description.strip() or first_line(spec),
         "",
@@ -27,11 +30,53 @@ def describe(spec: PipelineSpec) -> str:
         f"- **Families** {', '.join(f'`{family.name}`' for family in spec.train.families)}, "
         f"{spec.train.trials} settings each",
         f"- **Gate** {gate_in_words(spec)}",
-        f"- **Woken** {_schedule(spec)}; where nothing changed, `plan` skips and says so",
+        *woken_by(spec),
         "",
-        f"[What these words mean]({PREFIX}/glossary)",
+        "Where there is nothing to do, `plan` skips the run and says why." + _switch(spec),
+        "",
+        WORDS,
     ]
     return "\n".join(lines)
+
+
+def describe_monitoring(spec: PipelineSpec) -> str:
+    """Markdown: what each task looks at, and what comes of it."""
+    monitor = spec.monitor
+    columns = "every column" if monitor.columns is None else f"{len(monitor.columns)} columns"
+    after = (
+        f", {monitor.labels_after} later, when the labels are due" if monitor.labels_after else ""
+    )
+    lines = [
+        f"Holds the champion of `{spec.name}` against every new span of `{spec.source.uri}`.",
+        "",
+        "- **watch** lists the source; where no span is new, the next three are skipped",
+        "- **extract** reads the new spans, once",
+        f"- **monitor** compares {columns} with the champion's window (a score of "
+        f"{monitor.effect:g} matters, {100 * monitor.level:g} % false alarms a span) and its loss "
+        f"with that on its holdout{after}",
+        "- **drift_report** adds Evidently's report",
+        f"- **wake** looks at all conditions and rings for each that holds: {_rings(spec)}",
+        "- **measured** only lets the run fail where one of the first four did",
+        *woken_by(spec),
+        "",
+        WORDS,
+    ]
+    return "\n".join(lines)
+
+
+def _rings(spec: PipelineSpec) -> str:
+    signals = signals_of(spec.triggers)
+    if not signals:
+        return "none here, only a person starts the training"
+    named = ", ".join(f"`{signal}`" for signal in signals)
+    return f"{named}. Each is an asset that starts [{spec.name}.train](/dags/{spec.name}.train)"
+
+
+def _switch(spec: PipelineSpec) -> str:
+    if not spec.triggers.automatic:
+        return ""
+    name = f"{spec.name}.monitor"
+    return f" Switch [{name}](/dags/{name}) on too: it finds what is new and wakes this."
 
 
 def gate_in_words(spec: PipelineSpec) -> str:
@@ -55,13 +100,9 @@ def gate_in_words(spec: PipelineSpec) -> str:
 
 def _intention(gate: GateSpec) -> str:
     if gate.superior_by is not None:
-        return f"better than the champion's by more than {_margin(gate.superior_by)}"
+        return f"better than the champion's by more than {margin_in_words(gate.superior_by)}"
     assert gate.not_worse_than is not None
-    return f"not worse than the champion's by more than {_margin(gate.not_worse_than)}"
-
-
-def _margin(margin: Margin) -> str:
-    return f"{100 * margin.value:g} %" if margin.relative else f"{margin.value:g}"
+    return f"not worse than the champion's by more than {margin_in_words(gate.not_worse_than)}"
 
 
 def _connection(spec: PipelineSpec) -> str:
@@ -80,9 +121,3 @@ def _holdout(spec: PipelineSpec) -> str:
     if spec.holdout.spans is not None:
         return "the newest span" if spec.holdout.spans == 1 else f"{spec.holdout.spans} spans"
     return f"{100 * (spec.holdout.fraction or 0):g} % of the rows"
-
-
-def _schedule(spec: PipelineSpec) -> str:
-    if spec.triggers.schedule is None:
-        return "by hand"
-    return f"by `{spec.triggers.schedule}` ({spec.triggers.timezone}) and by hand"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperatorLink
 
 from everfit_airflow.report_pages import report_address
-from everfit_airflow.run_tab import REPORTS
+from everfit_airflow.run_tab import ENDED, MLFLOW, REPORTS
 from pipeline_components.contracts.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 
 
 def _outcome(ti_key: TaskInstanceKey, component: Component) -> dict[str, Any]:
-    """The outcome a component has left in this run, empty where it failed or skipped."""
+    """What a component has left in this run, empty where it failed or had nothing to leave."""
     from airflow.sdk.execution_time.xcom import XCom
 
-    value = XCom.get_one(
-        key=XCom.XCOM_RETURN_KEY, dag_id=ti_key.dag_id, task_id=component, run_id=ti_key.run_id
-    )
-    return value if isinstance(value, dict) else {}
+    for key in (XCom.XCOM_RETURN_KEY, ENDED):
+        value = XCom.get_one(key=key, dag_id=ti_key.dag_id, task_id=component, run_id=ti_key.run_id)
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _mlflow_run(ti_key: TaskInstanceKey) -> str:
+    """Address of the run in MLflow; empty where it has no page a browser can reach."""
+    found = (_outcome(ti_key, name).get("links", {}).get("mlflow_run") for name in MLFLOW)
+    return str(next(filter(None, found), ""))
 
 
 class _ReportLink(BaseOperatorLink):
@@ -41,7 +48,7 @@ class _ReportLink(BaseOperatorLink):
         page = outcome.get("reports", {}).get(self.report)
         if page and Settings.from_environment().store.startswith("file://"):
             return report_address(page["digest"])
-        return str(_outcome(ti_key, "register").get("links", {}).get("mlflow_run", ""))
+        return _mlflow_run(ti_key)
 
 
 class DecisionReportLink(_ReportLink):
@@ -65,14 +72,28 @@ class ModelCardLink(_ReportLink):
     report = "model_card"
 
 
+class MonitorReportLink(_ReportLink):
+    """How the newest spans and the champion's errors compare with what it was trained on."""
+
+    name = "Monitor report"
+    report = "monitor_report"
+
+
+class DriftReportLink(_ReportLink):
+    """The same columns as Evidently shows them."""
+
+    name = "Drift report (Evidently)"
+    report = "drift_report"
+
+
 class MlflowRunLink(BaseOperatorLink):
     """The run in MLflow."""
 
     name = "MLflow run"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """Address of the run; empty where MLflow has no page a browser can reach."""
-        return str(_outcome(ti_key, "register").get("links", {}).get("mlflow_run", ""))
+        """Address of the run."""
+        return _mlflow_run(ti_key)
 
 
 LINKS: dict[Component, tuple[BaseOperatorLink, ...]] = {
@@ -80,5 +101,7 @@ LINKS: dict[Component, tuple[BaseOperatorLink, ...]] = {
     "evaluate": (ModelCardLink(),),
     "gate": (DecisionReportLink(), ModelCardLink(), DataReportLink()),
     "register": (MlflowRunLink(), DecisionReportLink(), ModelCardLink(), DataReportLink()),
+    "monitor": (MonitorReportLink(),),
+    "drift_report": (DriftReportLink(), MonitorReportLink(), MlflowRunLink()),
 }
 """The components that have something to show."""

@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, Connection
+from airflow.sdk import Asset, BaseOperator, Connection
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from airflow.sdk.log import mask_secret
 
+from everfit_airflow.assets import bells, signal_asset, signals_of
 from everfit_airflow.child_environment import child_environment, connection_url, variable_of
 from everfit_airflow.failures import ComponentFailed, MendFirst
 from everfit_airflow.links import LINKS
-from everfit_airflow.orders import make_order
-from everfit_airflow.run_tab import BECAUSE
+from everfit_airflow.orders import Woken, make_order
+from everfit_airflow.run_tab import BECAUSE, ENDED
 from everfit_airflow.runners import Ending, Runner
 from everfit_airflow.runners.process import ProcessRunner
 from pipeline_components.contracts.base import canonical_json
@@ -29,7 +30,7 @@ from pipeline_components.contracts.errors import (
 from pipeline_components.contracts.settings import Settings, find_root
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import CHAIN, Component, Outcome
+from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Ended, Outcome
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 COLOURS: dict[Component, str] = {
     "plan": "#e8eaf6", "extract": "#e0f2f1", "validate": "#e0f7fa", "prepare": "#e3f2fd",
     "train": "#fff3e0", "evaluate": "#fff8e1", "gate": "#fce4ec", "register": "#e8f5e9",
+    "watch": "#f1f8e9", "monitor": "#ede7f6", "drift_report": "#fff8e1",
 }  # fmt: skip
 
 REMEMBERED = "component_process"
@@ -49,11 +51,17 @@ class ComponentOperator(BaseOperator):
     Parameters
     ----------
     component : str
-        A step of ``contracts.steps.CHAIN``.
+        A step of ``contracts.steps.CHAIN`` or ``MONITORING``.
     spec_file : str
         The pipeline's YAML; read again when the task runs.
     family : str, optional
         Of ``train``: the model family.
+    reads : sequence of str, optional
+        The components whose results it reads, where not those of ``CHAIN``.
+    sweep : bool
+        Of ``plan``: only say what a wake would come to, and ring for each thing there is to wake
+        the training for; takes ``assets.bells`` for an outlet, and ``assets.source_ref`` for an
+        inlet where what its watcher told is to be kept as dealt with.
     """
 
     custom_operator_name = "Everfit component"
@@ -61,14 +69,24 @@ class ComponentOperator(BaseOperator):
     template_fields: Sequence[str] = ()
 
     def __init__(
-        self, *, component: Component, spec_file: str, family: str | None = None, **kwargs: Any
+        self,
+        *,
+        component: Component,
+        spec_file: str,
+        family: str | None = None,
+        reads: Sequence[Component] | None = None,
+        sweep: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if component not in CHAIN:
-            raise ValueError(f"{component!r} is no component: {', '.join(CHAIN)}")
+        known = {**CHAIN, **MONITORING}
+        if component not in known:
+            raise ValueError(f"{component!r} is no component: {', '.join(known)}")
         self.component = component
         self.spec_file = spec_file
         self.family = family
+        self.reads: Sequence[Component] = CHAIN.get(component, ()) if reads is None else reads
+        self.sweep = sweep
         self.ui_color = COLOURS.get(component, "#ffffff")
         self.operator_extra_links = LINKS.get(component, ())
         self._runner: Runner | None = None
@@ -88,13 +106,10 @@ class ComponentOperator(BaseOperator):
         """
         spec = self._spec()
         settings = settings_beside(self.spec_file)
-        form = context["params"]
         ti = context["ti"]
-        run = context["dag_run"]
         order = make_order(
-            self.component, spec, self.family, str(getattr(run.run_type, "value", run.run_type)),
-            run.run_id, form,
-            {name: ti.xcom_pull(task_ids=[name]) or () for name in CHAIN[self.component]},
+            self.component, spec, self.family, self._woken(context), context["params"],
+            {name: ti.xcom_pull(task_ids=[name]) or () for name in self.reads}, self.sweep,
         )  # fmt: skip
         self._runner = runner = ProcessRunner(door_program(settings.root, os.environ))
         if self._killed:  # Airflow goes on with a task after telling it to end
@@ -111,13 +126,33 @@ class ComponentOperator(BaseOperator):
             log.info,
             lambda process: memory.set(REMEMBERED, process) if memory is not None else None,
         )
-        return self._settle(ending, ti)
+        outcome = self._settle(ending, ti)
+        if self.sweep:
+            ring(spec, outcome, context)
+            if self.inlets:
+                from everfit_airflow.watching import remember_consumed
+
+                remember_consumed(context)
+        return outcome.model_dump(mode="json")
 
     def on_kill(self) -> None:
         """End the component with everything it started."""
         self._killed = True
         if self._runner is not None:
             self._runner.stop()
+
+    def _woken(self, context: Context) -> Woken:
+        run = context["dag_run"]
+        kind = str(getattr(run.run_type, "value", run.run_type))
+        # A sweep's own tick is none of the spec's schedules.
+        due = run.logical_date or run.run_after if kind == "scheduled" and not self.sweep else None
+        rang = context["triggering_asset_events"] if kind == "asset_triggered" else {}
+        return Woken(
+            run_type=kind,
+            run_id=run.run_id,
+            due=due.isoformat() if due else "",
+            assets=rang_last({a.uri: events for a, events in rang.items() if isinstance(a, Asset)}),
+        )
 
     def _spec(self) -> PipelineSpec:
         try:
@@ -141,10 +176,10 @@ class ComponentOperator(BaseOperator):
                 mask_secret(secret)
         return {name: url}
 
-    def _settle(self, ending: Ending, ti: Any) -> dict[str, Any]:
+    def _settle(self, ending: Ending, ti: Any) -> Outcome:
         """Turn exit code and outcome into what Airflow understands."""
         if ending.code == EXIT_DONE and ending.outcome is not None:
-            return Outcome.model_validate_json(ending.outcome).model_dump(mode="json")
+            return Outcome.model_validate_json(ending.outcome)
         line = ending.last_line or f"{self.component} said nothing."
         if ending.code == EXIT_DONE:
             line = f"OUTCOME {self.component}: a component leaves an outcome; it left none. {line}"
@@ -152,10 +187,41 @@ class ComponentOperator(BaseOperator):
             line = f"KILLED {self.component}: ended by signal {-ending.code}; last line: {line}"
         ti.xcom_push(key=BECAUSE, value=line)
         if ending.code == EXIT_NOTHING_TO_DO:
+            if ending.outcome:
+                ended = Ended.model_validate_json(ending.outcome)
+                ti.xcom_push(key=ENDED, value=ended.model_dump(mode="json"))
             raise AirflowSkipException(line)
         if ending.code == EXIT_USER:
             raise MendFirst(line)
         raise ComponentFailed(line)
+
+
+def rang_last(events: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """The assets of the newest wake.
+
+    Airflow hands on every event since the last run, also those a paused DAG has missed.
+
+    Parameters
+    ----------
+    events : mapping
+        URI of an asset → its events, in no order.
+    """
+    every = [event for found in events.values() for event in found]
+    if not every:
+        return ()
+    by = max(every, key=lambda event: event.timestamp).source_run_id
+    return tuple(uri for uri, found in events.items() if any(e.source_run_id == by for e in found))
+
+
+def ring(spec: PipelineSpec, outcome: Outcome, context: Context) -> None:
+    """One event for each thing there is to wake the training for."""
+    known = signals_of(spec.triggers)
+    wanted = {signal if signal in known else "due" for signal in outcome.signals if known}
+    because = str(outcome.summary.get("because", ""))
+    bell = context["outlet_events"][bells(spec.name)]
+    for signal in known:
+        if signal in wanted:
+            bell.add(signal_asset(spec.name, signal), extra={"because": because})
 
 
 def settings_beside(spec_file: str) -> Settings:

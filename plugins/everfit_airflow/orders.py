@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from everfit_airflow.assets import what_rang
 from everfit_airflow.failures import MendFirst
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.steps import (
-    CHAIN,
     Component,
     Order,
     Outcome,
@@ -31,25 +32,43 @@ RUN_TYPES: dict[str, RunType] = {
 """Airflow's run type → ours. What woke a pipeline is read from the run, never from its form."""
 
 
+@dataclass(frozen=True)
+class Woken:
+    """What Airflow knows of how a run came about."""
+
+    run_type: str
+    run_id: str
+    due: str = ""
+    """ISO time of the tick of a scheduled run."""
+    assets: tuple[str, ...] = ()
+    """URIs of the assets that rang."""
+
+    def trigger(self, form: Mapping[str, Any]) -> Trigger:
+        """The same in our words; why an asset woke a run is never read from a form."""
+        ours = RUN_TYPES.get(self.run_type, "manual")
+        reason = what_rang(self.assets) if ours == "asset" else str(form.get("reason") or "")
+        return Trigger(run_type=ours, reason=reason.strip(), run_id=self.run_id, due=self.due)
+
+
 def make_order(
     component: Component,
     spec: PipelineSpec,
     family: str | None,
-    run_type: str,
-    run_id: str,
+    woken: Woken,
     form: Mapping[str, Any],
-    upstream: Mapping[str, Sequence[Any]],
+    upstream: Mapping[Component, Sequence[Any]],
+    sweep: bool = False,
 ) -> Order:
     """The order of one task.
 
     Parameters
     ----------
-    run_type, run_id : str
-        Of the DAG run.
     form : mapping
-        The run's ``window``, ``force`` and ``reason``.
+        The run's ``window``, ``force``, ``cooldown`` and ``reason``; monitoring has none.
     upstream : mapping
-        Component → outcomes of its tasks, as XCom gives them back.
+        Component whose result is read → outcomes of its tasks, as XCom gives them back.
+    sweep : bool
+        Of plan: only say what a wake would come to.
 
     Raises
     ------
@@ -60,14 +79,15 @@ def make_order(
         return Order(
             component=component,
             pipeline=spec,
-            upstream={name: _digests(name, upstream.get(name, ())) for name in CHAIN[component]},
+            upstream={name: _digests(name, outcomes) for name, outcomes in upstream.items()},
             family=family,
-            trigger=Trigger(
-                run_type=RUN_TYPES.get(run_type, "manual"),
-                reason=str(form.get("reason") or "").strip(),
-                run_id=run_id,
+            trigger=woken.trigger(form),
+            wishes=Wishes(
+                force=bool(form.get("force")),
+                window=_window(form.get("window")),
+                cooldown=bool(form.get("cooldown")),
             ),
-            wishes=Wishes(force=bool(form.get("force")), window=_window(form.get("window"))),
+            sweep=sweep,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from everfit_airflow.run_tab import BECAUSE, RunSoFar, run_tab
+from everfit_airflow.run_tab import BECAUSE, ENDED, WAKE, RunSoFar, run_tab
 from everfit_airflow.simple_page import simple_page
+from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
 from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import CHAIN
+from pipeline_components.contracts.steps import CHAIN, MONITORING
 
 PREFIX = "/everfit"
 MOST_BYTES = 64 << 20
@@ -34,7 +35,14 @@ HEADERS = {
     "Cache-Control": "private, max-age=86400, immutable",
 }
 
-TAB_HEADERS = HEADERS | {"Cache-Control": "private, no-store"}
+SCRIPTED = HEADERS | {
+    # Evidently's page draws itself: its own scripts run, in an origin of their own; none fetches.
+    "Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; "
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+}
+
+ANEW = {"Cache-Control": "private, no-store"}
 """A run goes on; its tab must be read anew."""
 
 Scope = MutableMapping[str, Any]
@@ -73,7 +81,7 @@ def build_app() -> Any:
         page = read_report(Settings.from_environment().store, digest)
         if page is None:
             raise HTTPException(404, "There is no such report in this machine's store.")
-        return Response(page, media_type="text/html; charset=utf-8", headers=HEADERS)
+        return Response(page, media_type="text/html; charset=utf-8", headers=headers_of(page))
 
     may_read = Depends(requires_access_dag("GET", DagAccessEntity.XCOM))
 
@@ -83,13 +91,19 @@ def build_app() -> Any:
         page = run_tab(
             run_so_far(dag_id, run_id), report, lambda digest: read_report(store, digest)
         )
-        return Response(page, media_type="text/html; charset=utf-8", headers=TAB_HEADERS)
+        headers = headers_of(page) | ANEW
+        return Response(page, media_type="text/html; charset=utf-8", headers=headers)
 
     @app.get("/glossary")
     def glossary() -> Response:
         return Response(glossary_page(), media_type="text/html; charset=utf-8", headers=HEADERS)
 
     return app
+
+
+def headers_of(page: bytes) -> dict[str, str]:
+    """What a browser is told a page may do: nothing, but for one that draws itself."""
+    return SCRIPTED if page.startswith(SCRIPTED_PAGE) else HEADERS
 
 
 def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
@@ -99,16 +113,19 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
 
     outcomes: dict[str, Mapping[str, Any]] = {}
     lines: dict[str, str] = {}
-    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=list(CHAIN))
+    tasks = [*dict.fromkeys([*CHAIN, *MONITORING]), WAKE]
+    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=tasks)
     with create_session() as session:
         left: list[Any] = list(session.scalars(query))
         for xcom in left:
             value = XComModel.deserialize_value(xcom)
-            if xcom.key == "return_value" and isinstance(value, Mapping):
+            if xcom.key in ("return_value", ENDED) and isinstance(value, Mapping):
                 outcomes[xcom.task_id] = value
             elif xcom.key == BECAUSE:
                 lines[xcom.task_id] = str(value)
-    return RunSoFar(outcomes, [(name, lines[name]) for name in CHAIN if name in lines])
+    if because := outcomes.get(WAKE, {}).get("summary", {}).get("because"):
+        lines[WAKE] = str(because)
+    return RunSoFar(outcomes, [(name, lines[name]) for name in tasks if name in lines])
 
 
 def read_report(store: str, digest: str) -> bytes | None:

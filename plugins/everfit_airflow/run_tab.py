@@ -14,11 +14,22 @@ REPORTS: dict[str, tuple[Component, str]] = {
     "decision_report": ("gate", "Decision report"),
     "model_card": ("evaluate", "Model card"),
     "data_report": ("validate", "Data report"),
+    "monitor_report": ("monitor", "Monitor report"),
+    "drift_report": ("drift_report", "Drift report (Evidently)"),
 }
 """Report → the component that makes it, and its name; what is told first stands first."""
 
 BECAUSE = "because"
 """Key of the XCom that holds the one line of a task that failed or had nothing to do."""
+
+ENDED = "ended"
+"""Key of the XCom with what a component leaves all the same where it had nothing to do."""
+
+MLFLOW: tuple[Component, ...] = ("register", "drift_report")
+"""The components that keep a run in MLflow, one in each DAG."""
+
+WAKE = "wake"
+"""The task of monitoring that says whether training is woken."""
 
 BAR = (
     '<nav style="display:flex;flex-wrap:wrap;gap:.4rem 1.6rem;align-items:baseline;padding:.7rem '
@@ -45,7 +56,8 @@ class RunSoFar:
     @property
     def mlflow_run(self) -> str:
         """Address of the run in MLflow; empty where it has none."""
-        return str(self.outcomes.get("register", {}).get("links", {}).get("mlflow_run", ""))
+        found = (self.outcomes.get(name, {}).get("links", {}).get("mlflow_run") for name in MLFLOW)
+        return str(next(filter(None, found), ""))
 
 
 def run_tab(run: RunSoFar, report: str | None, read: Callable[[str], bytes | None]) -> bytes:
@@ -81,7 +93,7 @@ def _bar(run: RunSoFar, there: Sequence[str], shown: str | None) -> str:
         here = ' aria-current="page" style="color:inherit;font-weight:650;text-decoration:none"'
         items.append(f'<a href="?report={name}"{here if name == shown else ""}>{title}</a>')
     if run.mlflow_run:
-        # Airflow's frame opens no other site: an address to copy, and a button on `register`.
+        # Airflow's frame opens no other site: an address to copy, and a button on the task.
         where = f'<code style="user-select:all">{escape(run.mlflow_run)}</code>'
         items.append(f'<span style="margin-left:auto;font-size:11.5px">MLflow {where}</span>')
     return f"{BAR}{''.join(items)}</nav>" if items else ""
@@ -90,8 +102,10 @@ def _bar(run: RunSoFar, there: Sequence[str], shown: str | None) -> str:
 def _why(run: RunSoFar) -> str:
     if not run.because:
         return (
-            "<h1>No report yet</h1><p>The data report comes with <code>validate</code>, the model "
-            "card with <code>evaluate</code>, the decision report with <code>gate</code>.</p>"
+            "<h1>No report yet</h1><p>Training: the data report comes with <code>validate</code>, "
+            "the model card with <code>evaluate</code>, the decision report with <code>gate</code>."
+            "</p><p>Monitoring: its report comes with <code>monitor</code>, Evidently's with "
+            "<code>drift_report</code>.</p>"
         )
     lines = "".join(
         f"<p><strong>{escape(component)}</strong> {escape(line)}</p>"

@@ -84,10 +84,10 @@ class SpecErrors(BaseDagBundle):
 
 def problems_of(path: Path) -> str:
     """Every problem of a spec, a line each; empty where there is none."""
-    from everfit_airflow.training_dag import timetable
+    from everfit_airflow.pipeline_dags import schedules_of
 
     try:
-        timetable(load_spec(path).triggers, path.name)
+        schedules_of(load_spec(path))
     except SpecError as error:
         return "\n".join([f"{path.name} is no pipeline yet:", *(f"- {p}" for p in error.problems)])
     except Exception as error:  # a defect here must not stop Airflow from reading its DAGs

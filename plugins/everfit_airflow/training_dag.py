@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from copy import copy
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param
-from airflow.sdk.exceptions import AirflowTimetableInvalid
+from airflow.sdk import DAG, Param
 
 from everfit_airflow.describe import describe, first_line
 from everfit_airflow.failures import RETRIES
+from everfit_airflow.notifying import notices
 from everfit_airflow.operator import ComponentOperator
-from pipeline_components.contracts.errors import SpecError
+from everfit_airflow.schedules import Schedule
 from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.spec_file import load_spec, spec_paths
 from pipeline_components.contracts.steps import CHAIN
-from pipeline_components.contracts.triggers import TriggerSpec
 
 SUFFIX = ".train"
 FORM = {
@@ -36,6 +32,12 @@ FORM = {
         description="Go through every step even where nothing changed. What was computed before is "
         "found again, not computed again.",
     ),
+    "cooldown": Param(
+        False,
+        type="boolean",
+        title="Cooldown",
+        description="The cooldown applies to this run too: within it, nothing is trained.",
+    ),
     "reason": Param(
         None,
         type=["null", "string"],
@@ -47,27 +49,18 @@ FORM = {
 """What a person may ask of one run."""
 
 
-def specs_to_load(folder: Path, dag_id: str | None) -> list[Path]:
-    """The specs to read: all of them, or in a task's process its own alone."""
-    paths = spec_paths(folder)
-    if dag_id is None:
-        return paths
-    return [path for path in paths if path.stem + SUFFIX == dag_id]
+def training_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
+    """Build the DAG.
 
-
-def training_dag(path: Path) -> DAG:
-    """Build the DAG of one YAML.
-
-    Raises
-    ------
-    SpecError
-        With every problem of the YAML.
+    Parameters
+    ----------
+    spec_file : str
+        Where ``spec`` was read from; every task reads it again.
     """
-    spec = load_spec(path)
     with DAG(
         dag_id=spec.name + SUFFIX,
         description=first_line(spec),
-        schedule=timetable(spec.triggers, path.name),
+        schedule=schedule,
         # No start date: a schedule counts from when the DAG is switched on, and a person's first
         # run does not have to wait behind one for the past.
         start_date=None,
@@ -75,42 +68,13 @@ def training_dag(path: Path) -> DAG:
         max_active_runs=1,
         tags=["everfit", "train", spec.task, *spec.tags],
         doc_md=describe(spec),
-        default_args={"owner": spec.owner, **RETRIES},
+        default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
     ) as dag:
-        _chain(spec, str(path))
+        _chain(spec, spec_file)
     # Given last: each task would copy the form, and Airflow would check it anew for every DAG,
     # which takes longer than all the rest.
     dag.params.update({name: copy(field) for name, field in FORM.items()})
     return dag
-
-
-def timetable(triggers: TriggerSpec, where: str) -> CronTriggerTimetable | None:
-    """The schedule of a pipeline.
-
-    Raises
-    ------
-    SpecError
-        If the cron expression or the time zone is none.
-    """
-    if triggers.schedule is None:
-        return None
-    try:
-        ZoneInfo(triggers.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SpecError(
-            where,
-            [f"triggers.timezone: {triggers.timezone!r} is no time zone, such as Europe/Berlin"],
-        ) from None
-    found = CronTriggerTimetable(triggers.schedule, timezone=triggers.timezone)
-    try:
-        found.validate()
-    except AirflowTimetableInvalid as error:
-        raise SpecError(
-            where,
-            [f"triggers.schedule: {triggers.schedule!r} is no cron expression, such as 0 3 * * *: "
-             f"{error}"],
-        ) from None  # fmt: skip
-    return found
 
 
 def _chain(spec: PipelineSpec, spec_file: str) -> None:

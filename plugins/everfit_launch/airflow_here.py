@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import time
@@ -23,8 +24,10 @@ STARTUP = 240.0
 SETTLED = 30.0
 """Seconds after which what Airflow says of a spec is surely of the spec as it is now."""
 
-PARTS = ("api-server", "scheduler", "dag-processor")
+SCHEDULER = "scheduler"
+PARTS = ("api-server", SCHEDULER, "dag-processor")
 TRIGGERER = "triggerer"
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 
 def _nothing(heard: object) -> None:
@@ -33,7 +36,7 @@ def _nothing(heard: object) -> None:
 
 
 class AirflowHere:
-    """Airflow in ``<home>/airflow``: SQLite, local executor, a password of its own.
+    """Airflow in ``<home>/airflow``: SQLite by default, local executor, a password of its own.
 
     Parameters
     ----------
@@ -44,6 +47,10 @@ class AirflowHere:
         from it.
     parse_every : int
         Seconds after which a new YAML shows.
+    further : mapping, optional
+        ``AIRFLOW__*`` in place of what it is started with otherwise, such as another database.
+    schedulers : int
+        More than one needs a database server.
     """
 
     def __init__(
@@ -51,8 +58,12 @@ class AirflowHere:
         settings: Settings,
         environ: Mapping[str, str] | None = None,
         parse_every: int = 30,
+        further: Mapping[str, str] | None = None,
+        schedulers: int = 1,
     ) -> None:
         self._settings = settings
+        self._further = dict(further or {})
+        self._parts = (*PARTS, *(f"{SCHEDULER}-{n}" for n in range(2, schedulers + 1)))
         self.environ = dict(os.environ if environ is None else environ)
         self._parse_every = parse_every
         self._home = settings.home / "airflow"
@@ -92,14 +103,14 @@ class AirflowHere:
         port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self.environ)
         self.user, self.password = login(self._settings)
         self._environment = airflow_environment(
-            self._settings, port, self.environ, self._parse_every
+            self._settings, port, self.environ, self._parse_every, self._further
         )
         self.address = f"http://localhost:{port}"
         self.api = AirflowApi(f"http://{HOST}:{port}", self.user, self.password)
         try:
             self._migrate(say)
-            say("starting " + ", ".join(PARTS))
-            for part in PARTS:
+            say("starting " + ", ".join(self._parts))
+            for part in self._parts:
                 self._start_part(part)
             self._wait(self.api.healthy, "Airflow", say)
             self.api.warm()
@@ -179,11 +190,16 @@ class AirflowHere:
         """Start the part that only DAGs waiting for events need; Airflow's page asks for it too."""
         self._start_part(TRIGGERER)
 
+    def restart(self, part: str) -> None:
+        """Start a part that was killed."""
+        self._start_part(part)
+
     def _start_part(self, part: str) -> None:
+        command = SCHEDULER if part.startswith(SCHEDULER) else part
         # The API server reads the logs from their folder; nobody has to serve them.
-        extra = ["--skip-serve-logs"] if part in ("scheduler", TRIGGERER) else []
+        extra = ["--skip-serve-logs"] if command in (SCHEDULER, TRIGGERER) else []
         program = str(airflow_program(self._settings))
-        self.services.start(part, [program, part, *extra], self._environment)
+        self.services.start(part, [program, command, *extra], self._environment)
 
     def _migrate(self, say: Say) -> None:
         """Make the database, once for each version of Airflow."""
@@ -193,6 +209,8 @@ class AirflowHere:
             .glob("lib/python*/site-packages/apache_airflow_core-*.dist-info")
         )
         version = ",".join(sorted(path.name for path in packages))
+        if database := self._further.get(DATABASE):
+            version += f" {hashlib.sha256(database.encode()).hexdigest()}"
         stamp = self._home / "migrated"
         if stamp.exists() and stamp.read_text() == version:
             return

@@ -16,7 +16,11 @@ PARALLEL = 4
 
 
 def airflow_environment(
-    settings: Settings, port: int, environ: Mapping[str, str], parse_every: int
+    settings: Settings,
+    port: int,
+    environ: Mapping[str, str],
+    parse_every: int,
+    further: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Environment of every Airflow process.
 
@@ -26,6 +30,8 @@ def airflow_environment(
         Of the API server.
     parse_every : int
         Seconds between two looks at an unchanged DAG file; a new YAML shows after that long.
+    further : mapping, optional
+        ``AIRFLOW__*`` of the caller, in place of what stands here.
     """
     home = settings.home / "airflow"
     kept = {
@@ -81,6 +87,7 @@ def airflow_environment(
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **(further or {}),
     }
 
 

@@ -86,7 +86,7 @@ class Demo:
             self._wait_for_mlflow()
             self._addresses(name)
             if screen.terminal and sys.stdin.isatty():
-                self._stay()
+                self._stay(name)
             return code
         finally:
             # Whoever is impatient now would leave half of it running.
@@ -227,10 +227,13 @@ class Demo:
             self._airflow.services.check()
             time.sleep(0.5)
 
-    def _stay(self) -> None:
-        """Keep the pages up until Ctrl-C."""
+    def _stay(self, name: str) -> None:
+        """Keep the pages up until Ctrl-C, and the source watched."""
         screen = self._screen
         self._airflow.start_triggerer()
+        if load_spec(find_spec(self._settings.pipelines, name)).triggers.automatic:
+            self._airflow.api.pause(f"{name}.monitor", False)
+            screen.line(screen.faint(f"  {name}.monitor is on too: it looks at what is new."))
         screen.line(screen.strong("  The pages stay up; Ctrl-C stops everything."))
         try:
             while True:

@@ -36,6 +36,7 @@ class Services:
         self._folder = folder
         self._note = folder / "processes.json"
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._killed: set[str] = set()
         self._lock: IO[str] | None = None
 
     def clear_the_way(self) -> None:
@@ -68,9 +69,9 @@ class Services:
         return self._folder / "logs" / f"{name}.log"
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a program; its output goes to its log."""
+        """Start a program; its output goes to its log, after what one killed before it wrote."""
         self.log(name).parent.mkdir(parents=True, exist_ok=True)
-        with self.log(name).open("wb") as log:
+        with self.log(name).open("ab" if name in self._killed else "wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 (our own program)
                 list(command), cwd=self._folder, env=dict(environment), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
@@ -78,6 +79,18 @@ class Services:
         self._note.write_text(
             json.dumps([identity(process.pid) for process in self._running.values()])
         )
+
+    def pid(self, name: str) -> int:
+        """The process, and its group."""
+        return self._running[name].pid
+
+    def kill(self, name: str) -> None:
+        """End a program and its group at once, as a machine out of memory does."""
+        process = self._running.pop(name)
+        self._killed.add(name)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def check(self) -> None:
         """Make sure that all of them still run.

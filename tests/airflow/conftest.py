@@ -53,6 +53,8 @@ def places(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> dict[
         "EVERFIT_PIPELINES": str(pipelines),
         "EVERFIT_MLFLOW_PAGE": "http://localhost:1",
         "EVERFIT_AIRFLOW_PORT": "0",
+        "EVERFIT_SWEEP": "1",
+        "EVERFIT_POLL": "1",
     }
 
 
@@ -66,3 +68,19 @@ def airflow(places: dict[str, str]) -> Iterator[object]:
     here = AirflowHere(Settings.from_environment(places), places, parse_every=5)
     with here:
         yield here
+
+
+@pytest.fixture(scope="session")
+def stand(tmp_path_factory: pytest.TempPathFactory, postgresql_url: str) -> Iterator[object]:
+    """Airflow as on a server: two schedulers, PostgreSQL for its own records and for the ledger."""
+    from tests.airflow.stand import Stand
+    from tests.services import new_database
+
+    made = Stand(
+        tmp_path_factory.mktemp("stand"), new_database(postgresql_url), new_database(postgresql_url)
+    )
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -39,6 +39,9 @@ print(json.dumps({{"dags": sorted(bag.dags), "errors": bag.import_errors, "modul
 """
 
 
+KINDS = ("monitor", "train")
+
+
 def load(folder: Path) -> DagBag:
     assert os.environ["EVERFIT_PIPELINES"] == str(folder)
     return DagBag(str(DAG_FILE), safe_mode=False)
@@ -64,7 +67,7 @@ def test_the_repositorys_own_pipelines_load(monkeypatch):
     assert bag.import_errors == {}
     specs = sorted(p.stem for p in (REPOSITORY / "dags" / "pipelines").glob("*.yaml"))
     specs = [name for name in specs if not name.endswith(".schema")]
-    assert sorted(bag.dags) == [f"{name}.train" for name in specs]
+    assert sorted(bag.dags) == [f"{name}.{kind}" for name in specs for kind in KINDS]
 
 
 def test_the_chain_is_a_line_of_tasks_with_train_mapped(folder):
@@ -93,8 +96,9 @@ def test_every_result_a_step_reads_is_there_before_it_starts(folder):
 
 def test_the_specs_values_are_the_dags(folder):
     dag = load(folder).dags["fares.train"]
-    assert dag.timetable.expression == "0 3 * * 1"
-    assert str(dag.timetable.timezone) in ("Europe/Berlin", "Timezone('Europe/Berlin')")
+    ticks = dag.timetable.timetable
+    assert ticks.expression == "0 3 * * 1"
+    assert str(ticks.timezone) in ("Europe/Berlin", "Timezone('Europe/Berlin')")
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert {"taxi", "regression", "everfit", "train"} == dag.tags
@@ -119,6 +123,8 @@ def test_a_pipeline_without_a_schedule_waits_for_a_person(folder):
         ({"window": "-3"}, False),
         ({"window": "everything"}, False),
         ({"force": "yes"}, False),
+        ({"cooldown": True}, True),
+        ({"cooldown": "6h"}, False),
         ({"reason": "x" * 501}, False),
     ],
 )
@@ -126,7 +132,7 @@ def test_the_form_takes_what_an_order_can_carry(folder, form, good):
     from airflow.sdk.exceptions import ParamValidationError
 
     fields = load(folder).dags["fares.train"].params
-    assert sorted(fields) == ["force", "reason", "window"]
+    assert sorted(fields) == ["cooldown", "force", "reason", "window"]
     try:
         for name, value in form.items():
             fields.get_param(name).resolve(value)
@@ -138,7 +144,9 @@ def test_the_form_takes_what_an_order_can_carry(folder, form, good):
 
 def test_defaults_of_the_form_are_valid(folder):
     fields = load(folder).dags["fares.train"].params
-    assert fields.validate() == {"window": None, "force": False, "reason": None}
+    assert fields.validate() == {
+        "window": None, "force": False, "cooldown": False, "reason": None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -159,15 +167,16 @@ def test_a_broken_yaml_takes_no_other_pipeline_down(folder, broken):
     (folder / "aaa.yaml").write_text(broken)
     (folder / "zzz.yaml").write_text(good)
     bag = load(folder)
-    assert sorted(bag.dags) == ["fares.train", "zzz.train"]
+    assert sorted(bag.dags) == ["fares.monitor", "fares.train", "zzz.monitor", "zzz.train"]
     assert bag.import_errors == {}
 
 
-def test_a_tasks_process_builds_its_own_dag_alone(folder, monkeypatch):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tasks_process_builds_its_own_dag_alone(folder, monkeypatch, kind):
     (folder / "other.yaml").write_text((folder / "fares.yaml").read_text())
     (folder / "broken.yaml").write_text("]")
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "fares.train")
-    assert list(load(folder).dags) == ["fares.train"]
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", f"fares.{kind}")
+    assert list(load(folder).dags) == [f"fares.{kind}"]
 
 
 def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
@@ -177,7 +186,7 @@ def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
         (folder / f"p{number:03}.yaml").write_text(text)
     many = in_a_clean_process(folder)
     assert one["errors"] == many["errors"] == {}
-    assert len(many["dags"]) == 101
+    assert len(many["dags"]) == 202
     named = [name for name in many["modules"] if not name.startswith("unusual_prefix")]
     assert named == [name for name in one["modules"] if not name.startswith("unusual_prefix")]
     ours = {name.split(".")[0] for name in named}
@@ -194,7 +203,7 @@ def test_dag_files_and_plugins_import_only_what_they_may():
     import ast
 
     allowed = {
-        "airflow", "pydantic", "yaml", "fastapi", "markdown_it",
+        "airflow", "pydantic", "yaml", "fastapi", "markdown_it", "apprise",
         "everfit_airflow", "everfit_launch", *sys.stdlib_module_names,
     }  # fmt: skip
     for path in [*(REPOSITORY / "dags").glob("*.py"), *(REPOSITORY / "plugins").rglob("*.py")]:

@@ -7,21 +7,24 @@ import signal
 import stat
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from everfit_airflow import operator as operator_module
+from everfit_airflow.assets import bells, signal_asset
 from everfit_airflow.failures import RETRIES, ComponentFailed, MendFirst
-from everfit_airflow.operator import BECAUSE, REMEMBERED, ComponentOperator
+from everfit_airflow.operator import BECAUSE, ENDED, REMEMBERED, ComponentOperator
 
 DIGEST = "ab" * 32
 
 OUTCOME = {
     "component": "extract", "result": DIGEST, "key": "cd" * 32, "cached": False, "seconds": 1.0,
-    "summary": {"rows": 3}, "reports": {}, "links": {},
+    "summary": {"rows": 3}, "reports": {}, "links": {}, "signals": [], "news": [],
 }  # fmt: skip
 
 
@@ -69,11 +72,23 @@ def task(folder, component="extract", **kwargs) -> ComponentOperator:
     )
 
 
-def context(memory=None, ti=None, run_type="manual", **form) -> dict:
+TICK = datetime(2026, 3, 2, 3, tzinfo=UTC)
+
+
+def context(memory=None, ti=None, run_type="manual", rang=(), **form) -> dict:
     return {
         "params": {"window": None, "force": False, "reason": None, **form},
         "ti": ti or Ti({"plan": [{**OUTCOME, "component": "plan"}]}),
-        "dag_run": SimpleNamespace(run_type=run_type, run_id="manual__1"),
+        "dag_run": SimpleNamespace(
+            run_type=run_type,
+            run_id="manual__1",
+            run_after=TICK + timedelta(minutes=1),
+            logical_date=None if run_type == "asset_triggered" else TICK,
+        ),
+        "triggering_asset_events": {
+            asset: [SimpleNamespace(timestamp=at, source_run_id=by)] for asset, at, by in rang
+        },
+        "outlet_events": OutletEventAccessors(),
         "task_state_store": memory if memory is not None else Memory(),
     }
 
@@ -98,8 +113,81 @@ def test_the_order_says_everything(folder, component, tmp_path):
     assert order["upstream"] == {"plan": [DIGEST]}
     assert order["trigger"] == {
         "run_type": "scheduled", "reason": "the feed was mended", "run_id": "manual__1",
+        "due": "2026-03-02T03:00:00+00:00",
     }  # fmt: skip
-    assert order["wishes"] == {"window": 2, "force": True}
+    assert order["wishes"] == {"window": 2, "force": True, "cooldown": False}
+    assert order["sweep"] is False
+
+
+def test_the_order_names_the_assets_that_rang_and_not_the_form(folder, component, tmp_path):
+    component(f'cp "$order" {tmp_path}/seen.json\n' + leave({**OUTCOME, "component": "plan"}))
+    rang = [
+        (signal_asset("fares", "drift"), TICK, "sweep 2"),
+        (bells("fares"), TICK, "sweep 2"),
+        (signal_asset("fares", "code"), TICK - timedelta(hours=1), "sweep 1"),  # while paused
+        (signal_asset("fares", "new_data"), TICK, "sweep 2"),
+    ]
+    task(folder, "plan").execute(
+        context(run_type="asset_triggered", rang=rang, reason="as I say", cooldown=True)
+    )
+    order = json.loads((tmp_path / "seen.json").read_text())
+    assert order["trigger"] == {
+        "run_type": "asset", "reason": "new_data, drift", "run_id": "manual__1", "due": "",
+    }  # fmt: skip
+    assert order["wishes"]["cooldown"] is True
+
+
+CONDITIONS = """
+triggers:
+  any: [{new_data: {}}, {drift: {}}, {code: true}]
+"""
+
+
+def sweep(folder, component, tmp_path, signals, **given) -> tuple[dict, dict[str, dict]]:
+    """The order of a sweep, and what it rings: URI → what the event tells."""
+    text = (folder / "fares.yaml").read_text()
+    (folder / "fares.yaml").write_text(text[: text.index("triggers:")] + CONDITIONS)
+    told = {
+        **OUTCOME, "component": "plan", "signals": signals,
+        "summary": {"because": "2 spans are new"},
+    }  # fmt: skip
+    component(f'cp "$order" {tmp_path}/seen.json\n' + leave(told))
+    surroundings = context(**given)
+    ComponentOperator(
+        task_id="wake", component="plan", spec_file=str(folder / "fares.yaml"), sweep=True,
+        outlets=[bells("fares")],
+    ).execute(surroundings)  # fmt: skip
+    (events,) = surroundings["outlet_events"]._dict.values()
+    rung = {event.dest_asset_key.uri: event.extra for event in events.asset_alias_events}
+    return json.loads((tmp_path / "seen.json").read_text()), rung
+
+
+def test_a_sweep_only_rings_for_what_there_is(folder, component, tmp_path):
+    order, rung = sweep(folder, component, tmp_path, ["drift", "due"], run_type="scheduled")
+    assert order["sweep"] is True
+    assert order["upstream"] == {}
+    assert order["trigger"]["due"] == ""  # its tick is none of the spec's schedules
+    assert rung == {
+        "everfit://fares/drift": {"because": "2 spans are new"},
+        "everfit://fares/due": {"because": "2 spans are new"},
+    }
+
+
+def test_a_sweep_that_found_nothing_rings_nothing(folder, component, tmp_path):
+    assert sweep(folder, component, tmp_path, [])[1] == {}
+
+
+def test_a_signal_without_an_asset_of_its_own_is_not_lost(folder, component, tmp_path):
+    # The spec was edited while the DAG still runs as it was: no condition is ``decay``.
+    _, rung = sweep(folder, component, tmp_path, ["decay"])
+    assert list(rung) == ["everfit://fares/due"]
+
+
+def test_a_component_of_monitoring_reads_what_monitoring_made(folder, component, tmp_path):
+    component(f'cp "$order" {tmp_path}/seen.json\n' + leave(OUTCOME))
+    ti = Ti({"plan": [{**OUTCOME, "result": "1" * 64}], "watch": [OUTCOME]})
+    task(folder, reads=["watch"]).execute(context(ti=ti))
+    assert json.loads((tmp_path / "seen.json").read_text())["upstream"] == {"watch": [DIGEST]}
 
 
 def test_the_order_of_evaluate_names_every_family_in_order(folder, component, tmp_path):
@@ -148,6 +236,17 @@ def test_nothing_to_do_skips_and_says_why(folder, component):
     with pytest.raises(AirflowSkipException, match="nothing changed"):
         task(folder, "plan").execute(context(ti=ti))
     assert ti.pushed == {BECAUSE: "PLAN fares: nothing changed."}
+
+
+def test_what_is_left_where_nothing_is_to_do_is_kept(folder, component):
+    ended = {"nothing_to_do": "PLAN fares: waiting.", "news": [
+        {"kind": "stale", "what": "no verdict for 30 days", "why": "no span is new"},
+    ]}  # fmt: skip
+    component(leave(ended) + "echo 'PLAN fares: waiting.' >&2; exit 3\n")
+    ti = Ti()
+    with pytest.raises(AirflowSkipException):
+        task(folder, "plan").execute(context(ti=ti))
+    assert ti.pushed[ENDED]["news"][0]["what"] == "no verdict for 30 days"
 
 
 def test_an_end_without_an_outcome_is_a_failure(folder, component):

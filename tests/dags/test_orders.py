@@ -4,9 +4,11 @@ import pytest
 from everfit_airflow.child_environment import connection_url
 from everfit_airflow.describe import describe, first_line
 from everfit_airflow.failures import MendFirst
-from everfit_airflow.orders import make_order
+from everfit_airflow.orders import Woken, make_order
 
 from pipeline_components.contracts.spec_file import load_spec
+
+BY_HAND = Woken("manual", "r")
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def spec(folder):
     ],
 )
 def test_what_woke_the_pipeline_is_read_from_the_run(spec, run_type, ours):
-    order = make_order("plan", spec, None, run_type, "r", {"run_type": "cli"}, {})
+    order = make_order("plan", spec, None, Woken(run_type, "r"), {"run_type": "cli"}, {})
     assert order.trigger.run_type == ours
 
 
@@ -33,20 +35,18 @@ def test_what_woke_the_pipeline_is_read_from_the_run(spec, run_type, ours):
     ("text", "window"), [(None, None), ("", None), (" ", None), ("all", "all"), ("7", 7), (7, 7)]
 )
 def test_windows(spec, text, window):
-    assert (
-        make_order("plan", spec, None, "manual", "r", {"window": text}, {}).wishes.window == window
-    )
+    assert make_order("plan", spec, None, BY_HAND, {"window": text}, {}).wishes.window == window
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "٣x"])
 def test_what_is_no_window_is_a_mistake(spec, text):
     with pytest.raises(MendFirst, match="ORDER window"):
-        make_order("plan", spec, None, "manual", "r", {"window": text}, {})
+        make_order("plan", spec, None, BY_HAND, {"window": text}, {})
 
 
 def test_too_long_a_reason_is_a_mistake(spec):
     with pytest.raises(MendFirst, match=r"ORDER .*500"):
-        make_order("plan", spec, None, "manual", "r", {"reason": "x" * 501}, {})
+        make_order("plan", spec, None, BY_HAND, {"reason": "x" * 501}, {})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 from everfit_airflow import report_pages
 from everfit_airflow.report_pages import ReportPages, build_app, read_report, report_address
 
+from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
+
 PAGE = b"<!doctype html><title>decision</title>"
 
 
@@ -65,6 +67,18 @@ def client(store, monkeypatch):
     app = build_app()
     app.dependency_overrides[get_user] = lambda: "somebody"
     return TestClient(app)
+
+
+def test_only_a_page_that_draws_itself_runs_its_scripts_and_loads_nothing(store, client):
+    page = SCRIPTED_PAGE + b"<html><body><script>1</script></body></html>"
+    reply = client.get(f"/report/{store(page)}")
+    assert reply.content == page
+    policy = reply.headers["content-security-policy"]
+    assert policy.startswith(
+        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'"
+    )
+    assert "allow-same-origin" not in policy
+    assert not {"connect-src", "http:", "https:", "*"} & set(policy.replace(";", " ").split())
 
 
 def test_a_report_runs_no_script_and_loads_nothing(store, client):

@@ -57,6 +57,22 @@ def test_a_run_without_a_report_says_why():
     assert "PLAN fares: &lt;nothing&gt; changed." in page
 
 
+def test_a_run_of_monitoring_shows_its_own_reports():
+    run = RunSoFar(
+        {
+            "monitor": left("monitor_report", "d" * 64),
+            "drift_report": {
+                **left("drift_report", "a" * 64),
+                "links": {"mlflow_run": "http://m/#/runs/2"},
+            },
+        }
+    )
+    page = run_tab(run, None, PAGES.get).decode()
+    assert page.index("Monitor report") < page.index("Drift report (Evidently)")
+    assert "<h1>decision</h1>" in page
+    assert "http://m/#/runs/2" in page
+
+
 def test_a_store_elsewhere_is_pointed_to():
     page = run_tab(WHOLE, None, lambda digest: None).decode()
     assert "MLflow" in page
