@@ -48,6 +48,7 @@ def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
 
 
 def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
+    tasks: dict[str, ComponentOperator] = {}
     last = None
     for component, reads in MONITORING.items():
         task = ComponentOperator(
@@ -55,14 +56,15 @@ def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
         )
         if last is not None:
             last >> task
-        last = task
+        tasks[component] = last = task
     assert last is not None
     last >> EmptyOperator(
         task_id=MEASURED,
         trigger_rule=TriggerRule.NONE_FAILED,
         on_success_callback=None,  # with one it would need a worker
     )
-    last >> ComponentOperator(
+    # The report is for people: no training waits for it.
+    tasks["monitor"] >> ComponentOperator(
         task_id=WAKE,
         component="plan",
         spec_file=spec_file,

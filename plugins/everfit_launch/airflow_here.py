@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from everfit_launch import sqlite_patience
 from everfit_launch.configuration import airflow_environment, airflow_program, login
 from everfit_launch.errors import LaunchError
 from everfit_launch.ports import HOST, port_setting
@@ -199,7 +200,10 @@ class AirflowHere:
         # The API server reads the logs from their folder; nobody has to serve them.
         extra = ["--skip-serve-logs"] if command in (SCHEDULER, TRIGGERER) else []
         program = str(airflow_program(self._settings))
-        self.services.start(part, [program, command, *extra], self._environment)
+        environment = dict(self._environment)
+        if DATABASE not in self._further and part != "api-server":
+            environment[f"{DATABASE.removesuffix('CONN')}CONNECT_ARGS"] = sqlite_patience.WHERE
+        self.services.start(part, [program, command, *extra], environment)
 
     def _migrate(self, say: Say) -> None:
         """Make the database, once for each version of Airflow."""

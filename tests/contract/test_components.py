@@ -23,6 +23,7 @@ from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Order, Outcome
 from pipeline_components.door import perform, step
+from pipeline_components.identity import KERNEL_VARIABLES
 from pipeline_components.store import digest_file, open_store
 from tests.contract.killing import count_acts, killed_at
 from tests.world import World
@@ -166,6 +167,7 @@ def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path
         )
         (tmp_path / "order.json").write_bytes(canonical_json(order))
         environment = {
+            **{name: os.environ[name] for name in KERNEL_VARIABLES if name in os.environ},
             "PATH": os.environ["PATH"],
             "PYTHONHASHSEED": "4711",
             "EVERFIT_ROOT": str(recorded.settings.root),
