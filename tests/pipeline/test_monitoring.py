@@ -304,7 +304,7 @@ def test_what_is_recorded_is_the_small_json(served):
     _, result = measured(served, outcomes)
     document = json.loads(served.context.store.get(result.drift.digest))
     assert document["pipeline"] == "quick"
-    assert document["champion"] == 1
+    assert document["champion"]["version"] == 1
     assert [e["span"]["name"] for e in document["evaluations"]] == ["2018-04.csv"]
     (record,) = records(served).values()
     assert record.document == outcomes["monitor"].result
