@@ -39,7 +39,8 @@ class ColumnDrift(Frozen):
     measure: str = Field(description="what the score is, such as Wasserstein distance / std")
     p_value: float = Field(description="of no drift, dependence allowed for, not yet corrected")
     adjusted: float = Field(description="after Holm's correction over all columns")
-    drifted: bool = Field(description="adjusted below the level, and the score large enough")
+    significant: bool = Field(description="adjusted below the level")
+    drifted: bool = Field(description="significant, and the score large enough")
     depends: float | None = Field(
         None, description="share of the champion's importance; None: unknown"
     )
@@ -88,13 +89,16 @@ class SpanEvaluation(Frozen):
 
     @property
     def inputs(self) -> float:
-        """Largest score of a significant column the champion depends on; 0 where there is none."""
-        return max((c.score for c in self.columns if c.drifted and _matters(c)), default=0.0)
+        """Largest score of a significant column the champion depends on; 0 where there is none.
+
+        Also below ``monitor.effect``: between on and off, an alarm stays as it was.
+        """
+        return max((c.score for c in self.columns if c.significant and _matters(c)), default=0.0)
 
     @property
     def any_column(self) -> float:
         """Largest score of a significant column."""
-        return max((c.score for c in self.columns if c.drifted), default=0.0)
+        return max((c.score for c in self.columns if c.significant), default=0.0)
 
 
 DEPENDS = 0.05

@@ -56,7 +56,7 @@ class MonitorRecord(Frozen):
     columns: float
     """Largest score of any significant column."""
     strongest: tuple[str, ...]
-    """Names of the significant columns, the most drifted first."""
+    """Names of the columns that have drifted, the most drifted first."""
     rises: tuple[Rise, ...]
     because: str
     document: Digest

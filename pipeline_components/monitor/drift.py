@@ -102,6 +102,7 @@ def measure_against(
                 measure=side.distance.measure,
                 p_value=p_value,
                 adjusted=corrected,
+                significant=corrected < spec.level,
                 drifted=corrected < spec.level and score >= spec.effect,
                 depends=importances.get(name),
                 message=how_it_moved(side.kind, old, new),

@@ -45,13 +45,13 @@ class Evaluator:
             )
 
     def evaluate(self, span: Span) -> SpanEvaluation:
-        """All that is to be measured of a span; from then on it is part of the past."""
+        """All that is to be measured of a span; a sound one is part of the past from then on."""
         ((current,), _) = statistics_of_spans(self.context, [span])
         drift = self._drift(current)
-        self.reference = self.reference.and_then(current)
         rises: tuple[Rise, ...] = ()
         notes: list[str] = []
         if drift.state == "measured":
+            self.reference = self.reference.and_then(current)
             rises, notes = self.champion.rises(span)
             self.notes += [f"{span.name}: {note}" for note in notes]
         return SpanEvaluation(

@@ -129,6 +129,8 @@ def _scores(record: MonitorRecord, spec: PipelineSpec, which: str) -> str:
         parts.append(f"inputs {record.inputs:.3g}")
     if which == "columns":
         parts.append(f"columns {record.columns:.3g}")
+    if which != "loss" and record.strongest:
+        parts.append(f"moved: {shortlist(record.strongest, 3)}")
     return ", ".join(parts)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from pipeline_components.contracts.durations import duration
 from pipeline_components.contracts.planning import PERSON
 from pipeline_components.contracts.spec_file import load_spec
-from tests.airflow.stand import Stand, components_of, until
+from tests.airflow.processes import components_of
+from tests.airflow.stand import Stand, until
 
 
 def trained_on(stand: Stand, name: str) -> set[str]:

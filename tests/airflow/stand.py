@@ -6,10 +6,8 @@ Everything is told apart by the pipeline's name, so that several storms rage at 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import time
@@ -25,6 +23,7 @@ from everfit_launch.airflow_here import DATABASE, AirflowHere
 from everfit_launch.errors import LaunchError
 
 from pipeline_components.contracts.settings import Settings
+from tests.airflow.processes import components_of, descendants, end, is_component
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 300.0
@@ -234,7 +233,7 @@ class Stand:
         self.airflow.services.kill(part)
         for pid in below:
             if components or not is_component(pid):
-                _end(pid)
+                end(pid)
 
     def restart(self, part: str) -> None:
         """Start a killed part again."""
@@ -263,69 +262,3 @@ class Stand:
             ).fetchall()
         database.close()
         return [int(row[0]) for row in rows]
-
-
-def components_of(home: Path) -> list[tuple[int, str]]:
-    """Components at work for a home: process, and name of the pipeline."""
-    own = f"EVERFIT_HOME={home}".encode()
-    found = []
-    for pid in _pids():
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if own in environment and is_component(pid):
-            found.append((pid, order_of(pid).get("pipeline", {}).get("name", "")))
-    return found
-
-
-def is_component(pid: int) -> bool:
-    """Whether a process is a component's door."""
-    try:
-        return b"pipeline_components.door" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def training(stand: Stand, *names: str) -> bool:
-    """Whether one of those pipelines is in the middle of a training."""
-    return any(
-        name in names and order_of(pid).get("component") in ("prepare", "train", "evaluate")
-        for pid, name in components_of(stand.settings.home)
-    )
-
-
-def order_of(pid: int) -> dict[str, Any]:
-    """What a component was told; empty where it is gone."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        path = os.fsdecode(command[command.index(b"--order") + 1])
-        return dict(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError):
-        return {}
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below one, whatever session it is in."""
-    children: dict[int, list[int]] = {}
-    for each in _pids():
-        try:
-            parent = int(Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        children.setdefault(parent, []).append(each)
-    found, pending = [], [pid]
-    while pending:
-        below = children.get(pending.pop(), [])
-        found += below
-        pending += below
-    return found
-
-
-def _pids() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
-
-
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.airflow.processes import training
 from tests.airflow.soundness import assert_sound, wait_until_trained
-from tests.airflow.stand import SCHEDULERS, Stand, day_csv, day_of, training, until
+from tests.airflow.stand import SCHEDULERS, Stand, day_csv, day_of, until
 
 Begin = Callable[..., str]
 
@@ -88,7 +89,7 @@ def test_schedulers_killed_in_mid_training_end_the_run_once(
     stand: Stand, begin: Begin, components: bool
 ):
     name = begin("killed_with_all" if components else "killed_alone")
-    until(lambda: training(stand, name), "it is training")
+    until(lambda: training(stand.settings.home, name), "it is training")
     for scheduler in SCHEDULERS:
         stand.kill(scheduler, components=components)
     for scheduler in SCHEDULERS:

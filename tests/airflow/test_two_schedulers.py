@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.airflow.processes import training
 from tests.airflow.soundness import assert_sound, wait_until_trained
-from tests.airflow.stand import SCHEDULERS, Stand, training, until
+from tests.airflow.stand import SCHEDULERS, Stand, until
 
 NAMES = ("first", "second")
 
@@ -15,7 +16,7 @@ def test_a_burst_on_two_schedulers_one_of_them_killed_is_trained_on_once(stand: 
     stand.ready(*(f"{name}.{part}" for name in NAMES for part in ("train", "monitor")))
     bells = [bell for name in NAMES for bell in stand.bells(name)]
     stand.burst(bells, 200)
-    until(lambda: training(stand, *NAMES), "one of them trains")
+    until(lambda: training(stand.settings.home, *NAMES), "one of them trains")
     first, second = SCHEDULERS
     stand.kill(first)
     stand.burst(bells, 50, seed=1)

@@ -37,7 +37,8 @@ def snapshot(context, tmp_path):
 def drift(name: str, kind: str = "number", score: float = 0.02, *, drifted: bool = False):
     return ColumnDrift(
         name=name, kind=kind, score=score, measure="Wasserstein distance / std", p_value=0.5,
-        adjusted=1e-6 if drifted else 1.0, drifted=drifted, message="as it was",
+        adjusted=1e-6 if drifted else 1.0, significant=drifted, drifted=drifted,
+        message="as it was",
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ SPEC = PipelineSpec.model_validate(
 def evaluation(name, score=0.0, worse=None, *, depends=1.0, estimated=False, state="measured"):
     column = ColumnDrift(
         name="x", kind="number", score=score, measure="m", p_value=0.0, adjusted=0.0,
-        drifted=score > 0, depends=depends, message="",
+        significant=score > 0, drifted=score > 0, depends=depends, message="",
     )  # fmt: skip
     rises = ()
     if worse is not None:
@@ -78,3 +78,15 @@ def test_a_broken_span_is_told_once_and_changes_no_state():
     assert kinds([broken], [evaluation("a")]) == ["quarantined"]
     assert kinds([broken], [evaluation("a"), broken]) == []
     assert kinds([evaluation("c", 0.3)], [evaluation("a", 0.3), broken]) == []
+
+
+def test_a_score_between_off_and_on_is_told_to_the_triggers():
+    """So that an alarm that began can end below another threshold than it began at."""
+    column = ColumnDrift(
+        name="x", kind="number", score=0.07, measure="m", p_value=0.0, adjusted=0.0,
+        significant=True, drifted=False, depends=0.5, message="",
+    )  # fmt: skip
+    noise = column.model_copy(update={"score": 0.4, "significant": False})
+    span = Span(name="s", digest="a" * 64, rows=100, size=1)
+    found = SpanEvaluation(span=span, state="measured", columns=(noise, column), because="")
+    assert (found.inputs, found.any_column) == (0.07, 0.07)

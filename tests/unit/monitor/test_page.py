@@ -46,7 +46,8 @@ def column(name: str = "miles", score: float = 0.3, drifted: bool = True, **more
     return ColumnDrift(
         **{
             "name": name, "kind": "number", "score": score, "measure": "Wasserstein distance / std",
-            "p_value": 1e-6, "adjusted": 1e-5 if drifted else 0.9, "drifted": drifted,
+            "p_value": 1e-6, "adjusted": 1e-5 if drifted else 0.9,
+            "significant": drifted, "drifted": drifted,
             "depends": 0.4, "message": f"its median went from 2 to {2 + score}",
         }
         | more
