@@ -35,6 +35,8 @@ from pipeline_components.contracts.settings import Settings  # noqa: E402
 NAME = "months"
 FIRST = 3
 PATIENCE = 600.0
+QUIET = 12
+"""Seconds without a run: a bell that was rung has become one by then."""
 
 
 def main() -> int:
@@ -67,11 +69,10 @@ def main() -> int:
                 began = time.monotonic()
                 rest(here, before + 1)
                 print(f"{month.stem}: {time.monotonic() - began:.0f} s", flush=True)
-        told = {command: told_by(environment, command) for command in ("history", "triggers")}
         record = measured(settings)
+        history = told_by(environment, "history")
     page = "\n".join(record)
-    print(page)
-    print(told["history"])
+    print(page, history, sep="\n\n")
     if options.write:
         put(options.write, page)
     return 0
@@ -117,7 +118,7 @@ def rest(here: AirflowHere, monitored: int) -> None:
     """Wait until so many monitor runs have ended and nothing is at work or about to be."""
     deadline = time.monotonic() + PATIENCE
     quiet = 0
-    while quiet < 4:
+    while quiet < QUIET:
         here.services.check()
         if time.monotonic() > deadline:
             raise SystemExit("the pipeline did not come to rest; look at Airflow's logs")

@@ -74,7 +74,7 @@ def evaluate(spec: PipelineSpec, facts: Facts) -> Judged:
         signals["due"] = None
     what = _what(fired) if holds or stale else ""
     if facts.resumes is not None:
-        what = f"run {facts.resumes[:12]} is unfinished"
+        what = f"run {facts.resumes[:12]} is unfinished (still at work, or cut off)"
     decision: Literal["go", "wait", "idle"] = "go"
     if not wanted:
         decision, because = "idle", _why_idle(looked)
