@@ -158,11 +158,11 @@ def test_the_first_verdict_about_a_run_counts(world, context, quick, caplog):
     request = world.request()
     first = door.run(request, context)
     door.settle(request, first, context, order(spec()))
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, door.log.name):
         door.settle(request, first, context, order(spec()))
     assert not caplog.records
     other = first.model_copy(update={"verdict": "reject", "because": "Another sentence."})
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, door.log.name):
         door.settle(request, other, context, order(spec()))
     assert "was decided before: promote" in caplog.text
     kept = context.ledger.verdict(request.run_key)
