@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 
 import pytest
 from everfit_airflow import report_pages
@@ -98,9 +99,11 @@ def test_nobody_sees_a_run_without_a_login(monkeypatch):
     assert TestClient(build_app()).get("/runs/fares.train/manual__1").status_code == 401
 
 
-def test_the_plugin_puts_the_tab_on_runs():
+def test_the_plugin_puts_the_tab_on_runs(monkeypatch):
     import everfit_plugin
 
-    (view,) = everfit_plugin.EverfitPlugin.external_views
+    # Its addresses are made once, when Airflow loads it.
+    monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
+    (view,) = importlib.reload(everfit_plugin).EverfitPlugin.external_views
     assert view["destination"] == "dag_run"
     assert view["href"] == "/everfit/runs/{DAG_ID}/{RUN_ID}"
