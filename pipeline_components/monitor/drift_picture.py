@@ -242,7 +242,7 @@ def _importance(depends: float | None) -> str:
     if depends is None:
         return "–"
     if depends == 0:
-        return "not read"
+        return "none"
     return "&lt; 1 %" if depends < 0.01 else f"{100 * depends:.0f} %"
 
 

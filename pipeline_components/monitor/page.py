@@ -314,7 +314,7 @@ class _Page:
             ("Dependence in time", spread or "nothing was compared"),
             ("Importance", "the share of the champion’s permutation importance; from "
              f"{100 * DEPENDS:g} % on its predictions depend on the column, and its drift counts "
-             "as drift of the inputs. Columns the champion does not read are told of alone"),
+             "as drift of the inputs. None: it does not read the column, or would not miss it"),
             ("The score has decayed", f"where it is surely worse (95 %, one-sided), and by "
              f"{margin_text(spec.worse_by)} or more. An estimate never says so: without labels "
              "it is derived from the champion’s own predictions"),
@@ -359,7 +359,7 @@ def _depends(column: ColumnDrift) -> str:
     if column.depends is None:
         return "unknown"
     if column.depends == 0:
-        return "not read"
+        return "none"
     return "< 1 %" if column.depends < 0.01 else f"{100 * column.depends:.0f} %"
 
 
