@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.base import Digest, Frozen
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import EvaluateResult, GateResult, PrepareResult
+from pipeline_components.contracts.steps import Component
 from pipeline_components.ledger import Ledger
 from pipeline_components.register.promotion import champion_made
 from pipeline_components.store import Store
+
+Result = TypeVar("Result", bound=Frozen)
 
 
 def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionRef:
@@ -34,35 +39,33 @@ def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionR
         decision = GateResult.model_validate_json(store.get(verdict.decision))
         report = json.loads(store.get(decision.report_json.digest))
         model = Artifact.model_validate(report["candidate"]["model"])
-        prepared = _prepared(run_key, report["lineage"]["training_table"], store)
+        train: str = report["lineage"]["training_table"]
     except (ValidationError, ValueError, KeyError, TypeError) as error:
         raise _unknown(run_key, "its decision report does not say what was trained") from error
-    evaluated = _evaluated(run_key, model, store)
+    prepared = _found(
+        PrepareResult, "prepare", lambda one: (one.run_key, one.train.digest) == (run_key, train),
+        run_key, store,
+    )  # fmt: skip
+    evaluated = _found(
+        EvaluateResult, "evaluate", lambda one: one.candidate.model.digest == model.digest,
+        run_key, store,
+    )  # fmt: skip
     return champion_made(run_key, prepared, evaluated, run.window, run.holdout)
 
 
-def _evaluated(run_key: Digest, model: Artifact, store: Store) -> EvaluateResult:
-    """How the candidate scored; found by looking through all, for this is rare."""
-    for key in store.keys("results/evaluate/"):
+def _found(
+    kind: type[Result], component: Component, is_ours: Callable[[Result], bool], run_key: Digest,
+    store: Store,
+) -> Result:  # fmt: skip
+    """A result of the run; found by looking through all of its kind, for this is rare."""
+    for key in store.keys(f"results/{component}/"):
         try:
-            found = EvaluateResult.model_validate_json(store.read(key) or b"")
+            found = kind.model_validate_json(store.read(key) or b"")
         except ValidationError:  # of an older Everfit
             continue
-        if found.candidate.model.digest == model.digest:
+        if is_ours(found):
             return found
-    raise _unknown(run_key, "the store does not hold what evaluate found of it")
-
-
-def _prepared(run_key: Digest, train: Digest, store: Store) -> PrepareResult:
-    """The tables of the run; found by looking through all, for this is rare."""
-    for key in store.keys("results/prepare/"):
-        try:
-            found = PrepareResult.model_validate_json(store.read(key) or b"")
-        except ValidationError:  # of an older Everfit
-            continue
-        if (found.run_key, found.train.digest) == (run_key, train):
-            return found
-    raise _unknown(run_key, "the store does not hold what prepare made for it")
+    raise _unknown(run_key, f"the store does not hold what {component} made for it")
 
 
 def _unknown(run_key: Digest, found: str) -> IntegrityError:
