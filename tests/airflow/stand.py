@@ -97,13 +97,22 @@ class Stand:
         Empty.
     database, ledger : str
         URLs of empty PostgreSQL databases: of Airflow, and ``EVERFIT_LEDGER``.
+    environ : mapping, optional
+        Further settings.
     """
 
-    def __init__(self, folder: Path, database: str, ledger: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        ledger: str,
+        environ: Mapping[str, str] | None = None,
+        schedulers: int = len(SCHEDULERS),
+    ) -> None:
         self.data, self.specs = folder / "data", folder / "pipelines"
         for made in (self.data, self.specs):
             made.mkdir()
-        environ = {
+        environment = {
             **{n: v for n, v in os.environ.items() if not n.startswith("EVERFIT_")},
             "EVERFIT_ROOT": str(REPOSITORY),
             "EVERFIT_HOME": str(folder / "home"),
@@ -113,15 +122,16 @@ class Stand:
             "EVERFIT_SWEEP": "1",
             "EVERFIT_POLL": "1",
             "EVERFIT_LEDGER": ledger,
+            **(environ or {}),
         }
-        self.settings = Settings.from_environment(environ)
+        self.settings = Settings.from_environment(environment)
         further = {
             **FAST,
             DATABASE: database.replace("+psycopg:", "+psycopg2:"),
             # Its driver for asyncio is not here, and nothing here asks for it.
             f"{DATABASE}_ASYNC": "",
         }
-        self.airflow = AirflowHere(self.settings, environ, 5, further, schedulers=len(SCHEDULERS))
+        self.airflow = AirflowHere(self.settings, environment, 5, further, schedulers=schedulers)
         self.api = self.airflow.api
 
     def start(self) -> None:

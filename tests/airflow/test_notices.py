@@ -10,6 +10,7 @@ import pytest
 
 from tests.airflow.mail_server import Mails, mail_server
 from tests.airflow.stand import Stand, until
+from tests.services import new_database
 
 WITHOUT_TRIGGERS = {"triggers": {}}
 
@@ -21,13 +22,18 @@ def mails() -> Iterator[Mails]:
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory, mails: Mails) -> Iterator[Stand]:
+def stand(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_url: str, mails: Mails
+) -> Iterator[Stand]:
     """Airflow with one line that turns notices on, and a connection made as a person makes it."""
     made = Stand(
-        tmp_path_factory.mktemp("notices"), environ={"EVERFIT_NOTIFY": "smtp:team@example.org"}
+        tmp_path_factory.mktemp("notices"),
+        new_database(postgresql_url),
+        new_database(postgresql_url),
+        environ={"EVERFIT_NOTIFY": "smtp:team@example.org"},
+        schedulers=1,
     )
-    made.airflow.start()
-    made.api = made.airflow.api
+    made.start()
     extra = {"from_email": "everfit@example.org", "disable_tls": True, "disable_ssl": True}
     made.api.call("POST", "/connections", {
         "connection_id": "smtp_default", "conn_type": "smtp", "host": "127.0.0.1",

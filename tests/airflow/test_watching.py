@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.airflow.stand import Stand, descendants, until
+from tests.airflow.processes import descendants
+from tests.airflow.stand import Stand, until
+from tests.services import new_database
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
@@ -75,7 +77,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory, cloud: Cloud) -> Iterator[Stand]:
+def stand(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_url: str, cloud: Cloud
+) -> Iterator[Stand]:
     """An Airflow whose sweeps are too rare to be what notices anything."""
     bucket = f"bucket-{secrets.token_hex(4)}"
     cloud.call("s3", "create_bucket", Bucket=bucket)
@@ -88,7 +92,11 @@ def stand(tmp_path_factory: pytest.TempPathFactory, cloud: Cloud) -> Iterator[St
         ]},
     )  # fmt: skip
     stand = Stand(
-        tmp_path_factory.mktemp("watching"), environ={**cloud.environ, "EVERFIT_SWEEP": "1440"}
+        tmp_path_factory.mktemp("watching"),
+        new_database(postgresql_url),
+        new_database(postgresql_url),
+        environ={**cloud.environ, "EVERFIT_SWEEP": "1440"},
+        schedulers=1,
     )
     stand.bucket, stand.queue_url = bucket, url
     stand.pipeline("folder")
