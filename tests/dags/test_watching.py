@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -395,7 +396,8 @@ def test_one_that_dies_tells_who_waits_and_is_not_started_in_a_storm(tmp_path, c
     with caplog.at_level(logging.WARNING):
         run(test())
     assert 2 <= len(starts.read_text()) <= 4
-    assert "code 3: no such library" in caplog.text
+    # Its code may be lost where another part of the process has reaped it; its last word is not.
+    assert re.search(r"ended with code \d+: no such library", caplog.text)
 
 
 def test_one_that_hangs_is_ended_and_started_again(tmp_path):
