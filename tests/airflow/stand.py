@@ -88,6 +88,15 @@ def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any
     return found
 
 
+def on_postgresql(database: str) -> dict[str, str]:
+    """Settings of an Airflow whose own records are in that database."""
+    return {
+        DATABASE: database.replace("+psycopg:", "+psycopg2:"),
+        # Its driver for asyncio is not here, and nothing here asks for it.
+        f"{DATABASE}_ASYNC": "",
+    }
+
+
 class Stand:
     """One Airflow with its own home, data and pipelines.
 
@@ -125,12 +134,7 @@ class Stand:
             **(environ or {}),
         }
         self.settings = Settings.from_environment(environment)
-        further = {
-            **FAST,
-            DATABASE: database.replace("+psycopg:", "+psycopg2:"),
-            # Its driver for asyncio is not here, and nothing here asks for it.
-            f"{DATABASE}_ASYNC": "",
-        }
+        further = {**FAST, **on_postgresql(database)}
         self.airflow = AirflowHere(self.settings, environment, 5, further, schedulers=schedulers)
         self.api = self.airflow.api
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 import yaml
+from everfit_launch.airflow_here import AirflowHere
 
 from pipeline_components.contracts.settings import Settings
-from tests.airflow.stand import Stand, day_csv, day_of, until
+from tests.airflow.stand import Stand, day_csv, day_of, on_postgresql, until
+from tests.services import new_database
 
 FIRST = range(3)
 """The days that each pipeline is first trained on, by hand."""
@@ -94,6 +96,14 @@ def fares_rise(row: dict[str, str]) -> None:
 def trips_lengthen(row: dict[str, str]) -> None:
     """Other trips, paid for as ever."""
     row["miles"] = f"{float(row['miles']) + 12:.2f}"
+
+
+@pytest.fixture(scope="module")
+def airflow(places: dict[str, str], postgresql_url: str) -> Iterator[AirflowHere]:
+    """On PostgreSQL: so many things at once are more than SQLite is made for."""
+    database = on_postgresql(new_database(postgresql_url))
+    with AirflowHere(Settings.from_environment(places), places, 5, database) as here:
+        yield here
 
 
 @pytest.fixture(scope="module")
