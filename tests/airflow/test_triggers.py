@@ -99,6 +99,12 @@ def trips_lengthen(row: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
+def places(places: dict[str, str], postgresql_url: str) -> dict[str, str]:
+    """The same, with the ledger on a server."""
+    return {**places, "EVERFIT_LEDGER": new_database(postgresql_url)}
+
+
+@pytest.fixture(scope="module")
 def airflow(places: dict[str, str], postgresql_url: str) -> Iterator[AirflowHere]:
     """On PostgreSQL: so many things at once are more than SQLite is made for."""
     database = on_postgresql(new_database(postgresql_url))
