@@ -114,12 +114,12 @@ def test_a_source_that_is_away_for_a_while_raises_no_storm(stand: Stand, begin: 
     began = time.monotonic()
     stand.ready(f"{name}.train", f"{name}.monitor")
     until(lambda: stand.runs(f"{name}.monitor", state="failed"), "monitoring says so")
-    stand.burst(stand.bells(name), 20)
+    stand.burst(stand.bells(name), 100)
     time.sleep(20)
     asked = [*stand.runs(f"{name}.monitor"), *stand.runs(f"{name}.train")]
     sweeps = 1 + (time.monotonic() - began) / 60
-    # The source's own event and those of the burst come to at most two runs each.
-    assert len(asked) <= sweeps + 4, asked
+    # Events that come while a run is at work are one run afterwards, in each of the two DAGs.
+    assert len(asked) <= sweeps + 20, [run["dag_run_id"] for run in asked]
     failed = stand.runs(f"{name}.monitor", state="failed")[0]["dag_run_id"]
     lines = [
         stand.api.xcom(f"{name}.monitor", failed, task.task, "because")
