@@ -20,5 +20,20 @@ def iso(moment: datetime) -> str:
 
 
 def read_iso(text: str) -> datetime:
-    """A time the ledger wrote."""
-    return datetime.fromisoformat(text)
+    """An ISO time; one without a zone is UTC.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The same; None where there is none."""
+    try:
+        return read_iso(text or "")
+    except ValueError:
+        return None

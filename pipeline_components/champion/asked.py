@@ -6,10 +6,11 @@ Watch looks up whether it was answered already, monitor records the answer under
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from pipeline_components.clock import moment
 from pipeline_components.contracts.base import Digest, digest_of
 from pipeline_components.contracts.durations import duration
 from pipeline_components.contracts.spans import Span
@@ -77,17 +78,6 @@ def belonging(span: Span, logs: Iterable[Span]) -> tuple[Span, ...]:
         if not known or (first - LOG_SLACK <= end and start <= last + LOG_SLACK):  # type: ignore[operator]
             found.append(log)
     return tuple(found)
-
-
-def moment(text: str | None) -> datetime | None:
-    """An ISO time; one without a zone is UTC. None where there is none."""
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 @cache

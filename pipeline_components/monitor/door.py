@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from pipeline_components.champion.asked import asked, belonging, labels_due, moment
+from pipeline_components.champion.asked import asked, belonging, labels_due
+from pipeline_components.clock import moment
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest, digest_of
 from pipeline_components.contracts.errors import NothingToDo, RequestError

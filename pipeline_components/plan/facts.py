@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline_components.clock import Clock
+from pipeline_components.clock import Clock, moment, read_iso
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.planning import PERSON, ChampionRef, PlanRequest, Trigger
 from pipeline_components.contracts.spec import PipelineSpec
@@ -16,7 +16,7 @@ from pipeline_components.ledger.records import EvaluationRecord, MonitorRecord, 
 from pipeline_components.source.listing import natural
 
 from .new_spans import NewSpan, new_spans
-from .wakes import Decided, moment
+from .wakes import Decided
 from .world import SortedSpans, World
 
 REMEMBERED = 200
@@ -74,7 +74,7 @@ def gather(
     runs = ledger.find_runs(spec.name)
     by_key = {run.run_key: run for run in runs}
     decided = tuple(
-        Decided(by_key[verdict.run_key], _time(verdict.at))
+        Decided(by_key[verdict.run_key], read_iso(verdict.at))
         for verdict in ledger.verdicts(spec.name)
         if verdict.run_key in by_key
     )
@@ -82,10 +82,10 @@ def gather(
     newest = ledger.evaluations(spec.name, 1)
     machine = clock()
     due = _due(request.trigger)
-    times = [_time(record.at) for record in newest] + [one.at for one in decided[-1:]]
-    times += [_time(run.at) for run in runs[-1:]]
+    times = [read_iso(record.at) for record in newest] + [one.at for one in decided[-1:]]
+    times += [read_iso(run.at) for run in runs[-1:]]
     now = max([machine, *times, *due])
-    since = min([_time(first.at), *_due(first.trigger)] if first else [now, *due])
+    since = min([read_iso(first.at), *_due(first.trigger)] if first else [now, *due])
     return Facts(
         now=now,
         clock=machine,
@@ -98,7 +98,7 @@ def gather(
         measured=_measured(spec, world, ledger),
         wakes=tuple(ledger.decisions(spec.name, REMEMBERED)),
         decided=decided,
-        opened=tuple(_time(run.at) for run in runs),
+        opened=tuple(read_iso(run.at) for run in runs),
         spec=spec_digest(spec),
         code=world.code,
         environment=world.environment,
@@ -110,12 +110,6 @@ def _due(trigger: Trigger) -> list[datetime]:
     """The tick a scheduled run is for: the scheduler had seen it by then."""
     due = moment(trigger.due) if trigger.run_type == "scheduled" else None
     return [due] if due else []
-
-
-def _time(text: str) -> datetime:
-    found = moment(text)
-    assert found is not None  # the ledger wrote it
-    return found
 
 
 def _measured(spec: PipelineSpec, world: World, ledger: Ledger) -> tuple[MonitorRecord, ...]:

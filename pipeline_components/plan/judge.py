@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipeline_components.clock import Clock
+from pipeline_components.clock import Clock, moment
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.notices import News
 from pipeline_components.contracts.planning import PERSON, PlanRequest, PlanResult
@@ -16,7 +16,6 @@ from pipeline_components.ledger.records import EvaluationRecord
 from .decide import decide
 from .facts import Facts, gather
 from .policy import Judged, evaluate
-from .wakes import moment
 from .words import at
 from .world import World, sort_spans
 

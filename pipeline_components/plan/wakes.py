@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from pipeline_components.clock import read_iso
+from pipeline_components.clock import moment
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.planning import PERSON
 from pipeline_components.ledger.records import EvaluationRecord, RunRecord
@@ -26,15 +26,6 @@ class Decided:
     run: RunRecord
     at: datetime
     """Of the verdict."""
-
-
-def moment(text: str) -> datetime | None:
-    """An ISO time as the ledger or the scheduler writes it; None where it is none."""
-    try:
-        found = read_iso(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def settled(wakes: Sequence[EvaluationRecord], decided: Sequence[Decided]) -> list[datetime]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from pipeline_components.clock import read_iso
 from pipeline_components.contracts.errors import UserError
@@ -55,8 +55,7 @@ def arrivals(
                 "its name holds no period, and no run has read it",
                 "Say source.period in the spec, or run the pipeline first",
             )  # fmt: skip
-        moment = read_iso(text)
-        found.append(Arrival(moment if moment.tzinfo else moment.replace(tzinfo=UTC), span))
+        found.append(Arrival(read_iso(text), span))
     return tuple(sorted(found, key=lambda arrival: arrival.at))
 
 

@@ -54,7 +54,6 @@ def replay(
             world.now = moment
             before = world.arrived
             world.let_arrive(tuple(arrivals))
-            told = ""
             if world.arrived != before or index == 0:
                 world.monitor()
                 known = _take_served(world, story, lasts, known)

@@ -63,7 +63,6 @@ class Sandbox:
     def wake(self, trigger: Trigger) -> GateResult | None:
         """Wake the training; the verdict where it came to one."""
         done: dict[Component, tuple[Digest, ...]] = {}
-        order: Order | None = None
         try:
             self._perform("plan", done, trigger=trigger)
             for component in JUDGED:
