@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import resource
 import sys
 import time
 from dataclasses import dataclass, field
@@ -42,9 +43,10 @@ from pipeline_components.contracts.errors import (
     RequestError,
     from_system,
 )
+from pipeline_components.contracts.looks import Cost
 from pipeline_components.contracts.planning import ChampionRef, PlanResult, Signal
 from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import Component, Ended, News, Order, Outcome
+from pipeline_components.contracts.steps import CHAIN, Component, Ended, News, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest
 from pipeline_components.ledger.records import EvaluationRecord
 from pipeline_components.store import result_key
@@ -144,7 +146,7 @@ def perform(order: Order, context: Context) -> Outcome:
     EverfitError
         If it cannot be done.
     """
-    began = time.monotonic()
+    began, worked = time.monotonic(), _cpu_seconds()
     component = step(order.component)
     request = component.request(order, Upstream(order, context), context)
     key = digest_of(
@@ -168,6 +170,16 @@ def perform(order: Order, context: Context) -> Outcome:
         document = found
         result = component.RESULT.model_validate_json(document)
     stored = context.store.put(f"{order.component}.json", document)
+    if found is None and order.component in CHAIN and order.component != "plan":
+        context.ledger.record_cost(
+            Cost(
+                result=stored.digest,
+                component=order.component,
+                seconds=round(time.monotonic() - began, 3),
+                cpu_seconds=round(_cpu_seconds() - worked, 3),
+                peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, 1),
+            )
+        )
     asked = getattr(component, "unheard", None)
     unheard = bool(asked(request, result, context)) if asked else found is None
     try:
@@ -202,6 +214,14 @@ def perform(order: Order, context: Context) -> Outcome:
         signals=telling.signals,
         news=telling.news if unheard else (),
     )
+
+
+def _cpu_seconds() -> float:
+    """Of this process and the children it has waited for."""
+    mine, theirs = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return mine.ru_utime + mine.ru_stime + theirs.ru_utime + theirs.ru_stime
 
 
 def _note_the_end(order: Order, reason: NothingToDo, context: Context) -> None:

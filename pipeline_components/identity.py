@@ -8,6 +8,7 @@ import platform
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pipeline_components.contracts.base import Digest, digest_of
 from pipeline_components.contracts.spans import Span
@@ -24,8 +25,11 @@ KERNEL_VARIABLES = (
 )  # fmt: skip
 """Variables that choose the kernels of numerical libraries: another kernel adds up otherwise."""
 
-IN_NO_KEY = {"description", "owner", "tags", "triggers", "monitor", "notify"}
-"""Fields of a spec that no model depends on."""
+IN_NO_KEY: dict[str, Any] = {
+    **dict.fromkeys(("description", "owner", "tags", "triggers", "monitor", "notify"), True),
+    "gate": {"mode", "approval"},
+}
+"""Fields of a spec that no model and no verdict depends on."""
 
 
 @cache

@@ -64,6 +64,9 @@ class ChampionRef(Frozen):
     importances: dict[str, float] = Field(
         default_factory=dict, description="feature → permutation importance"
     )
+    signature: dict[str, str] = Field(
+        default_factory=dict, description="feature → type it was trained on"
+    )
 
 
 class PlanRequest(Frozen):

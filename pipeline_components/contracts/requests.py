@@ -12,19 +12,15 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen, PipelineName
+from .evidence import Calibration, Disturbed, FairnessGap, SliceScore
+from .gate_spec import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
+from .looks import Cost, Look
 from .margins import Margin
 from .metrics import Task
 from .monitor_spec import PredictionLog
-from .planning import ChampionRef
+from .planning import ChampionRef, Trigger
 from .spans import Refusal, Snapshot, Span, SpanRef
-from .spec import (
-    FamilySpec,
-    FeatureSpec,
-    GateSpec,
-    PipelineSpec,
-    SliceSpec,
-    SourceSpec,
-)
+from .spec import FamilySpec, FeatureSpec, PipelineSpec, SourceSpec
 from .table_schema import TableSchema
 from .verdicts import Check, Comparison, Estimate, VerdictName
 
@@ -217,15 +213,10 @@ class EvaluateRequest(Frozen):
     dropped: dict[str, int] = Field(
         default_factory=dict, description="reason → rows prepare left out; for the model card"
     )
-
-
-class SliceScore(Frozen):
-    """The primary metric on one slice; ``None`` scores where too few rows."""
-
-    name: str
-    rows: int
-    candidate: Estimate | None
-    baseline: Estimate | None
+    slice_worse_by: Margin = Field(Margin(value=0.0), description="a slice may be worse by so much")
+    find_slices: bool = False
+    fairness: tuple[FairnessSpec, ...] = ()
+    stability: StabilitySpec = StabilitySpec()
 
 
 class EvaluateResult(Frozen):
@@ -248,6 +239,9 @@ class EvaluateResult(Frozen):
     card: Artifact = Field(description="model card, Markdown")
     importances: dict[str, float] = Field(description="feature → permutation importance")
     not_finite: tuple[str, ...] = Field((), description="what came out NaN or infinite")
+    calibration: Calibration | None = Field(None, description="None for a regression")
+    fairness: tuple[FairnessGap, ...] = Field((), description="one per item of the gate's")
+    disturbed: tuple[Disturbed, ...] = Field((), description="noise, then each feature missing")
 
 
 class GateRequest(Frozen):
@@ -267,6 +261,17 @@ class GateRequest(Frozen):
         (), description="import path of the candidate's own estimator, where the spec names one"
     )
     seed: int
+    entity: tuple[str, ...] = ()
+    look: Look | None = Field(None, description="what evaluate's look at the holdout may spend")
+    looks_before: tuple[Look, ...] = Field(
+        (), description="of this pipeline, in the year of holdouts before this one; oldest first"
+    )
+    trigger: Trigger = Field(Trigger(), description="what woke the run when it was opened")
+    costs: tuple[Cost, ...] = Field((), description="of the steps whose work it was, in order")
+    own_checks: dict[str, Digest] = Field(
+        default_factory=dict,
+        description="import path of a check of the user's → digest of its code",
+    )
 
 
 class GateResult(Frozen):

@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from .anomalies import ANOMALIES
 from .base import Frozen, PipelineName
 from .expression import columns_of, parse_expression
-from .margins import WrittenMargin
+from .gate_spec import GateSpec, SliceSpec
 from .metrics import METRICS, PRIMARY, Task, metrics_of
 from .monitor_spec import MonitorSpec
 from .notices import Address
@@ -280,49 +280,12 @@ class TrainSpec(Frozen):
         return self
 
 
-class SliceSpec(Frozen):
-    """A named subset of rows that is scored on its own."""
-
-    name: Identifier = Field(description="as reports call it")
-    where: str = Field(description="expression; rows where it is true")
-    min_rows: int = Field(200, ge=1, description="fewer rows: not assessed")
-
-    @field_validator("where")
-    @classmethod
-    def _parses(cls, text: str) -> str:
-        parse_expression(text)
-        return text
-
-
-class Limit(Frozen):
-    """An absolute bound on a metric of the candidate."""
-
-    min: float | None = Field(None, description="smallest score allowed")
-    max: float | None = Field(None, description="largest score allowed")
-
-
-class GateSpec(Frozen):
-    """What better means. There is no default: a pipeline without a gate is refused."""
-
-    metric: str | None = Field(None, description="primary metric; default by task")
-    superior_by: WrittenMargin | None = Field(
-        None, description="promote only where the candidate is surely better by this, ``1%`` or 0.5"
-    )
-    not_worse_than: WrittenMargin | None = Field(
-        None, description="promote where the candidate is surely not worse by more than this"
-    )
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval")
-    baseline: Literal["mean", "median", "most_frequent", "prior"] = Field(
-        description="the dummy that a first candidate must beat"
-    )
-    min_rows: int = Field(100, ge=10, description="fewer holdout rows: hold, not judged")
-    limits: dict[str, Limit] = Field(default_factory=dict, description="metric → absolute bounds")
-
-    @model_validator(mode="after")
-    def _one_intention(self) -> GateSpec:
-        if (self.superior_by is None) == (self.not_worse_than is None):
-            raise ValueError("a gate declares either superior_by or not_worse_than")
-        return self
+GROUP_METRICS: dict[Task, tuple[str, ...]] = {
+    "regression": ("mean_error", "mae"),
+    "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy"),
+    "multiclass": ("accuracy",),
+}
+"""What fairness compares between groups."""
 
 
 class PipelineSpec(Frozen):
@@ -392,6 +355,7 @@ class PipelineSpec(Frozen):
                     f"the target is computed from {column!r}: list it in features.drop, or in "
                     "features.keep if it is known when a prediction is made"
                 )
+        problems += self._group_problems()
         for decay in self.triggers.of_kind("decay"):
             if decay.metric is not None and decay.metric not in allowed:
                 problems.append(
@@ -403,6 +367,19 @@ class PipelineSpec(Frozen):
             leaks = sorted(columns_of(text) & hidden)
             if leaks:
                 problems.append(f"features.derive.{name} reads {leaks[0]!r}, which is hidden")
+        return problems
+
+    def _group_problems(self) -> list[str]:
+        """What the gate asks of classes or of numbers, and this task has none of."""
+        problems = []
+        if self.gate.calibration is not None and self.task == "regression":
+            problems.append("gate.calibration is of probabilities: a regression has none")
+        for number, item in enumerate(self.gate.fairness):
+            allowed = GROUP_METRICS[self.task]
+            if item.metric not in allowed:
+                problems.append(
+                    f"gate.fairness.{number}.metric of a {self.task} is one of {', '.join(allowed)}"
+                )
         return problems
 
     @property

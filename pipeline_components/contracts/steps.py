@@ -18,13 +18,13 @@ from .planning import RunType, Signal, Trigger
 from .spec import PipelineSpec
 
 __all__ = [
-    "CHAIN", "MONITORING", "Component", "Ended", "News", "Order", "Outcome", "RunType", "Trigger",
-    "Wishes",
+    "CHAIN", "MONITORING", "Asked", "Component", "Ended", "News", "Order", "Outcome", "RunType",
+    "Trigger", "Wishes",
 ]  # fmt: skip
 
 Component = Literal[
     "plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register",
-    "watch", "monitor", "drift_report",
+    "watch", "monitor", "drift_report", "promote", "reconcile",
 ]  # fmt: skip
 
 CHAIN: dict[Component, tuple[Component, ...]] = {
@@ -56,6 +56,18 @@ class Wishes(Frozen):
     cooldown: bool = Field(False, description="the cooldown holds this run back too")
 
 
+class Asked(Frozen):
+    """What a person asks of the champion: the words of ``promote``, beside the chain."""
+
+    what: Literal["promote", "rollback", "approve", "refuse"] = Field(
+        description="approve and refuse answer the version that waits for it"
+    )
+    version: int | None = Field(None, description="the version to promote or to go back to")
+    run: str = Field("", description="promote: beginning of the key of a run without a version")
+    reason: str = Field("", max_length=500, description="why; kept in the journal")
+    person: str = Field("", max_length=100, description="who")
+
+
 class Order(Frozen):
     """``order.json``: what a task is told."""
 
@@ -68,6 +80,7 @@ class Order(Frozen):
     trigger: Trigger = Trigger()
     wishes: Wishes = Wishes()
     sweep: bool = Field(False, description="plan: only say what a wake would come to")
+    asked: Asked | None = Field(None, description="promote: what a person asks")
 
     @property
     def wished(self) -> PipelineSpec:

@@ -38,6 +38,17 @@ class Estimate(Frozen):
     method: str = Field(description="how the interval was computed")
 
 
+class Bound(Frozen):
+    """An interval of the gain at one level.
+
+    Each side misses the true gain with probability ``alpha`` at most.
+    """
+
+    alpha: float
+    low: float
+    high: float
+
+
 class Comparison(Frozen):
     """Candidate against baseline on the same rows; ``gain`` is positive where it is better."""
 
@@ -48,3 +59,8 @@ class Comparison(Frozen):
     gain: Estimate
     margin: float = Field(description="absolute, in the metric's unit")
     intention: Literal["superior_by", "not_worse_than"]
+    error: float | None = Field(None, description="standard error of the gain")
+    units: int | None = Field(None, description="independent units of rows behind it")
+    bounds: tuple[Bound, ...] = Field(
+        (), description="the gain's interval at falling levels, for whatever a look may spend"
+    )

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from pipeline_components.context import Context
+from pipeline_components.contracts.gate_spec import StabilitySpec
 from pipeline_components.contracts.requests import (
     EvaluateRequest,
     EvaluateResult,
@@ -25,8 +26,6 @@ def request(order: Order, upstream: Upstream, context: Context) -> EvaluateReque
     """Score what was trained, on what was held out, against the champion pinned by plan."""
     spec, gate = order.pipeline, order.pipeline.gate
     prepared = upstream.one("prepare", PrepareResult)
-    margin = gate.superior_by or gate.not_worse_than
-    assert margin is not None  # the spec holds exactly one of them
     return EvaluateRequest(
         run_key=prepared.run_key,
         pipeline=spec.name,
@@ -47,11 +46,15 @@ def request(order: Order, upstream: Upstream, context: Context) -> EvaluateReque
         champion=upstream.champion(prepared.run_key),
         seed=spec.train.seed,
         threads=spec.train.threads,
-        intention="superior_by" if gate.superior_by else "not_worse_than",
-        margin=margin,
+        intention=gate.intention,
+        margin=gate.margin,
         trusted=tuple(family.estimator for family in spec.train.families if family.estimator),
         description=spec.description,
         dropped=prepared.dropped,
+        slice_worse_by=gate.slice_worse_by or gate.margin,
+        find_slices=gate.find_slices,
+        fairness=gate.fairness,
+        stability=gate.stability or StabilitySpec(),
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline_components.contracts.evidence import SliceScore
 from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.contracts.requests import EvaluateRequest, SliceScore, TrainResult
+from pipeline_components.contracts.requests import EvaluateRequest, TrainResult
 from pipeline_components.contracts.verdicts import Comparison, Estimate
 from pipeline_components.scoring.resampling import Design, Floats, entity_codes, resample
 from pipeline_components.scoring.scored import Scored, row_losses

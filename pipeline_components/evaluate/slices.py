@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline_components.contracts.requests import SliceScore
-from pipeline_components.contracts.spec import SliceSpec
+from pipeline_components.contracts.evidence import SliceScore
+from pipeline_components.contracts.gate_spec import SliceSpec
 from pipeline_components.contracts.verdicts import Estimate
 from pipeline_components.scoring.resampling import Design, resample
 from pipeline_components.scoring.scored import Scored

@@ -9,13 +9,16 @@ from typing import Any
 from pipeline_components.clock import Clock, iso, now
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import Superseded
+from pipeline_components.contracts.looks import Cost, Look
 
 from . import statements
 from .connection import Connection, open_connection
 from .records import (
+    ApprovalRecord,
     EvaluationRecord,
     MonitorRecord,
     PromotionRecord,
+    RemovalRecord,
     RunRecord,
     SpanRecord,
     VerdictRecord,
@@ -164,6 +167,53 @@ class Ledger:
     def newest_verdict(self, pipeline: str) -> VerdictRecord | None:
         """The decision made last about a run of the pipeline."""
         return self._first(statements.VERDICTS, statements.NEWEST_DECIDED, pipeline=pipeline)
+
+    # Looks at holdouts, what was worked for, who was asked, what was removed.
+
+    def record_look(self, pipeline: str, look: Look) -> Look | None:
+        """Record a run's look at its holdout, unless there is one.
+
+        Returns
+        -------
+        Look or None
+            The run's look, be it this one or an earlier one; None where another run took the
+            sequence number first, so that this look has to be decided on anew.
+        """
+        self._insert(statements.LOOKS, look, pipeline=pipeline)
+        return self.look(look.run_key)
+
+    def look(self, run_key: Digest) -> Look | None:
+        """The look of a run at its holdout."""
+        return self._first(statements.LOOKS, statements.OF_RUN, run_key=run_key)
+
+    def looks(self, pipeline: str) -> list[Look]:
+        """Every look of a pipeline at a holdout, oldest first."""
+        return self._select(statements.LOOKS, statements.JOURNAL, pipeline=pipeline)
+
+    def record_cost(self, cost: Cost) -> None:
+        """Record what a result has cost, unless it is known."""
+        self._insert(statements.COSTS, cost)
+
+    def cost(self, result: Digest) -> Cost | None:
+        """What the result of that digest has cost."""
+        return self._first(statements.COSTS, statements.OF_RESULT, result=result)
+
+    def record_approval(self, pipeline: str, record: ApprovalRecord) -> ApprovalRecord:
+        """Record a person's answer about a run, unless there is one; the first is returned."""
+        self._insert(statements.APPROVALS, record, pipeline=pipeline)
+        return self._one(statements.APPROVALS, statements.OF_RUN, run_key=record.run_key)
+
+    def approval(self, run_key: Digest) -> ApprovalRecord | None:
+        """A person's answer about a run."""
+        return self._first(statements.APPROVALS, statements.OF_RUN, run_key=run_key)
+
+    def record_removal(self, pipeline: str, record: RemovalRecord) -> None:
+        """Record, before it is done, that an artifact is taken out of the store."""
+        self._insert(statements.REMOVALS, record, pipeline=pipeline)
+
+    def removals(self, pipeline: str) -> list[RemovalRecord]:
+        """Every artifact that was taken out of the store, in that order."""
+        return self._select(statements.REMOVALS, statements.OF_PIPELINE, pipeline=pipeline)
 
     # Registrations: first the intent, then the version it led to.
 

@@ -100,6 +100,12 @@ class VersionRecord(Frozen):
     champion: ChampionRef
     """The version as a later run would be compared with it (``sequence`` filled on promotion)."""
     at: str = ""
+    awaits: Literal["", "observe", "approval"] = ""
+    """Why an accepted version is not promoted by itself; empty where it is."""
+    dossier: Digest | None = None
+    """The ``Dossier`` it can be rebuilt from; None where an older Everfit made it."""
+    signature: str = ""
+    """Over the record's other fields but ``at``; empty where an older Everfit made it."""
 
 
 class PromotionRecord(Frozen):
@@ -110,5 +116,25 @@ class PromotionRecord(Frozen):
     run_key: Digest
     kind: Literal["promote", "override", "rollback"]
     """By the gate's verdict, or by a person: to a version it did not make champion, or back."""
+    reason: str
+    at: str = ""
+
+
+class ApprovalRecord(Frozen):
+    """A person's answer about a version that waited for it; the first one counts."""
+
+    run_key: Digest
+    answer: Literal["approve", "refuse"]
+    person: str
+    reason: str
+    at: str = ""
+
+
+class RemovalRecord(Frozen):
+    """An artifact that retention has taken out of the store, so that nobody looks for it."""
+
+    digest: Digest
+    what: str
+    """What people called it."""
     reason: str
     at: str = ""

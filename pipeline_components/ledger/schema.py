@@ -6,7 +6,7 @@ from pipeline_components.contracts.errors import UserError
 
 from .connection import Connection
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every migration under ``migrations/versions``, oldest first; a test holds the two together."""
 
 

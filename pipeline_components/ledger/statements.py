@@ -13,11 +13,14 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pipeline_components.contracts.base import Frozen
+from pipeline_components.contracts.looks import Cost, Look
 
 from .records import (
+    ApprovalRecord,
     EvaluationRecord,
     MonitorRecord,
     PromotionRecord,
+    RemovalRecord,
     RunRecord,
     SpanRecord,
     VerdictRecord,
@@ -86,6 +89,10 @@ RUNS = Kind("everfit_runs", RunRecord, json=frozenset({"champion"}))
 VERDICTS = Kind("everfit_verdicts", VerdictRecord, of_pipeline=False)
 VERSIONS = Kind("everfit_versions", VersionRecord, json=frozenset({"champion"}))
 PROMOTIONS = Kind("everfit_promotions", PromotionRecord)
+LOOKS = Kind("everfit_looks", Look, json=frozenset({"spans"}))
+COSTS = Kind("everfit_costs", Cost, of_pipeline=False)
+APPROVALS = Kind("everfit_approvals", ApprovalRecord)
+REMOVALS = Kind("everfit_removals", RemovalRecord)
 
 OF_PIPELINE = "WHERE pipeline = :pipeline ORDER BY id"
 NEWEST = "WHERE pipeline = :pipeline ORDER BY id DESC LIMIT :limit"
@@ -112,6 +119,7 @@ ORDER BY digest IS NULL, id LIMIT 1
 """
 JOURNAL = "WHERE pipeline = :pipeline ORDER BY sequence"
 HEAD = "WHERE pipeline = :pipeline ORDER BY sequence DESC LIMIT 1"
+OF_RESULT = "WHERE result = :result"
 AT_SEQUENCE = "WHERE pipeline = :pipeline AND sequence = :sequence"
 
 INSERT_QUARANTINE = """

@@ -115,8 +115,42 @@ VERSIONS = _table(
     *_text("pipeline", "run_key"),
     Column("version", BigInteger, nullable=False),
     *_text("mlflow_run", "champion", "at"),
+    Column("awaits", Text, nullable=False, server_default=""),
+    Column("dossier", Text),
+    Column("signature", Text, nullable=False, server_default=""),
     UniqueConstraint("run_key", name="everfit_versions_once"),
     Index("everfit_versions_pipeline", "pipeline", "id"),
+)
+
+LOOKS = _table(
+    "everfit_looks",
+    *_text("pipeline", "run_key"),
+    Column("sequence", BigInteger, nullable=False),
+    *_text("spans"),
+    *(Column(name, Double, nullable=False) for name in ("refilled", "pool", "alpha")),
+    *_text("at"),
+    UniqueConstraint("run_key", name="everfit_looks_once"),
+    UniqueConstraint("pipeline", "sequence", name="everfit_looks_in_a_row"),
+)
+
+COSTS = _table(
+    "everfit_costs",
+    *_text("result", "component"),
+    *(Column(name, Double, nullable=False) for name in ("seconds", "cpu_seconds", "peak_mb")),
+    *_text("at"),
+    UniqueConstraint("result", name="everfit_costs_once"),
+)
+
+APPROVALS = _table(
+    "everfit_approvals",
+    *_text("pipeline", "run_key", "answer", "person", "reason", "at"),
+    UniqueConstraint("run_key", name="everfit_approvals_once"),
+)
+
+REMOVALS = _table(
+    "everfit_removals",
+    *_text("pipeline", "digest", "what", "reason", "at"),
+    UniqueConstraint("pipeline", "digest", name="everfit_removals_once"),
 )
 
 PROMOTIONS = _table(

@@ -60,6 +60,7 @@ def champion_made(
         scores={name: found.value for name, found in evaluated.scores["candidate"].items()},
         losses=evaluated.losses,
         importances=evaluated.importances,
+        signature={c.name: c.type for c in prepared.columns if c.role == "feature"},
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from everfit_airflow.assets import signals_of
 from everfit_airflow.report_pages import PREFIX
 from everfit_airflow.woken_by import margin_in_words, woken_by
+from pipeline_components.contracts.gate_spec import GateSpec
 from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.contracts.spec import GateSpec, PipelineSpec
+from pipeline_components.contracts.spec import PipelineSpec
 
 WORDS = f"[What these words mean]({PREFIX}/glossary)"
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pipeline_components.contracts.base import canonical_json, digest_of
+from pipeline_components.contracts.gate_spec import SliceSpec
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import metrics_of
 from pipeline_components.contracts.planning import PlanResult
@@ -23,7 +24,7 @@ from pipeline_components.contracts.requests import (
     EvaluateRequest,
     PrepareResult,
 )
-from pipeline_components.contracts.spec import PipelineSpec, SliceSpec
+from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Upstream
 from pipeline_components.evaluate import door

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline_components.contracts.gate_spec import SliceSpec
 from pipeline_components.contracts.requests import TrainResult
-from pipeline_components.contracts.spec import SliceSpec
 from pipeline_components.evaluate.judge import best
 from pipeline_components.evaluate.slices import slice_scores
 from pipeline_components.scoring.metric_sums import exact_score

@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline_components.contracts.base import digest_of
+from pipeline_components.contracts.evidence import SliceScore
+from pipeline_components.contracts.gate_spec import GateSpec
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
     ColumnRole,
     EvaluateResult,
     GateRequest,
     PrepareResult,
-    SliceScore,
     TrainResult,
 )
 from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import GateSpec
 from pipeline_components.contracts.verdicts import Comparison, Estimate
 
 ROWS = 400

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline_components.contracts.errors import Unavailable
-from pipeline_components.contracts.requests import SliceScore
+from pipeline_components.contracts.evidence import SliceScore
 from pipeline_components.gate import read_evidence as reading
 from pipeline_components.gate.decide import decide
 from pipeline_components.gate.evidence import Missing, Served

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline_components.contracts.base import canonical_json, digest_bytes, digest_of
-from pipeline_components.contracts.requests import SliceScore
+from pipeline_components.contracts.evidence import SliceScore
 from pipeline_components.contracts.steps import Order
 from pipeline_components.contracts.verdicts import Estimate
 from pipeline_components.gate import door

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.requests import SliceScore
+from pipeline_components.contracts.evidence import SliceScore
 from pipeline_components.contracts.spans import Span
 from pipeline_components.register.run_log import (
     clipped,

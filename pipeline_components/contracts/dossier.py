@@ -1,0 +1,22 @@
+"""What a registered version can be rebuilt from, years later and on another machine."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .artifacts import Artifact
+from .base import Digest, Frozen
+from .requests import RegisterRequest
+from .steps import Component
+
+
+class Dossier(Frozen):
+    """Everything register knew of a version; kept in the store, named by the version's record."""
+
+    request: RegisterRequest
+    upstream: dict[Component, tuple[Digest, ...]] = Field(
+        description="component → digests of its result documents; each names the data it made"
+    )
+    code: Artifact = Field(description="tar of the components' source, whose digest the run has")
+    lock: Artifact = Field(description="requirements with hashes, or the versions installed")
+    environment: dict[str, str] = Field(description="python, machine, versions, kernel variables")
