@@ -74,11 +74,12 @@ def run(request: GateRequest, context: Context) -> GateResult:
         If the store does not answer; nothing is decided then.
     """
     from .decide import because, decide
-    from .decision_report import report_html, report_json
+    from .decision_report import report_html
     from .evidence import NotAssessed, comparison
     from .question import ask_all
     from .read_evidence import read_evidence
     from .registry import QUESTIONS
+    from .report_document import report_json
 
     log.info("gate: run %s, reading the evidence", request.run_key[:12])
     checks = ask_all(QUESTIONS, read_evidence(request, context))

@@ -36,18 +36,18 @@ def budget(request: GateRequest) -> str:
     look, limit = request.look, request.gate.false_promotions
     if look is None:
         return "<p>No look at the holdout is recorded, so nothing could be spent on it.</p>"
-    fresh = sum(span.fresh for span in look.spans)
+    fresh, looks = sum(span.fresh for span in look.spans), len(request.looks_before) + 1
     spent = sum(one.alpha for one in request.looks_before) + look.alpha
     listed = facts(
         [
-            ("This look", f"number {look.sequence}, at {_count(len(look.spans), 'span')}, {fresh:,} "
-             "of them never looked at before"),
+            ("This look", f"number {look.sequence}, at {_count(len(look.spans), 'span')}, "
+             f"{fresh:,} of them never looked at before"),
             ("In the pool", f"{short(look.pool)}, of which {short(look.refilled)} was added for "
              "the fresh spans"),
             ("Spent", f"{short(look.alpha)}: the chance that a candidate which is no better "
              "than asked for passes" if look.alpha else "nothing: the pool is exhausted"),
-            ("Spent in the year", f"{short(spent)} by {_count(len(request.looks_before) + 1, 'look')}: "
-             f"so many false promotions are expected at most; {short(limit)} a year are allowed"),
+            ("Spent in the year", f"{short(spent)} by {_count(looks, 'look')}: so many "
+             f" false promotions are expected at most; {short(limit)} a year are allowed"),
         ]
     )  # fmt: skip
     return f"{listed}{budget_figure([*request.looks_before, look], limit)}"
@@ -83,10 +83,10 @@ def data(request: GateRequest) -> str:
 
 def models(request: GateRequest) -> str:
     """The candidate, and the champion it was compared with."""
-    text = _candidate(request)
+    text = f"<h3>Candidate</h3>{_candidate(request)}"
     champion = request.champion
     if champion is None:
-        return f"<h3>Candidate</h3>{text}<h3>Champion</h3><p>There was none: the baseline is a dummy.</p>"
+        return f"{text}<h3>Champion</h3><p>There was none: the baseline is a dummy.</p>"
     scores = ", ".join(f"{name} {number(value)}" for name, value in sorted(champion.scores.items()))
     listed = facts(
         [
@@ -99,7 +99,7 @@ def models(request: GateRequest) -> str:
             ("When it was judged", scores or "not recorded"),
         ]
     )
-    return f"<h3>Candidate</h3>{text}<h3>Champion</h3>{listed}"
+    return f"{text}<h3>Champion</h3>{listed}"
 
 
 def _candidate(request: GateRequest) -> str:
