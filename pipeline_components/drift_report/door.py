@@ -125,7 +125,7 @@ def _page(request: DriftReportRequest, context: Context) -> DriftReportResult:
             }
         ),
     )
-    known = context.store.read(where)
+    known = context.store.reuse(where)
     if known is not None:
         return DriftReportResult.model_validate_json(known)
     from pipeline_components.drift_report.make_page import make_page

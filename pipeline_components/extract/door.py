@@ -207,7 +207,7 @@ def _found(record: SpanRecord | None, ref: SpanRef, context: Context) -> Snapsho
     """What the ledger knows of a span, as long as the store still holds its table."""
     if record is None or record.snapshot is None or record.digest is None:
         return None
-    if not context.store.exists(blob_key(record.digest)):
+    if not context.store.renew(blob_key(record.digest)):
         return None
     snapshot = Snapshot.model_validate(record.snapshot)
     period = {"period_start": ref.period_start, "period_end": ref.period_end}

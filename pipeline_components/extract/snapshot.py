@@ -109,11 +109,11 @@ def convert_file(
 
 def find_converted(context: Context, key: Digest) -> Converted | None:
     """The snapshot of that content key, where it is in the store."""
-    document = context.store.read(result_key("snapshot", key))
+    document = context.store.reuse(result_key("snapshot", key))
     if document is None:
         return None
     converted = Converted.model_validate_json(document)
-    return converted if context.store.exists(blob_key(converted.table.digest)) else None
+    return converted if context.store.renew(blob_key(converted.table.digest)) else None
 
 
 def publish(context: Context, key: Digest, written: Any, target: Path) -> Converted:

@@ -76,7 +76,7 @@ def _statistics_of_span(
 
 def known_value(context: Context, where: str, kind: type[Value]) -> tuple[Value, Artifact] | None:
     """What is stored under a result key, and where; None where nothing is."""
-    document = context.store.read(where)
+    document = context.store.reuse(where)
     if document is None:
         return None
     artifact = Artifact.model_validate_json(document)

@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 from pipeline_components.contracts.errors import RequestError
 
-from .base import Store, blob_key, digest_file, result_key
+from .base import Entry, Store, blob_key, digest_file, result_key
 
-__all__ = ["Store", "blob_key", "digest_file", "open_store", "result_key"]
+__all__ = ["Entry", "Store", "blob_key", "digest_file", "open_store", "result_key"]
 
 
 def open_store(url: str) -> Store:

@@ -1,4 +1,8 @@
-"""The one interface to stored bytes: create-if-absent, read, list. Nothing is ever overwritten."""
+"""The one interface to stored bytes: create-if-absent, read, list. Nothing is ever overwritten.
+
+Only retention removes. It goes by the time a key was made or last in use, so whoever builds on
+what is there renews it: ``create`` where the key is taken, ``reuse`` where it reads a cache.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_components.contracts.artifacts import Artifact
@@ -14,6 +19,20 @@ from pipeline_components.contracts.errors import IntegrityError, RequestError
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _PREFIX = re.compile(rf"(?:{_KEY.pattern}/?)?")
+
+RENEW_SECONDS = 12 * 3600
+"""A key made or renewed within this time is left as it is; retention spares it for longer."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a key holds, without its bytes."""
+
+    key: str
+    size: int
+    """Bytes."""
+    used: float
+    """When it was made or last renewed, in seconds since 1970 by the store's clock."""
 
 
 class Store(ABC):
@@ -34,7 +53,7 @@ class Store(ABC):
         Returns
         -------
         bool
-            False where the key was already there; what it holds is left as it is.
+            False where the key was already there; what it holds is left as it is, and renewed.
 
         Raises
         ------
@@ -57,6 +76,51 @@ class Store(ABC):
     @abstractmethod
     def keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with ``prefix``, sorted."""
+
+    @abstractmethod
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """What the keys that begin with ``prefix`` hold, sorted by key."""
+
+    @abstractmethod
+    def begins(self, key: str, count: int) -> bytes | None:
+        """The first bytes under ``key``, or None where there are none."""
+
+    @abstractmethod
+    def renew(self, key: str) -> bool:
+        """Note that ``key`` is in use from now on, so that retention spares it.
+
+        Returns
+        -------
+        bool
+            False where the key holds nothing.
+        """
+
+    @abstractmethod
+    def remove(self, key: str, before: float | None = None) -> bool:
+        """Take ``key`` away, for retention alone; it may be created again.
+
+        Parameters
+        ----------
+        key : str
+        before : float, optional
+            Seconds since 1970: a key made or renewed since then stays.
+
+        Returns
+        -------
+        bool
+            Whether nothing is under ``key`` now.
+
+        Raises
+        ------
+        UserError
+            If the store cannot be written to until a person mends it.
+        Unavailable
+            If it cannot be written to now.
+        """
+
+    def reuse(self, key: str) -> bytes | None:
+        """The bytes under ``key`` to build upon: renewed first, so that they stay."""
+        return self.read(key) if self.renew(key) else None
 
     @abstractmethod
     def fetch(self, key: str, scratch: Path) -> Path | None:

@@ -8,19 +8,20 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline_components.contracts.errors import EverfitError, Unavailable, UserError
 
-from .base import Store, safe_key, safe_prefix
+from .base import RENEW_SECONDS, Entry, Store, safe_key, safe_prefix
 
 STAGING = ".staging"
 """Where files are written before they count; no part of a key begins with a dot."""
 
 LOCK = ".lock"
-"""Held while renaming, where the file system has no hard links."""
+"""Held while renaming, where the file system has no hard links, and while renewing or removing."""
 
 LEFTOVER_SECONDS = 3600
 """A staged file that nobody has written to for so long has lost its writer."""
@@ -48,7 +49,7 @@ class LocalStore(Store):
         """Publish by hard link, which the kernel makes atomic and refuses to overwrite."""
         target = self.root / safe_key(key)
         with self._plainly():
-            if target.exists():
+            if self.renew(key):
                 created = False
             else:
                 staging = self.root / STAGING
@@ -87,6 +88,61 @@ class LocalStore(Store):
                 relative = Path(folder).relative_to(self.root)
                 found += [(relative / n).as_posix() for n in files if not n.startswith(".")]
         yield from sorted(key for key in found if key.startswith(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Walk the folder and look at each file; one that has just gone is left out."""
+        for key in self.keys(prefix):
+            with self._plainly(), suppress(FileNotFoundError):
+                status = (self.root / key).stat()
+                yield Entry(key, status.st_size, status.st_mtime)
+
+    def begins(self, key: str, count: int) -> bytes | None:
+        """Read the file's beginning."""
+        path = self.root / safe_key(key)
+        with self._plainly():
+            try:
+                with path.open("rb") as file:
+                    return file.read(count)
+            except FileNotFoundError:
+                return None
+
+    def renew(self, key: str) -> bool:
+        """Set the file's time, under the lock; a store that may only be read stays as it is."""
+        path = self.root / safe_key(key)
+        with self._plainly():
+            try:
+                if path.stat().st_mtime >= time.time() - RENEW_SECONDS:
+                    return True
+                with self._locked():
+                    os.utime(path)
+            except FileNotFoundError:
+                return False
+            except OSError as error:
+                if error.errno not in _FORBIDDEN:
+                    raise
+                return path.exists()
+            return True
+
+    def remove(self, key: str, before: float | None = None) -> bool:
+        """Unlink the file, under the lock, so that nobody renews it between look and removal."""
+        path = self.root / safe_key(key)
+        with self._plainly():
+            try:
+                with self._locked():
+                    if before is not None and path.stat().st_mtime >= before:
+                        return False
+                    path.unlink()
+            except FileNotFoundError:
+                return True
+            _sync_folder(path.parent)  # what is removed after it must not come back before it
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time; the kernel lets go of the lock when its holder dies."""
+        with (self.root / LOCK).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def fetch(self, key: str, scratch: Path) -> Path | None:  # noqa: ARG002
         """The file itself."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,7 +29,7 @@ from botocore.exceptions import (
 from pipeline_components.contracts.base import digest_bytes
 from pipeline_components.contracts.errors import Unavailable
 
-from .base import Store, altered, safe_key, safe_prefix
+from .base import RENEW_SECONDS, Entry, Store, altered, safe_key, safe_prefix
 from .s3_errors import explained
 
 PART_BYTES = 16 << 20
@@ -42,6 +43,7 @@ ATTEMPTS = 5
 _WRITER = "everfit-writer"
 _DIGEST = "everfit-sha256"
 _ABSENT = {"NoSuchKey", "404", "NotFound"}
+_EMPTY = {"InvalidRange", "416"}
 _TAKEN = {"PreconditionFailed", "412"}
 _CONFLICT = {"ConditionalRequestConflict", "409", "OperationAborted"}
 _CONSUMED = {"NoSuchUpload"}
@@ -57,7 +59,8 @@ class S3Store(Store):
     Parameters
     ----------
     bucket : str
-        Must exist; needs the permissions ``s3:GetObject``, ``s3:PutObject`` and ``s3:ListBucket``.
+        Must exist; needs the permissions ``s3:GetObject``, ``s3:PutObject`` and ``s3:ListBucket``,
+        and ``s3:DeleteObject`` to remove.
     prefix : str
         The folder-like beginning of every object's key, without slashes at its ends; may be empty.
     """
@@ -84,7 +87,7 @@ class S3Store(Store):
         """Publish with ``If-None-Match: *``, in parts where the data is large."""
         place = self._place(key)
         size = len(data) if isinstance(data, bytes) else data.stat().st_size
-        if size > PART_BYTES and self.exists(key):
+        if size > PART_BYTES and self.renew(key):
             return False  # sparing the upload; the conditional write decides all the same
         # Every write carries its own mark, so that "somebody was first" can be told from "my own
         # reply was lost and this is the retry".
@@ -107,8 +110,10 @@ class S3Store(Store):
                 if code not in _TAKEN | _CONFLICT | _CONSUMED:
                     raise explained(error, self.url) from None
                 found = self._head(key)
-                if found is not None:
-                    return bool(found["Metadata"].get(_WRITER) == mark[_WRITER])
+                if found is not None and found["Metadata"].get(_WRITER) == mark[_WRITER]:
+                    return True
+                if found is not None and self._renewed(key, found):
+                    return False
                 if attempt == ATTEMPTS - 1:
                     raise explained(error, self.url) from None
                 time.sleep(0.1 * 2**attempt)  # a writer that came to nothing was in the way
@@ -142,15 +147,55 @@ class S3Store(Store):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """List by pages; S3 sorts."""
+        yield from (entry.key for entry in self.entries(prefix))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """List by pages; S3 sorts."""
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self._bucket, Prefix=self._prefix + safe_prefix(prefix)
         )
         try:
             for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"].removeprefix(self._prefix)
+                    key = entry["Key"].removeprefix(self._prefix)
+                    yield Entry(key, entry["Size"], entry["LastModified"].timestamp())
         except (ClientError, BotoCoreError) as error:
             raise explained(error, self.url) from None
+
+    def begins(self, key: str, count: int) -> bytes | None:
+        """Download a part of the object."""
+        try:
+            answer = self._client.get_object(**self._place(key), Range=f"bytes=0-{count - 1}")
+            with closing(answer["Body"]) as body:
+                start: bytes = body.read()
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _ABSENT:
+                return None
+            if code in _EMPTY:
+                return b""
+            raise explained(error, self.url) from None
+        except BotoCoreError as error:
+            raise explained(error, self.url) from None
+        return start
+
+    def renew(self, key: str) -> bool:
+        """Copy an old object onto itself, which sets its time."""
+        found = self._head(key)
+        return found is not None and self._renewed(key, found)
+
+    def remove(self, key: str, before: float | None = None) -> bool:
+        """Look at the object's time, and delete it."""
+        found = self._head(key)
+        if found is None:
+            return True
+        if before is not None and found["LastModified"].timestamp() >= before:
+            return False
+        try:
+            self._client.delete_object(**self._place(key))
+        except (ClientError, BotoCoreError) as error:
+            raise explained(error, self.url) from None
+        return True
 
     def fetch(self, key: str, scratch: Path) -> Path | None:
         """Stream the object into ``scratch``; the file appears there only when it is complete."""
@@ -188,6 +233,25 @@ class S3Store(Store):
         except BotoCoreError as error:
             raise explained(error, self.url) from None
         return head
+
+    def _renewed(self, key: str, head: dict[str, Any]) -> bool:
+        """Whether the object of that head is still there, and young from now on."""
+        if head["LastModified"].timestamp() >= time.time() - RENEW_SECONDS:
+            return True
+        place = self._place(key)
+        try:
+            self._client.copy(
+                place, place["Bucket"], place["Key"],
+                {"Metadata": head["Metadata"], "MetadataDirective": "REPLACE"},
+                Config=TransferConfig(use_threads=False),
+            )  # fmt: skip
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _ABSENT:
+                return False
+            raise explained(error, self.url) from None
+        except BotoCoreError as error:
+            raise explained(error, self.url) from None
+        return True
 
     def _upload(
         self, place: dict[str, str], data: bytes | Path, size: int, mark: dict[str, str]

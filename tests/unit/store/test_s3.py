@@ -101,7 +101,7 @@ def test_a_large_file_is_sent_in_parts_and_never_over_another(store, tmp_path):
 
 
 def test_a_large_file_loses_to_one_that_was_finished_meanwhile(store, monkeypatch):
-    monkeypatch.setattr(store, "exists", lambda key: False)
+    monkeypatch.setattr(store, "renew", lambda key: False)  # looked before there was anything
     store.create("k", b"first")
     assert store.create("k", LARGE) is False
     assert store.read("k") == b"first"
