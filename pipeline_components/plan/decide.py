@@ -146,7 +146,10 @@ class _Decision:
         ]
         if len(found) < 2:
             return None
-        return run_key(self.spec, found[0], found[1], self.world.code, self.world.environment)
+        world = self.world
+        return run_key(
+            self.spec, found[0], found[1], world.code, world.environment, world.own_checks
+        )
 
     def _train(
         self, window: tuple[SpanRef, ...], holdout: tuple[SpanRef, ...], key: Digest | None,

@@ -12,14 +12,14 @@ from pipeline_components.contracts.planning import PlanRequest, PlanResult
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Telling, Upstream
-from pipeline_components.identity import code_digest, environment_digest
+from pipeline_components.identity import code_digest, environment_digest, own_checks
 from pipeline_components.ledger.records import EvaluationRecord
 from pipeline_components.source import list_spans
 from pipeline_components.source.reader import reader_digest
 
 from .judge import judge
 from .past import find_run
-from .world import World
+from .world import World, sort_spans
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,17 @@ def run(request: PlanRequest, context: Context) -> PlanResult:
         find_run=partial(find_run, ledger, spec.name),
         code=code_digest(),
         environment=environment_digest(),
+        own_checks=own_checks(spec.gate.checks),
     )
     result = judge(request, world, ledger, context.clock)
+    if result.decision == "train":
+        from .forecast import forecast
+
+        told = forecast(spec, result, sort_spans(world).known, ledger, context.store)
+        result = result.model_copy(update={"detectable": told})
     log.info("%s plan: %s; %s", spec.name, result.decision, result.because)
+    if result.detectable:
+        log.info("%s plan: %s", spec.name, result.detectable)
     for note in result.notes:
         log.info("%s plan: %s", spec.name, note)
     return result
@@ -98,6 +106,8 @@ def tell(result: PlanResult, context: Context) -> Telling:  # noqa: ARG001
     }
     if result.run_key is not None:
         summary["run_key"] = result.run_key[:12]
+    if result.detectable:
+        summary["detectable"] = result.detectable
     if result.signals:
         summary["wakes"] = ", ".join(result.signals)
     return Telling(summary=summary, signals=result.signals, news=result.news)

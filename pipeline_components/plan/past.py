@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.planning import ChampionRef
@@ -22,6 +23,10 @@ class PastRun:
     promoted: bool
     superseded: bool
     """Another promotion came after the champion it was compared with."""
+    awaits: Literal["", "observe", "approval"] = ""
+    """What its version waits for; empty also where it waited, and a person has answered."""
+    refused: bool = False
+    """A person was asked, and did not approve."""
 
     @property
     def unfinished(self) -> str:
@@ -32,7 +37,7 @@ class PastRun:
             return ""
         if self.version is None:
             return "was accepted but is not registered yet"
-        if not self.promoted and not self.superseded:
+        if not self.promoted and not self.superseded and not self.awaits and not self.refused:
             return f"is registered as version {self.version} but not promoted yet"
         return ""
 
@@ -43,8 +48,17 @@ class PastRun:
         if self.version is not None:
             text += f" as version {self.version}"
         if self.verdict == "promote" and not self.promoted:
-            text += ", superseded by another promotion"
+            text += f", {self._why_not}"
         return text
+
+    @property
+    def _why_not(self) -> str:
+        """Why an accepted version is not champion."""
+        if self.refused:
+            return "which a person refused"
+        if self.superseded or not self.awaits:
+            return "superseded by another promotion"
+        return "which waits for approval" if self.awaits == "approval" else "which is observed only"
 
 
 def find_run(ledger: Ledger, pipeline: str, run_key: Digest) -> PastRun | None:
@@ -54,6 +68,7 @@ def find_run(ledger: Ledger, pipeline: str, run_key: Digest) -> PastRun | None:
         return None
     verdict, version = ledger.verdict(run_key), ledger.version(run_key)
     promoted = superseded = False
+    answer = ledger.approval(run_key) if version is not None and version.awaits else None
     if version is not None:
         head = ledger.champion(pipeline)
         promoted = any(entry.run_key == run_key for entry in ledger.history(pipeline))
@@ -66,4 +81,6 @@ def find_run(ledger: Ledger, pipeline: str, run_key: Digest) -> PastRun | None:
         version=version.version if version else None,
         promoted=promoted,
         superseded=superseded,
+        awaits=version.awaits if version is not None and answer is None else "",
+        refused=answer is not None and answer.answer == "refuse",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.planning import ChampionRef
@@ -26,6 +26,8 @@ class World:
     find_run: Callable[[Digest], PastRun | None]
     code: Digest
     environment: Digest
+    own_checks: dict[str, Digest] = field(default_factory=dict)
+    """Import path of a check of the user's → digest of its code."""
 
 
 @dataclass(frozen=True)

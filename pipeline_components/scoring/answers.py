@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline_components.contracts.errors import Unavailable, UserError, shortlist
+from pipeline_components.contracts.errors import Unavailable, UserError, shortlist, told
 from pipeline_components.contracts.metrics import Task
 from pipeline_components.model import class_texts, predict_scores
 
@@ -114,8 +113,7 @@ def champion_answers(
     except UserError as error:  # without its place, which differs between machines
         return None, f"{error.code}: {error.must}" + (f"; {error.found}" if error.found else "")
     except Exception as error:  # any model may fail in any way on a table it was not made for
-        text = re.sub(r"0x[0-9a-fA-F]+|(/[\w.+-]+){2,}", "…", " ".join(str(error).split()))
-        return None, f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
+        return None, told(error)
 
 
 def dummy_answers(name: str, target: Any, rows: int, classes: Sequence[str] | None) -> Floats:

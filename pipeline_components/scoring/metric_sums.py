@@ -36,11 +36,14 @@ class MetricSums:
         metric → formula.
     exact : mapping
         metric → its value on all rows, by the definition.
+    smooth : bool
+        Whether the metrics follow a small change of the rows smoothly; a median moves in steps.
     """
 
     sums: Floats
     formulas: Mapping[str, Formula]
     exact: Mapping[str, float]
+    smooth: bool = True
 
     def replicates(self, counts: Floats) -> dict[str, Floats]:
         """Each metric's value on each resample: metric → (R,) array."""
@@ -54,6 +57,30 @@ class MetricSums:
                 for name, formula in self.formulas.items():
                     found[name].append(formula(drawn) + shift[name])
         return {name: np.concatenate(parts) for name, parts in found.items()}
+
+    def parts(self, metric: str) -> Floats:
+        """What each unit says of a metric: its pseudo-value less the metric on all rows.
+
+        Each unit is left out once (the jackknife). Where that moves a metric in steps, each is
+        repeated instead as often as chance repeats all of them: ``sqrt(units)`` more times.
+
+        Returns
+        -------
+        (units,) float64 array
+            The unit sums of a mean, less their share of it; NaN where undefined without the unit.
+
+        References
+        ----------
+        .. [1] Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 11: why the
+           jackknife fails for a median, and why larger steps do not.
+        """
+        units = len(self.sums)
+        more = -1.0 if self.smooth else float(np.sqrt(units))
+        formula = self.formulas[metric]
+        with np.errstate(all="ignore"):
+            total = self.sums.sum(axis=0, keepdims=True)
+            moved = formula(total + more * self.sums) - formula(total)[0]
+        return np.asarray(moved * ((units + more) / more))
 
 
 def metric_sums(scored: Scored, resampling: Resampling) -> tuple[MetricSums, ...]:
@@ -123,7 +150,8 @@ def _median_error(scored: Scored, unit: Integers, units: int) -> MetricSums:
         after = np.minimum((reached <= half[:, None]).sum(axis=1), low.size - 1)
         return np.asarray(np.where(reached[row, at] == half, (value + low[after]) / 2, value))
 
-    return MetricSums(sums, {"median_ae": median}, {"median_ae": float(np.median(error))})
+    exact = {"median_ae": float(np.median(error))}
+    return MetricSums(sums, {"median_ae": median}, exact, smooth=False)
 
 
 def _classes(scored: Scored, unit: Integers, units: int) -> MetricSums:

@@ -89,12 +89,15 @@ class Resampling:
         How often each unit is in each resample; rows sum to ``units``.
     method : str
         A phrase for people.
+    in_time : bool
+        Whether units lie in time order, so that neighbours may resemble each other.
     """
 
     unit: Integers
     units: int
     counts: Floats
     method: str
+    in_time: bool = False
 
 
 def resample(design: Design, confidence: float) -> Resampling:
@@ -120,7 +123,8 @@ def resample(design: Design, confidence: float) -> Resampling:
     method = f"expanded percentile bootstrap, {draws:,} resamples of {units:,} {drawn}"
     if drawn != "time blocks" and units == UNITS < design.rows:
         method = method.replace(drawn, f"random groups of {drawn}")
-    return Resampling(unit, units, _counts(units, draws, design.seed), method)
+    counts = _counts(units, draws, design.seed)
+    return Resampling(unit, units, counts, method, in_time=drawn == "time blocks")
 
 
 def time_blocks(rows: int) -> Integers:

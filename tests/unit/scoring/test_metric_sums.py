@@ -180,3 +180,51 @@ def test_no_rows_and_strange_answers_have_no_score():
     strange = Scored.of("binary", np.array([0, 1]), np.array([[np.nan, np.nan], [0.1, 0.9]]))
     assert strange.strange == 1
     assert np.isnan(exact_score("accuracy", strange))
+
+
+def parts_of(metric: str, scored: Scored, unit: np.ndarray) -> np.ndarray:
+    units = int(unit.max()) + 1
+    for group in metric_sums(scored, Resampling(unit, units, np.ones((1, units)), "")):
+        if metric in group.exact:
+            return group.parts(metric)
+    raise KeyError(metric)
+
+
+@pytest.mark.parametrize(("metric", "make"), [case for case in CASES if case[0] != "median_ae"])
+def test_parts_are_the_jackknifes(metric, make):
+    """Units of unequal size: leave each out, score the others by scikit-learn."""
+    scored = make(6, 120)
+    unit = np.minimum((np.arange(120) / 120) ** 1.5 * 20, 19).astype(np.int64)
+    whole = by_scikit_learn(metric, scored)
+    left_out = [by_scikit_learn(metric, scored.part(unit != u)) for u in range(20)]
+    want = 19 * (whole - np.array(left_out))
+    assert parts_of(metric, scored, unit) == pytest.approx(want, rel=1e-7, abs=1e-9)
+
+
+def test_parts_of_a_mean_are_the_units_own_means():
+    scored = regression(7, 100)
+    unit = np.arange(100) // 5
+    error = np.abs(scored.scores - scored.truth)
+    want = error.reshape(20, 5).mean(axis=1) - error.mean()
+    assert parts_of("mae", scored, unit) == pytest.approx(want)
+
+
+def test_parts_of_a_median_have_its_variance():
+    """Exponential errors: the median's density is 1/2, so its variance is 1 / n (n = rows)."""
+    rng = np.random.default_rng(8)
+    variances = []
+    for _ in range(200):
+        scored = Scored.of("regression", np.zeros(400), rng.exponential(size=400))
+        parts = parts_of("median_ae", scored, np.arange(400))
+        variances.append(parts.var(ddof=1) / 400)
+    assert np.mean(variances) == pytest.approx(1 / 400, rel=0.15)
+
+
+def test_a_part_without_which_nothing_is_defined_is_nan():
+    truth = np.zeros(50, dtype=np.int64)
+    truth[7] = 1
+    p = np.linspace(0.1, 0.9, 50)
+    scored = Scored.of("binary", truth, np.column_stack([1 - p, p]))
+    parts = parts_of("roc_auc", scored, np.arange(50))
+    assert np.isnan(parts[7])
+    assert np.isfinite(np.delete(parts, 7)).all()

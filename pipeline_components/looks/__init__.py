@@ -1,0 +1,1 @@
+"""Looks at holdouts: what each may spend of a year's budget, and what it can tell."""
