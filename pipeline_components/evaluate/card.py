@@ -58,6 +58,8 @@ def card(
         _data(request, facts),
         _metrics(request, candidate, baseline, judged),
         _slices(request, judged),
+        _calibration(judged),
+        _fairness(judged),
         _importances(request, importances),
         _limitations(request, judged, facts),
         _provenance(request, candidate, environment),
@@ -153,16 +155,55 @@ def _metrics(
 
 
 def _slices(request: EvaluateRequest, judged: Judged) -> list[str]:
-    if not judged.slices:
+    lines = ["## Slices", ""]
+    if judged.slices:
+        rows = [
+            (_text(found.name), f"`{_code(found.where)}`", f"{found.rows:,}",
+             _estimate(found.candidate), _estimate(found.baseline), _estimate(found.gain),
+             "–" if found.allowed is None else f"−{_number(found.allowed)}")
+            for found in judged.slices
+        ]  # fmt: skip
+        heads = ("slice", "rows where", "rows", f"candidate `{request.metric}`", "baseline",
+                 "gain", "allowed")  # fmt: skip
+        lines += [*_table(heads, rows), "", "–: not assessed. A gain is paired, on the slice's "
+                  "rows alone; below 0 the candidate is worse."]  # fmt: skip
+    search = judged.search
+    if search is None:
+        return lines if judged.slices else []
+    gap = [""] if judged.slices else []
+    if search.why:
+        return [*lines, *gap, f"No slices were looked for: {_text(search.why)}."]
+    told = (
+        f"Slices were looked for by a tree of {search.leaves:,} leaves on {search.fitted:,} rows; "
+        f"{search.worse or 'none'} on which the candidate looked worse than allowed "
+        f"{'was' if search.worse == 1 else 'were'} scored on {search.tested:,} other rows."
+    )
+    return [*lines, *gap, told]
+
+
+def _calibration(judged: Judged) -> list[str]:
+    found = judged.calibration
+    if found is None:
         return []
-    rules = {spec.name: spec for spec in request.slices}
-    rows = [
-        (f"`{found.name}`", f"`{_code(rules[found.name].where)}`", f"{found.rows:,}",
-         _estimate(found.candidate), _estimate(found.baseline))
-        for found in judged.slices
-    ]  # fmt: skip
-    heads = ("slice", "rows where", "rows", f"candidate `{request.metric}`", "baseline")
-    return ["## Slices", "", *_table(heads, rows), "", "–: too few rows, or undefined on them."]
+    rows = [(f"{one.rows:,}", _number(one.predicted), _number(one.observed)) for one in found.bins]
+    against = f", the baseline's {_estimate(found.baseline)}" if found.baseline else ""
+    return ["## Calibration", "",
+            f"Expected calibration error: {_estimate(found.candidate)}{against}. Perfect "
+            f"probabilities would show about {_number(found.by_chance)} on so many rows.", "",
+            *_table(("rows", "probability said", "share that came true"), rows)]  # fmt: skip
+
+
+def _fairness(judged: Judged) -> list[str]:
+    lines = []
+    for gap in judged.fairness:
+        told = f"gap {_estimate(gap.gap)}" if gap.gap else f"not assessed: {_text(gap.why)}"
+        rows = [
+            (_text(one.group), f"{one.rows:,}", "–" if one.value is None else _number(one.value))
+            for one in gap.groups
+        ]
+        lines += ["", f"`{gap.metric}` by `{_code(gap.by)}`: {told}."]
+        lines += ["", *_table(("group", "rows", gap.metric), rows)] if rows else []
+    return ["## Groups", *lines] if lines else []
 
 
 def _importances(request: EvaluateRequest, importances: Mapping[str, float]) -> list[str]:
@@ -183,11 +224,12 @@ def _limitations(request: EvaluateRequest, judged: Judged, facts: Mapping[str, A
         lines.append(f"- Nothing is known of its quality after {facts['to_holdout']}.")
     lines.append("- Values unlike those of the training window may be answered badly, and are "
                  "not refused.")  # fmt: skip
-    thin = [found.name for found in judged.slices if found.candidate is None]
+    thin = [found for found in judged.slices if found.p_value is None]
     if thin:
-        lines.append(f"- Not assessed on slices: {', '.join(f'`{name}`' for name in thin)}.")
-    if not judged.slices:
-        lines.append("- No slices are declared, so nothing is known of particular groups.")
+        told = "; ".join(f"{_text(found.name)} ({_text(found.why)})" for found in thin)
+        lines.append(f"- Not assessed on slices: {told}.")
+    if not request.slices and not request.fairness:
+        lines.append("- No slices or groups are declared, so nothing is known of particular ones.")
     if not request.time and not request.entity:
         lines.append("- Intervals take rows as independent: no time or entity is declared.")
     if judged.not_finite:

@@ -99,6 +99,9 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
         scores=judged.scores,
         comparison=judged.comparison,
         slices=judged.slices,
+        search=judged.search,
+        calibration=judged.calibration,
+        fairness=judged.fairness,
         rows=len(evaluation.frame),
         losses=put("losses.parquet", tables.losses(evaluation.digests, judged.losses)),
         sample=put("sample.parquet", sample),
@@ -106,12 +109,21 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
         plots=tuple(put(name, data) for name, data in drawn.items()),
         card=put("model_card.md", words.encode()),
         importances=importances,
+        disturbed=evaluation.disturbed(importances),
         not_finite=(*judged.not_finite, *strange, *unknown),
     )
 
 
-def settle(request: Any, result: EvaluateResult, context: Context, order: Order) -> None:
-    """Nothing to record: the ledger learns of scores through the verdict."""
+def settle(
+    request: EvaluateRequest,
+    result: EvaluateResult,  # noqa: ARG001
+    context: Context,
+    order: Order,
+) -> None:
+    """Record the look at the holdout and what it may spend; a rerun of a run looks only once."""
+    from pipeline_components.looks.record import record_look
+
+    record_look(context.ledger, request.pipeline, request.run_key, order.pipeline.gate)
 
 
 def tell(result: EvaluateResult, context: Context) -> Telling:  # noqa: ARG001

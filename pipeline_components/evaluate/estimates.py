@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import METRICS, metrics_of
-from pipeline_components.contracts.verdicts import Comparison, Estimate
-from pipeline_components.scoring.metric_sums import metric_sums
+from pipeline_components.contracts.verdicts import Bound, Comparison, Estimate
+from pipeline_components.scoring.metric_sums import MetricSums, metric_sums
 from pipeline_components.scoring.resampling import Floats, Resampling, interval
 from pipeline_components.scoring.scored import Scored
+from pipeline_components.scoring.tails import levels_of, tails
 
 Intention = Literal["superior_by", "not_worse_than"]
 
@@ -32,12 +33,19 @@ class Estimates:
         Metrics (or predictions), to be listed with the model's name in front.
     undefined : bool
         Whether that is the rows' fault alone: a single class, say, has no ROC curve.
+    sums : tuple of MetricSums
+        What the metrics were computed from.
     """
 
     estimates: dict[str, Estimate]
     replicates: dict[str, Floats] = field(default_factory=dict)
     not_finite: tuple[str, ...] = ()
     undefined: bool = False
+    sums: tuple[MetricSums, ...] = ()
+
+    def parts(self, metric: str) -> Floats:
+        """What each unit of rows says of a metric. Shape (units,)."""
+        return next(group for group in self.sums if metric in group.exact).parts(metric)
 
 
 def estimate(
@@ -57,11 +65,14 @@ def estimate(
     names = metrics_of(scored.task) if only is None else (only,)
     values: dict[str, float] = {}
     replicates: dict[str, Floats] = {}
+    groups: tuple[MetricSums, ...] = ()
     if scored.rows:
-        for group in metric_sums(scored, resampling):
+        groups = metric_sums(scored, resampling)
+        for group in groups:
             if any(name in group.exact for name in names):
                 values |= group.exact
-                replicates |= group.replicates(resampling.counts)
+                wanted = {name: group.formulas[name] for name in names if name in group.formulas}
+                replicates |= replace(group, formulas=wanted).replicates(resampling.counts)
     found: dict[str, Estimate] = {}
     bad = []
     for name in names:
@@ -77,7 +88,7 @@ def estimate(
             what = "" if not math.isfinite(value) else " interval"
             bad.append(f"{name}{what}")
     undefined = not any(map(math.isinf, values.values()))
-    return Estimates(found, replicates, tuple(bad), undefined)
+    return Estimates(found, replicates, tuple(bad), undefined, groups)
 
 
 def compare(
@@ -98,7 +109,8 @@ def compare(
     Comparison or None
         ``gain`` is positive where the candidate is better, in the metric's unit. A relative
         margin is turned into that unit by the baseline's score. None where anything in it is not
-        finite.
+        finite. Bounds are left out where there are too few units for them, or where the metric is
+        undefined without one of the units.
     """
     ours, theirs = candidate.estimates.get(metric), baseline.estimates.get(metric)
     if ours is None or theirs is None:
@@ -108,7 +120,7 @@ def compare(
         gains = sign * (candidate.replicates[metric] - baseline.replicates[metric])
     gain = sign * (ours.value - theirs.value)
     low, high = _around(gain, gains, resampling, confidence)
-    absolute = margin.value * abs(theirs.value) if margin.relative else margin.value
+    absolute = margin.of(theirs.value)
     if not all(map(math.isfinite, (gain, low, high, absolute))):
         return None
     return Comparison(
@@ -121,7 +133,47 @@ def compare(
         ),
         margin=absolute,
         intention=intention,
-    )
+        **_spread(gain, _parts(candidate, baseline, metric, intention, margin), resampling,
+                  confidence),
+    )  # fmt: skip
+
+
+def _parts(
+    candidate: Estimates, baseline: Estimates, metric: str, intention: Intention, margin: Margin
+) -> Floats:
+    """What each unit says of the gain; of its distance to the margin, where that is relative.
+
+    A margin that is a share of the baseline's score is as uncertain as the score, which the
+    interval has to allow for.
+    """
+    sign = 1.0 if METRICS[metric].greater_is_better else -1.0
+    ours, theirs = candidate.parts(metric), baseline.parts(metric)
+    parts: Floats = sign * (ours - theirs)
+    if margin.relative:
+        share = math.copysign(margin.value, baseline.estimates[metric].value)
+        parts = parts - (share if intention == "superior_by" else -share) * theirs
+    return parts
+
+
+def _spread(
+    gain: float, parts: Floats, resampling: Resampling, confidence: float
+) -> dict[str, Any]:
+    """``error``, ``units`` and ``bounds`` of a comparison; nothing where they are undefined."""
+    levels = levels_of(confidence)
+    found = tails(parts, levels, resampling.in_time)
+    if found is None:
+        return {}
+    lows, highs = gain - found.below, gain + found.above
+    if not (np.isfinite(lows).all() and np.isfinite(highs).all()):
+        return {}
+    return {
+        "error": float(found.error),
+        "units": int(found.units),
+        "bounds": tuple(
+            Bound(alpha=level, low=float(low), high=float(high))
+            for level, low, high in zip(levels, lows, highs, strict=True)
+        ),
+    }
 
 
 def _around(

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
+from pipeline_components.contracts.evidence import Disturbed
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest
 from pipeline_components.model import load_model
@@ -25,6 +26,7 @@ from pipeline_components.scoring.scored import Scored
 from pipeline_components.table.frames import ROW, read_table
 
 from . import tables
+from .disturbed import NOISE_ROWS, disturbed
 from .importances import permutation_importances, rows_for, sample_rows
 from .judge import best
 
@@ -145,6 +147,27 @@ class Evaluation:
         )
         finite = {name: value for name, value in found.items() if np.isfinite(value)}
         return finite, [f"importances.{name}" for name in found if name not in finite]
+
+    def disturbed(self, importances: dict[str, float]) -> tuple[Disturbed, ...]:
+        """The candidate on a sample of the holdout with its inputs disturbed."""
+        request = self.request
+        if self.scored["candidate"].strange:
+            return ()
+        chosen = np.argsort(self.digests, kind="stable")[:NOISE_ROWS]  # by chance, whatever is in
+        truth = self._truth(self.frame)[chosen]
+        return disturbed(
+            self.frame[self.features].iloc[chosen].reset_index(drop=True),
+            [column for column in request.columns if column.role == "feature"],
+            lambda frame: answers(self.model, frame, request.task, request.classes),
+            lambda scores, rows: exact_score(
+                request.metric,
+                Scored.of(request.task, truth[:rows], scores[:rows], self.positive),
+            ),
+            importances=importances,
+            noise=request.stability.noise,
+            greater_is_better=METRICS[request.metric].greater_is_better,
+            seed=request.seed,
+        )
 
     def facts(self) -> dict[str, Any]:
         """Counts and time ranges for the model card."""

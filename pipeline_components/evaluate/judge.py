@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline_components.contracts.evidence import SliceScore
+from pipeline_components.contracts.evidence import (
+    Calibration,
+    FairnessGap,
+    SliceScore,
+    SliceSearch,
+)
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import EvaluateRequest, TrainResult
 from pipeline_components.contracts.verdicts import Comparison, Estimate
 from pipeline_components.scoring.resampling import Design, Floats, entity_codes, resample
 from pipeline_components.scoring.scored import Scored, row_losses
 
+from .calibration import calibration
 from .estimates import Estimates, compare, estimate
-from .slices import slice_scores
+from .fairness import fairness_gaps
+from .found_slices import found_slices
+from .slices import Asked, slice_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +40,11 @@ class Judged:
         ``candidate``, ``baseline``, ``dummy``, ``family:<name>`` → metric → estimate.
     comparison : Comparison or None
     slices : tuple of SliceScore
+        Those declared, then those found.
+    search : SliceSearch or None
+        None where slices were not looked for.
+    calibration : Calibration or None
+    fairness : tuple of FairnessGap
     losses : dict
         ``candidate`` and ``baseline`` → (n,) row losses; all NaN where it could not be scored.
     not_finite : tuple of str
@@ -40,6 +53,9 @@ class Judged:
     scores: dict[str, dict[str, Estimate]]
     comparison: Comparison | None
     slices: tuple[SliceScore, ...]
+    search: SliceSearch | None
+    calibration: Calibration | None
+    fairness: tuple[FairnessGap, ...]
     losses: dict[str, Floats]
     not_finite: tuple[str, ...]
 
@@ -101,18 +117,23 @@ def judge(
         )
     if comparison is None and not not_finite:
         not_finite.append(f"comparison.{metric}")
-    slices, strange = slice_scores(
-        request.slices,
-        frame,
-        {who: scored[who] for who in ("candidate", "baseline") if who in scored},
-        metric=metric,
-        design=design,
-        confidence=request.confidence,
-    )
+    pair = {who: scored[who] for who in ("candidate", "baseline") if who in scored}
+    asked = Asked(metric, design, request.confidence, request.slice_worse_by)
+    slices, strange = slice_scores(request.slices, frame, pair, asked)
+    search = None
+    if request.find_slices:
+        features = [column for column in request.columns if column.role == "feature"]
+        found, search, odd = found_slices(frame, features, pair, losses, asked)
+        slices, strange = slices + found, strange + odd
     return Judged(
         scores={who: estimates.estimates for who, estimates in done.items()},
         comparison=comparison,
         slices=slices,
+        search=search,
+        calibration=calibration(pair, resampling, request.confidence),
+        fairness=fairness_gaps(
+            request.fairness, frame, scored["candidate"], resampling, request.confidence
+        ),
         losses=losses,
         not_finite=(*not_finite, *strange),
     )

@@ -21,9 +21,10 @@ from pipeline_components.scoring.metric_sums import exact_score
 from pipeline_components.scoring.resampling import Floats, totals
 from pipeline_components.scoring.scored import Scored
 
+from .calibration import curve
+
 POINTS = 160
 """Points of a curve: more cannot be seen."""
-GROUPS = 10
 MOST_CLASSES = 12
 
 
@@ -73,7 +74,7 @@ def calibration(candidate: Scored, baseline: Scored | None, positive: str) -> by
         ("candidate", candidate, CANDIDATE),
     ):
         if scored is not None:
-            said, came = _groups(scored)
+            _, said, came = curve(scored)
             top.plot(said, came, marker="o", markersize=4.5, color=colour, label=name)
     top.set_xlim(-0.01, 1.01)
     top.set_ylim(-0.02, 1.02)
@@ -158,17 +159,6 @@ def _thinned(x: Floats, y: Floats) -> np.typing.NDArray[np.int64]:
     length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
     wanted = np.linspace(0, length[-1], POINTS)
     return np.unique(np.append(np.searchsorted(length, wanted).clip(0, x.size - 1), x.size - 1))
-
-
-def _groups(scored: Scored) -> tuple[Floats, Floats]:
-    """Mean probability and share of positives in groups of equally many rows, ties together."""
-    probability, positive = scored.probability, scored.is_positive
-    inner = np.quantile(probability, np.linspace(0, 1, GROUPS + 1)[1:-1])
-    group = np.searchsorted(np.unique(inner), probability, side="right")
-    rows = np.bincount(group, minlength=GROUPS)
-    some = rows > 0
-    said, came = (totals(v, group, GROUPS)[some] / rows[some] for v in (probability, positive))
-    return said, came
 
 
 def _shown(value: float) -> str:

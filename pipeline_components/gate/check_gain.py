@@ -6,7 +6,10 @@ import math
 from typing import Literal
 
 from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.contracts.verdicts import Comparison
+from pipeline_components.contracts.requests import GateRequest
+from pipeline_components.contracts.verdicts import Bound, Comparison
+from pipeline_components.looks.power import rows_to_shrink
+from pipeline_components.looks.words import odds, rounded
 from pipeline_components.report.page import number, short
 
 from .evidence import Evidence, NotAssessed, comparison, known
@@ -40,62 +43,85 @@ def judge(low: float, high: float, margin: float, intention: str) -> Outcome:
 
 
 def gain(evidence: Evidence) -> Finding:
-    """Compare the paired interval with the declared margin."""
+    """Compare the paired interval, at the level the look has spent, with the declared margin."""
     found = comparison(evidence.request)
-    low, high, value = found.gain.low, found.gain.high, found.gain.value
-    if not all(map(math.isfinite, (low, high, value, found.margin))) or not low <= value <= high:
-        raise NotAssessed("the interval of the gain is no interval of finite numbers")
+    judged = level_of(evidence.request, found)
     _agrees_with_losses(evidence, found)
-    outcome = judge(low, high, found.margin, found.intention)
+    outcome = judge(judged.low, judged.high, found.margin, found.intention)
     return Finding(
         state="passed" if outcome == "met" else "failed",
-        message=describe(evidence, found, outcome),
+        message=describe(found, judged, outcome),
         forces="reject" if outcome == "missed" else "hold",
-        flip=flip(found, outcome),
+        flip=flip(found, judged, outcome),
         values={
             "metric": found.metric, "candidate": found.candidate_score,
-            "baseline": found.baseline_score, "gain": value, "low": low, "high": high,
-            "margin": found.margin, "intention": found.intention, "outcome": outcome,
+            "baseline": found.baseline_score, "gain": found.gain.value, "low": judged.low,
+            "high": judged.high, "margin": found.margin, "intention": found.intention,
+            "outcome": outcome, "alpha": judged.alpha, "rows": found.gain.rows,
         },
     )  # fmt: skip
 
 
-def describe(evidence: Evidence, found: Comparison, outcome: Outcome) -> str:
+def level_of(request: GateRequest, found: Comparison) -> Bound:
+    """The published interval of the largest level that the look may spend.
+
+    Raises
+    ------
+    NotAssessed
+        If nothing may be spent, there is no interval for so little, or it is none.
+    """
+    look = request.look
+    if look is None:
+        raise NotAssessed("no look at the holdout is recorded, so no level may be spent on it")
+    allowed = [bound for bound in found.bounds if 0 < bound.alpha <= look.alpha * (1 + 1e-9)]
+    if not allowed:
+        raise NotAssessed(
+            f"evaluate published no interval of the gain for a level of {short(look.alpha)}"
+        )
+    judged = max(allowed, key=lambda bound: bound.alpha)
+    value = found.gain.value
+    for low, high in ((judged.low, judged.high), (found.gain.low, found.gain.high)):
+        numbers = (low, value, high, found.margin)
+        if not all(map(math.isfinite, numbers)) or not low <= value <= high:
+            raise NotAssessed("the interval of the gain is no interval of finite numbers")
+    return judged
+
+
+def describe(found: Comparison, judged: Bound, outcome: Outcome) -> str:
     """The judgement first, then the numbers it rests on."""
-    percent = f"{100 * evidence.request.gate.confidence:g}"
     return (
-        f"{_judgement(found, outcome)}: {found.metric} {number(found.candidate_score)} against "
-        f"{number(found.baseline_score)} on {found.gain.rows:,} holdout rows, a gain of "
-        f"{short(found.gain.value)} ({percent} % interval {short(found.gain.low)} to "
-        f"{short(found.gain.high)})."
+        f"{_judgement(found, judged, outcome)}: {found.metric} {number(found.candidate_score)} "
+        f"against {number(found.baseline_score)} on {found.gain.rows:,} holdout rows, a gain of "
+        f"{short(found.gain.value)} ({short(judged.low)} to {short(judged.high)}, with at most "
+        f"{odds(judged.alpha)} that it is less)."
     )
 
 
-def flip(found: Comparison, outcome: Outcome) -> str:
+def flip(found: Comparison, judged: Bound, outcome: Outcome) -> str:
     """What would have given another answer, from an interval that narrows as 1/sqrt(rows)."""
     need = found.margin if found.intention == "superior_by" else -found.margin
     value, unit = found.gain.value, found.metric
-    below, above = value - found.gain.low, found.gain.high - value
+    below, above = value - judged.low, judged.high - value
     if outcome == "met":
         return (
             f"A gain below {short(need + below)} {unit} instead of {short(value)} "
             "would have left it undecided"
         )
     better = f"a gain of at least {short(need + below)} {unit} instead of {short(value)}"
-    if value > need and below > 0:
-        total = math.ceil(found.gain.rows * (below / (value - need)) ** 2)
+    total = rows_to_shrink(found.gain.rows, below, value - need)
+    if total is not None and below > 0:
         more = max(total - found.gain.rows, 1)
-        return f"About {_round_up(more):,} more holdout rows at the same effect, or {better}"
+        return f"About {rounded(more):,} more holdout rows at the same effect, or {better}"
     if outcome == "missed":
         undecided = need - above
         return f"{_capital(better)}; from {short(undecided)} it would have been undecided"
     return f"{_capital(better)}; more rows at the same effect would not do"
 
 
-def _judgement(found: Comparison, outcome: Outcome) -> str:
+def _judgement(found: Comparison, judged: Bound, outcome: Outcome) -> str:
     who = f"the {found.baseline} dummy" if "champion" not in found.baseline else found.baseline
     margin = short(found.margin)
-    surely_worse = found.gain.high < 0
+    surely_worse = judged.high < 0
     if found.intention == "superior_by":
         by = f"by the required {margin}" if found.margin else "at all"
         if outcome == "met":
@@ -125,12 +151,6 @@ def _agrees_with_losses(evidence: Evidence, found: Comparison) -> None:
             f"the published row losses give a gain of {number(paired, 6)}, but the comparison "
             f"says {number(found.gain.value, 6)}"
         )
-
-
-def _round_up(count: int) -> int:
-    """Two significant figures: the estimate is no better."""
-    step: int = 10 ** max(len(str(count)) - 2, 0)
-    return int(-(-count // step) * step)
 
 
 def _capital(text: str) -> str:

@@ -130,6 +130,54 @@ def rows_apart(evidence: Evidence) -> Finding:
     )
 
 
+def entities_apart(evidence: Evidence) -> Finding:
+    """No holdout row is about anybody the candidate or the champion was trained on."""
+    import pyarrow.compute as pc
+
+    request = evidence.request
+    if not request.entity:
+        return Finding(
+            "not_applicable", "The pipeline declares no entity; LINEAGE-ROWS looks at each row."
+        )
+    digests = known(evidence.entities)
+    holdout, train = known(digests.holdout), known(digests.train)
+    if len(holdout) == 0 or len(train) == 0:
+        raise NotAssessed("the training or the holdout table is empty")
+    told = f"entities ({', '.join(request.entity)})"
+    whole = pc.count_distinct(holdout).as_py()
+    leaked = _shared(pc.unique(holdout), train)
+    if leaked:
+        return Finding(
+            "failed",
+            f"The candidate was trained on {leaked:,} of the {whole:,} {told} of the holdout.",
+            forces="reject",
+            values={"entities": whole, "leaked": leaked},
+        )
+    champion = request.champion
+    others = ""
+    if champion is not None:
+        theirs = known(digests.champion)
+        if theirs is None:
+            raise NotAssessed(f"the entities champion v{champion.version} saw are not known")
+        leaked = _shared(pc.unique(holdout), theirs)
+        if leaked:
+            return Finding(
+                "failed",
+                f"Champion v{champion.version} was trained on {leaked:,} of the {whole:,} {told} "
+                "of the holdout, so it is no fair measure.",
+                flip="A holdout with entities that are new to the champion: prepare leaves the "
+                "others out, but here there were no more",
+                values={"entities": whole, "leaked_champion": leaked},
+            )
+        others = f", nor among those of champion v{champion.version}"
+    return Finding(
+        "passed",
+        f"None of the {whole:,} {told} of the holdout is among those the candidate was trained "
+        f"on{others}.",
+        values={"entities": whole},
+    )
+
+
 def _shared(holdout: Any, seen: Any) -> int:
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Enough rows, finite everywhere, inside the absolute limits, servable."""
+"""Enough rows, finite everywhere, inside the absolute limits."""
 
 from __future__ import annotations
 
@@ -107,14 +107,6 @@ def limits(evidence: Evidence) -> Iterator[Finding]:
                 "min": limit.min, "max": limit.max,
             },
         )  # fmt: skip
-
-
-def servable(evidence: Evidence) -> Finding:
-    """A clean process loads the published bytes and predicts what was published."""
-    served = known(evidence.served)
-    if served.same:
-        return Finding("passed", served.reason, values={"rows": served.rows})
-    return Finding("failed", served.reason, forces="reject")
 
 
 def _numbers(value: Any) -> Iterator[float]:

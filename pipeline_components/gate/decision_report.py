@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from pipeline_components.contracts.metrics import METRICS
 from pipeline_components.contracts.requests import GateRequest
-from pipeline_components.contracts.verdicts import Check, Comparison, VerdictName
+from pipeline_components.contracts.verdicts import Bound, Check, Comparison, VerdictName
+from pipeline_components.looks.words import odds
 from pipeline_components.report.elements import facts, picture, pictures, tag
 from pipeline_components.report.page import Section, Tone, escape, number, page, pill, short
 
 from . import report_lineage, report_scores
+from .check_gain import level_of
 from .decide import obstructing
+from .evidence import NotAssessed
 from .interval_figure import gain_figure
 from .report_document import flips
 
@@ -92,6 +95,7 @@ def _comparison(
         tone = "good"
     elif gain is not None and gain.state == "failed":
         tone = "bad" if gain.forces == "reject" else "warn"
+    judged = _judged(request, compared)
     metric = METRICS[compared.metric]
     better = "higher" if metric.greater_is_better else "lower"
     asked = (
@@ -108,11 +112,21 @@ def _comparison(
             ("Candidate", number(compared.candidate_score)),
             (f"Baseline: {compared.baseline}", number(compared.baseline_score)),
             ("Asked for", asked),
-            ("Interval", f"{100 * request.gate.confidence:g} %, {compared.gain.method}, "
+            ("Interval", f"{100 * request.gate.confidence:g} % (thick), {compared.gain.method}, "
              f"{compared.gain.rows:,} rows scored by both"),
+            ("Judged by", "no interval" if judged is None else
+             f"{short(judged.low)} to {short(judged.high)}, at the level this look has spent: "
+             f"{odds(judged.alpha)} that the gain is less"),
         ]
     )  # fmt: skip
-    return f"{told}{gain_figure(compared, tone)}{listed}"
+    return f"{told}{gain_figure(compared, tone, judged)}{listed}"
+
+
+def _judged(request: GateRequest, compared: Comparison) -> Bound | None:
+    try:
+        return level_of(request, compared)
+    except NotAssessed:
+        return None
 
 
 def _flips(verdict: VerdictName, checks: Sequence[Check]) -> str:

@@ -16,7 +16,10 @@ from pipeline_components.contracts.requests import (
 )
 from pipeline_components.contracts.steps import News, Order
 from pipeline_components.door import Telling, Upstream
+from pipeline_components.identity import own_checks
 from pipeline_components.ledger.records import VerdictRecord
+
+from .background import background
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ RESULT = GateResult
 CACHED = True
 
 
-def request(order: Order, upstream: Upstream, context: Context) -> GateRequest:  # noqa: ARG001
+def request(order: Order, upstream: Upstream, context: Context) -> GateRequest:
     """Resolve the order.
 
     Raises
@@ -61,7 +64,11 @@ def request(order: Order, upstream: Upstream, context: Context) -> GateRequest: 
             for family in spec.train.families
             if family.name == chosen and family.estimator is not None
         ),
+        trusted=tuple(f.estimator for f in spec.train.families if f.estimator is not None),
         seed=spec.train.seed,
+        entity=spec.entity,
+        own_checks=own_checks(spec.gate.checks),
+        **background(order, validated.run_key, evaluated, context),
     )
 
 
@@ -76,15 +83,17 @@ def run(request: GateRequest, context: Context) -> GateResult:
     from .decide import because, decide
     from .decision_report import report_html
     from .evidence import NotAssessed, comparison
+    from .own_questions import own_questions
     from .question import ask_all
     from .read_evidence import read_evidence
     from .registry import QUESTIONS
     from .report_document import report_json
 
     log.info("gate: run %s, reading the evidence", request.run_key[:12])
-    checks = ask_all(QUESTIONS, read_evidence(request, context))
-    verdict = decide(checks)
-    reason = because(verdict, checks)
+    asked = (*QUESTIONS, *own_questions(request.gate.checks))
+    checks = ask_all(asked, read_evidence(request, context))
+    verdict = decide(checks, asked)
+    reason = because(verdict, checks, asked)
     try:
         compared = comparison(request)
     except NotAssessed:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pipeline_components.contracts.requests import GateRequest
 from pipeline_components.contracts.verdicts import Comparison
+
+if TYPE_CHECKING:
+    from .shown import Shown
 
 Known = TypeVar("Known")
 
@@ -41,6 +45,33 @@ class Served:
     reason: str
     """A sentence; names no path, no time and no address."""
     rows: int = 0
+    """That were predicted; 0 where the model could not be loaded or did not answer."""
+    p50_ms: float | None = None
+    """Half of the predictions of one row took no longer; measured only where there is a limit."""
+    p95_ms: float | None = None
+    """95 of 100 did not."""
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Who the rows of each table are about, as arrays of uint64 digests."""
+
+    holdout: Any | Missing
+    train: Any | Missing
+    champion: Any | Missing | None
+    """None where there is no champion."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What the champion reads and predicts."""
+
+    features: dict[str, str]
+    """Name → type."""
+    target: str | None
+    """Type of its target; None where its table has no column of that name."""
+    classes: tuple[str, ...] | None
+    """Of its training table; None for a regression."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,11 @@ class Evidence:
     predictions: Any | Missing
     """The candidate's published predictions of the sample: nested lists of numbers."""
     served: Served | Missing
+    entities: Entities | Missing = Missing("the entities were not read")
+    champion_reads: Reads | Missing | None = Missing("the champion's signature was not read")
+    """None where there is no champion."""
+    shown: Callable[[], Shown] | None = None
+    """Gives what checks of the user's look at; None where the gate names none."""
 
 
 def known(value: Known | Missing) -> Known:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pipeline_components.contracts.verdicts import Comparison, Estimate
+from pipeline_components.contracts.verdicts import Bound, Comparison, Estimate
 from pipeline_components.report.page import Html, Tone, escape, number, short
 
 WIDTH, LEFT, RIGHT = 900.0, 2.0, 2.0
 
 
-def gain_figure(found: Comparison, tone: Tone) -> Html:
+def gain_figure(found: Comparison, tone: Tone, judged: Bound | None = None) -> Html:
     """The interval of the gain against zero and the margin.
 
     The acceptable side is shaded; the picture is described in words for those who do not see it.
+
+    Parameters
+    ----------
+    found : Comparison
+        Its interval is the thick one.
+    tone : Tone
+    judged : Bound, optional
+        The interval that was judged by, at the level the look has spent: thin, with its ends told.
     """
-    low, value, high = found.gain.low, found.gain.value, found.gain.high
+    inner = (found.gain.low, found.gain.high)
+    low, high = (judged.low, judged.high) if judged else inner
+    value = found.gain.value
     superior = found.intention == "superior_by"
     need = found.margin if superior else -found.margin
-    start, end = _domain((0.0, need, low, value, high))
+    start, end = _domain((0.0, need, low, value, high, *inner))
 
     def x(at: float) -> float:
         return LEFT + (at - start) / (end - start) * (WIDTH - LEFT - RIGHT)
@@ -28,7 +38,7 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
     word = "required" if superior else "allowed"
     parts = [
         f'<svg class="drawn {tone}" viewBox="0 0 {WIDTH:g} 184" role="img" '
-        f'aria-label="{escape(_words(found, word))}" font-size="14">',
+        f'aria-label="{escape(_words(found, word, judged))}" font-size="14">',
         f'<rect x="{x(need):.1f}" y="40" width="{max(WIDTH - RIGHT - x(need), 0):.1f}" '
         f'height="{axis - 40:g}" fill="var(--good-tint)"/>',
         f'<line x1="{LEFT:g}" y1="{axis:g}" x2="{WIDTH - RIGHT:g}" y2="{axis:g}" '
@@ -59,8 +69,13 @@ def gain_figure(found: Comparison, tone: Tone) -> Html:
     parts.append(_text(edge, 24, label, "start" if right else "end", "var(--good)"))
     if need:
         parts.append(_text(zero, 24, "no difference", "end" if right else "start", None))
+    if judged:
+        parts.append(
+            f'<line x1="{x(low):.1f}" y1="{bar:g}" x2="{x(high):.1f}" y2="{bar:g}" '
+            'stroke="var(--tone)" stroke-width="2"/>'
+        )
     parts.append(
-        f'<line x1="{x(low):.1f}" y1="{bar:g}" x2="{x(high):.1f}" y2="{bar:g}" '
+        f'<line x1="{x(inner[0]):.1f}" y1="{bar:g}" x2="{x(inner[1]):.1f}" y2="{bar:g}" '
         'stroke="var(--tone)" stroke-width="7" stroke-linecap="round" opacity=".38"/>'
         f'<path d="M{x(low):.1f} {bar - 9:g}v18M{x(high):.1f} {bar - 9:g}v18" '
         'stroke="var(--tone)" stroke-width="2" fill="none" stroke-linecap="round"/>'
@@ -164,9 +179,11 @@ def _text(x: float, y: float, text: str, anchor: str, colour: str | None) -> str
     )
 
 
-def _words(found: Comparison, word: str) -> str:
-    return (
+def _words(found: Comparison, word: str, judged: Bound | None) -> str:
+    told = (
         f"Gain of the candidate in {found.metric}: {short(found.gain.value)}, interval "
-        f"{short(found.gain.low)} to {short(found.gain.high)}; {word} "
-        f"{short(found.margin)}"
+        f"{short(found.gain.low)} to {short(found.gain.high)}; "
     )
+    if judged:
+        told += f"judged by {short(judged.low)} to {short(judged.high)}; "
+    return f"{told}{word} {short(found.margin)}"

@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 Forces = Literal["hold", "reject"]
 
+NOT_JUDGED = "Not judged, because"
+"""Begins the message of a check that another one stands in the way of."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -30,6 +33,8 @@ class Finding:
     title: str | None = None
     """Where a question has several answers: what this one is about."""
     values: dict[str, float | int | str | None] = field(default_factory=dict)
+    severity: Severity | None = None
+    """Instead of the question's own, which a crash or a lack of evidence keeps."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def ask_all(questions: Sequence[Question], evidence: Evidence) -> tuple[Check, .
             or all(check.code != code for check in checks)
         ]
         if open_needs:
-            reason = f"Not judged, because {' and '.join(open_needs)} did not pass."
+            reason = f"{NOT_JUDGED} {' and '.join(open_needs)} did not pass."
             findings = [Finding("not_assessed", reason)]
         else:
             findings = _answers(question, evidence)
@@ -95,11 +100,12 @@ def _answers(question: Question, evidence: Evidence) -> list[Finding]:
 
 
 def _check(question: Question, finding: Finding) -> Check:
-    stands = finding.state in ("failed", "not_assessed") and question.severity == "error"
+    severity = finding.severity or question.severity
+    stands = finding.state in ("failed", "not_assessed") and severity == "error"
     return Check(
         code=question.code,
         title=finding.title or question.title,
-        severity=question.severity,
+        severity=severity,
         state=finding.state,
         message=finding.message,
         flip=finding.flip,

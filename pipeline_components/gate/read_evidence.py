@@ -9,12 +9,22 @@ from typing import Any, TypeVar
 from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import IntegrityError
+from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import GateRequest
+from pipeline_components.model.class_names import class_text
+from pipeline_components.table.entity_digests import entity_kinds, read_entities
 
-from .evidence import Evidence, Losses, Missing, NotAssessed
+from .evidence import Entities, Evidence, Losses, Missing, NotAssessed, Reads
 from .servability import try_serving
+from .shown import show
 
 ROW = "__row"
+
+ARROW_TYPES = {
+    "int64": "integer", "double": "float", "bool": "boolean", "string": "string",
+    "timestamp[us]": "timestamp",
+}  # fmt: skip
+"""The types of a prepared table by their words."""
 
 Read = TypeVar("Read")
 
@@ -43,6 +53,7 @@ def read_evidence(request: GateRequest, context: Context) -> Evidence:
         predictions=evaluated.predictions.digest,
         task=request.task,
         estimators=request.estimators,
+        timed=request.gate.max_latency_ms is not None,
     )
     return Evidence(
         request=request,
@@ -57,7 +68,66 @@ def read_evidence(request: GateRequest, context: Context) -> Evidence:
             lambda: json.loads(context.store.get(evaluated.predictions.digest)),
         ),
         served=served,
+        entities=_entities(request, context),
+        champion_reads=None
+        if champion is None
+        else attempt(
+            f"the training table of champion v{champion.version}",
+            lambda: _champion_reads(request, champion, context),
+        ),
+        shown=(lambda: show(request, context)) if request.gate.checks else None,
     )
+
+
+def _entities(request: GateRequest, context: Context) -> Entities | Missing:
+    """Who the rows are about, of all tables with the same columns of the same kinds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not request.entity:
+        return Missing("the pipeline declares no entity")
+    kinds: dict[str, str] = {}
+
+    def read(artifact: Artifact) -> Any:
+        path = context.store.local(artifact.digest, context.scratch)
+        found = entity_kinds(pq.read_schema(path), request.entity)
+        if absent := sorted(set(request.entity) - set(found)):
+            raise NotAssessed(f"{artifact.name} has no column {absent[0]}")
+        for name, kind in found.items():
+            if kinds.setdefault(name, kind) != kind:
+                raise NotAssessed(f"{name} is {kind} in {artifact.name}, {kinds[name]} elsewhere")
+        return pa.array(read_entities(path, request.entity))
+
+    champion, prepared = request.champion, request.prepared
+    return Entities(
+        holdout=attempt("the holdout table", lambda: read(prepared.holdout)),
+        train=attempt("the training table", lambda: read(prepared.train)),
+        champion=None
+        if champion is None
+        else attempt(
+            f"the training table of champion v{champion.version}", lambda: read(champion.train)
+        ),
+    )
+
+
+def _champion_reads(request: GateRequest, champion: ChampionRef, context: Context) -> Reads:
+    """The champion's signature; of an old version that recorded none, from its table."""
+    import pyarrow.parquet as pq
+
+    path = context.store.local(champion.train.digest, context.scratch)
+    types = {
+        field.name: ARROW_TYPES.get(str(field.type), str(field.type))
+        for field in pq.read_schema(path)
+    }
+    target = next((c.name for c in request.prepared.columns if c.role == "target"), "")
+    classes = None
+    if request.task != "regression" and target in types:
+        values = pq.read_table(path, columns=[target]).column(target)
+        classes = tuple(sorted(class_text(value.as_py()) for value in values.unique()))
+    known = champion.signature or {name: types[name] for name in champion.features if name in types}
+    if set(champion.features) - set(known):
+        raise NotAssessed(f"the types of what champion v{champion.version} reads are not known")
+    return Reads(known, types.get(target), classes)
 
 
 def read_columns(artifact: Artifact, names: tuple[str, ...], context: Context) -> tuple[Any, ...]:

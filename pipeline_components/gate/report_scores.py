@@ -65,7 +65,7 @@ def slices(request: GateRequest) -> str:
                 found.rows,
                 _estimate(found.candidate),
                 _estimate(found.baseline),
-                _estimate(found.gain) if found.gain else escape("too few rows"),
+                _estimate(found.gain) if found.gain else escape(found.why or "too few rows"),
                 _allowed(found),
                 strip([("gain", found.gain), ("no difference", _zero(found))])
                 if found.gain
@@ -101,7 +101,8 @@ def fairness(request: GateRequest) -> str:
     """Each group's score, and how far apart the groups are."""
     parts = []
     for found, asked in zip(request.evaluated.fairness, request.gate.fairness, strict=False):
-        gap = _interval(found.gap) if found.gap else "not known: fewer than two groups to compare"
+        why = found.why or "fewer than two groups to compare"
+        gap = _interval(found.gap) if found.gap else f"not known: {escape(why)}"
         rows = [[item.group, item.rows, item.value] for item in found.groups]
         parts.append(
             f"<h3>{escape(found.metric)} by {escape(found.by)}</h3>"
@@ -115,8 +116,8 @@ def disturbed(request: GateRequest) -> str:
     """What noise and missing inputs do to the score."""
     rows: list[list[object]] = []
     for item in request.evaluated.disturbed:
-        what = "noise on every number" if item.what == "noise" else f"{item.what} missing"
-        rows.append([what, item.rows, item.before, item.after, item.worse])
+        what = "noise on every number" if item.kind == "noise" else f"{item.what} missing"
+        rows.append([what, item.rows, item.before, item.trouble or item.after, item.worse])
     headers = ["Disturbed", "Rows", "Before", "After", "Worse by"]
     return str(table(headers, rows, caption=f"{request.metric} on a sample of the holdout"))
 

@@ -47,6 +47,7 @@ def try_serving(
     predictions: Digest,
     task: Task,
     estimators: Sequence[str] = (),
+    timed: bool = False,
     seconds: float = SECONDS,
 ) -> Served:
     """Load and predict in a clean process.
@@ -61,6 +62,8 @@ def try_serving(
         ``regression``, ``binary`` or ``multiclass``.
     estimators : sequence of str
         Import paths the spec names, which its types may be trusted for.
+    timed : bool
+        Whether predictions of one row are timed as well.
     seconds : float
         Wall time allowed for each attempt.
 
@@ -83,6 +86,7 @@ def try_serving(
                     "predictions": predictions,
                     "task": task,
                     "estimators": list(estimators),
+                    "timed": timed,
                 }
             )
         )
@@ -135,6 +139,8 @@ def _attempt(folder: Path, seconds: float) -> str:
 def _answer(folder: Path) -> Served:
     try:
         told = json.loads((folder / ANSWER).read_bytes())
-        return Served(bool(told["same"]), str(told["reason"]), int(told["rows"]))
+        times = [None if told.get(name) is None else float(told[name])
+                 for name in ("p50_ms", "p95_ms")]  # fmt: skip
+        return Served(bool(told["same"]), str(told["reason"]), int(told["rows"]), *times)
     except (ValueError, KeyError, TypeError):
         return Served(False, "The clean process gave an answer that cannot be read.")

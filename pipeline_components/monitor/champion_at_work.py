@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline_components.champion.asked import belonging, measured_metrics
+from pipeline_components.champion.signing import verified_champion
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import digest_of
 from pipeline_components.contracts.errors import IntegrityError, shortlist
@@ -95,7 +96,8 @@ class ChampionAtWork:
 
     @cached_property
     def model(self) -> Any:
-        """Its model, digest verified."""
+        """Its model, signature of the record and digest verified."""
+        verified_champion(self.champion, self.spec.name, self.context)
         families = self.spec.train.families
         trusted = tuple(family.estimator for family in families if family.estimator)
         return load_model(self.context.store, self.champion.model, self.context.scratch, trusted)

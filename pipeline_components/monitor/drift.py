@@ -21,9 +21,9 @@ from pipeline_components.monitor.column_questions import Asked, Side, sides_of
 from pipeline_components.monitor.dispersion import ENOUGH, moderate
 from pipeline_components.monitor.effect import without_noise
 from pipeline_components.monitor.hard_checks import hard_checks
-from pipeline_components.monitor.holm import holm
 from pipeline_components.monitor.movement import how_it_moved, how_spans_differ
 from pipeline_components.monitor.reference import Reference, prepare_reference
+from pipeline_components.scoring.holm import holm
 
 
 class DriftMeasured(Frozen):

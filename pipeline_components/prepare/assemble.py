@@ -19,7 +19,7 @@ from .classes import class_list, of_classes, settle_target
 from .column_roles import column_roles
 from .proof import prove
 from .read_spans import SpanRows, read_span
-from .split import Places, ordered, split_rows
+from .split import Places, Seen, ordered, split_rows
 from .write_table import write_table
 
 TYPES = {"int64": "integer", "double": "float", "bool": "boolean", "string": "string"}
@@ -43,6 +43,7 @@ def assemble(
     train_path: Path,
     holdout_path: Path,
     progress: Callable[[int], None] = lambda _: None,
+    champion: Seen | None = None,
 ) -> Assembled:
     """Read the spans, divide their rows and write both tables.
 
@@ -55,6 +56,8 @@ def assemble(
         Where the tables go.
     progress : callable
         Called with the number of rows after each batch.
+    champion : Seen, optional
+        What it was trained on.
 
     Raises
     ------
@@ -78,9 +81,8 @@ def assemble(
         raise _empty("rows with a target", dropped)
     target = _targets(spans, request)
 
-    split = split_rows(
-        rows, entities, None if request.fraction is not None else judged_rows, request.fraction
-    )
+    judged_on = None if request.fraction is not None else judged_rows
+    split = split_rows(rows, entities, judged_on, request.fraction, champion)
     dropped |= split.dropped
     train, holdout = split.train, split.holdout
     classes = None

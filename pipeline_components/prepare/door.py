@@ -26,6 +26,7 @@ def request(order: Order, upstream: Upstream, context: Context) -> PrepareReques
 def run(request: PrepareRequest, context: Context) -> PrepareResult:
     """Read the snapshots, divide the rows, write the tables and the proof."""
     from .assemble import assemble
+    from .champion_seen import champion_seen
 
     total = sum(span.rows for span in (*request.window, *request.holdout))
     done = 0
@@ -39,7 +40,8 @@ def run(request: PrepareRequest, context: Context) -> PrepareResult:
         return context.store.local(span.digest, context.scratch)
 
     train, holdout = context.scratch / "train.parquet", context.scratch / "holdout.parquet"
-    made = assemble(request, open_span, train, holdout, progress)
+    seen = champion_seen(request, context)
+    made = assemble(request, open_span, train, holdout, progress, seen)
     return PrepareResult(
         run_key=request.run_key,
         train=context.store.put("train.parquet", train),

@@ -19,9 +19,10 @@ from pipeline_components.contracts.errors import SourceError
 from pipeline_components.contracts.expression import columns_of
 from pipeline_components.contracts.requests import PrepareRequest
 from pipeline_components.contracts.spans import Span
+from pipeline_components.table.entity_digests import entity_digests
 from pipeline_components.table.evaluate_expression import evaluate
 from pipeline_components.table.frames import to_arrow, to_frame
-from pipeline_components.table.row_digests import Hashes, row_digests, scatter
+from pipeline_components.table.row_digests import Hashes, row_digests
 
 BATCH_ROWS = 131_072
 """Rows held raw at a time."""
@@ -96,9 +97,7 @@ def read_span(
             rows = row_digests(batch, content)
             out.rows.append(rows)
             if request.entity:
-                who = row_digests(batch, sorted(request.entity))
-                # A row that names nobody is its own entity.
-                out.entities.append(np.where(who == 0, scatter(rows, salt=1), who))
+                out.entities.append(entity_digests(batch, request.entity, rows))
             if request.time is not None:
                 out.times.append(_times(batch.column(request.time)))
             out.batches.append(batch.select(keep))

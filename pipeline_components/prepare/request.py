@@ -26,10 +26,12 @@ def prepare_request(
     Returns
     -------
     PrepareRequest
-        ``kept_columns`` are the raw columns the slices and the champion read, so that a slice over
-        a column no candidate sees, and a champion of other features, can still be scored.
+        ``kept_columns`` are the raw columns the slices, the fairness checks and the champion read,
+        so that a slice or a group by a column no candidate sees, and a champion of other features,
+        can still be scored.
     """
     read = {column for item in spec.slices for column in columns_of(item.where)}
+    read |= {item.by for item in spec.gate.fairness}
     read |= set(champion.features) if champion else set()
     return PrepareRequest(
         run_key=validated.run_key,
@@ -45,4 +47,5 @@ def prepare_request(
         window=validated.window,
         holdout=validated.holdout,
         fraction=spec.holdout.fraction,
+        champion_train=champion.train if champion else None,
     )

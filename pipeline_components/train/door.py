@@ -48,9 +48,9 @@ def run(request: TrainRequest, context: Context) -> TrainResult:
 
     from pipeline_components.model.load import untrusted
     from pipeline_components.model.save import save_model
+    from pipeline_components.table.entity_digests import read_entities
     from pipeline_components.table.frames import read_table
 
-    from .entity_digests import entity_digests
     from .fit import fit_family
 
     name = request.family.name
@@ -58,7 +58,7 @@ def run(request: TrainRequest, context: Context) -> TrainResult:
     features = [column.name for column in request.columns if column.role == "feature"]
     frame = read_table(path, [*features, request.target])
     rows = len(frame)
-    entities = entity_digests(path, request.entity)
+    entities = read_entities(path, request.entity)
     with threadpool_limits(limits=request.threads):
         fitted = fit_family(
             request, frame, entities,

@@ -19,6 +19,7 @@ from pipeline_components.door import Telling, Upstream
 from pipeline_components.identity import (
     code_digest,
     environment_digest,
+    own_checks,
     run_key,
     spec_digest,
 )
@@ -39,6 +40,7 @@ def request(order: Order, upstream: Upstream, context: Context) -> ValidateReque
         champion_window=plan.champion.window if plan.champion else (),
         code=code_digest(),
         environment=environment_digest(),
+        own_checks=own_checks(order.pipeline.gate.checks),
     )
 
 
@@ -60,8 +62,11 @@ def run(request: ValidateRequest, context: Context) -> ValidateResult:
     choice = choose_spans(spec, spans, good, anomalies, request.champion_window)
     known_good = [known for known, one in zip(statistics, judged, strict=True) if one.good]
     report = data_report(spec, spans, statistics, judged, choice)
+    key = run_key(
+        spec, choice.window, choice.holdout, request.code, request.environment, request.own_checks
+    )
     return ValidateResult(
-        run_key=run_key(spec, choice.window, choice.holdout, request.code, request.environment),
+        run_key=key,
         window=choice.window,
         holdout=choice.holdout,
         quarantined=tuple(span for span, one in zip(spans, judged, strict=True) if not one.good),

@@ -76,6 +76,7 @@ def named_columns(spec: PipelineSpec) -> frozenset[str]:
         named.add(spec.time)
     for some in spec.slices:
         named |= columns_of(some.where)
+    named.update(item.by for item in spec.gate.fairness)
     for text in spec.features.derive.values():
         named |= columns_of(text)
     return frozenset(named - set(spec.features.derive))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from pipeline_components.contracts.base import canonical_json, digest_of
-from pipeline_components.contracts.gate_spec import SliceSpec
+from pipeline_components.contracts.gate_spec import FairnessSpec, SliceSpec
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.contracts.metrics import metrics_of
 from pipeline_components.contracts.planning import PlanResult
@@ -68,6 +68,36 @@ def test_equal_requests_give_equal_bytes(world, task):
     made = world(task, time=True, entity=("who",))
     first = canonical_json(door.run(made.request, made.context))
     assert canonical_json(door.run(made.request, made.context)) == first
+
+
+GROUPED = {"regression": "mae", "binary": "selection_rate", "multiclass": "accuracy"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_slices_calibration_and_groups_are_published_to_the_same_bytes(undrawn, world, task):
+    made = world(
+        task, rows=1_200, time=True, find_slices=True, slice_worse_by=Margin(value=0.02),
+        slices=(SliceSpec(name="right", where="x > 0"), SliceSpec(name="few", where="x > 3")),
+        fairness=(FairnessSpec(by="side", metric=GROUPED[task], max_gap=0.1),),
+    )  # fmt: skip
+    holdout = made.holdout.assign(side=np.where(made.holdout["noise"] > 0, "a", None))
+    request = made.request.model_copy(update={"holdout": made.put(holdout)})
+    result = door.run(request, made.context)
+    assert canonical_json(door.run(request, made.context)) == canonical_json(result)
+    right, few = result.slices[:2]
+    assert (right.allowed, right.p_value) == (0.02, 1.0)  # the baseline is the dummy
+    assert few.why.endswith("rows are too few, 200 are needed")
+    assert result.search.fitted + result.search.tested == 1_200
+    assert len(result.slices) == 2 + result.search.worse
+    assert (result.calibration is None) == (task == "regression")
+    (gap,) = result.fairness
+    assert {one.group for one in gap.groups} == {"a", "missing"}
+    assert gap.gap.low <= gap.gap.value <= gap.gap.high
+    words = made.context.store.get(result.card.digest).decode()
+    assert ("## Calibration" in words) == (task != "regression")
+    for must in ("## Slices", "`x > 0`", "Slices were looked for", "## Groups", "missing",
+                 "Not assessed on slices: few"):  # fmt: skip
+        assert must in words
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
+from scipy.special import expit
 
 from pipeline_components.contracts.margins import Margin
 from pipeline_components.evaluate.estimates import compare, estimate
 from pipeline_components.scoring.resampling import Design, Resampling, resample
 from pipeline_components.scoring.scored import Scored
+from pipeline_components.scoring.tails import tails
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(10, 3, 500)
@@ -122,3 +124,98 @@ def test_an_interval_always_holds_its_value():
         scored = Scored.of("regression", truth, rng.normal(size=rows))
         for found in estimate(scored, resampling, 0.6).estimates.values():
             assert found.low <= found.value <= found.high
+
+
+def test_bounds_are_those_of_the_rows_differences():
+    found = comparison(GOOD, POOR)
+    difference = np.abs(POOR.scores - TRUTH) - np.abs(GOOD.scores - TRUTH)
+    assert found.error == pytest.approx(scipy.stats.sem(difference))
+    assert found.units == 500
+    want = tails(difference, [bound.alpha for bound in found.bounds], in_time=False)
+    assert [b.low for b in found.bounds] == pytest.approx(difference.mean() - want.below)
+    assert [b.high for b in found.bounds] == pytest.approx(difference.mean() + want.above)
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse", "r2", "median_ae"])
+def test_bounds_widen_as_the_level_falls_and_agree_with_the_resamples(metric):
+    found = comparison(GOOD, POOR, metric)
+    alphas, lows, highs = zip(*((b.alpha, b.low, b.high) for b in found.bounds), strict=True)
+    assert alphas[0] == (1 - 0.95) / 2
+    assert alphas[-1] == pytest.approx(1e-5)
+    assert list(alphas) == sorted(alphas, reverse=True)
+    assert list(lows) == sorted(lows, reverse=True)
+    assert list(highs) == sorted(highs)
+    shown = found.gain.high - found.gain.low
+    assert highs[0] - lows[0] == pytest.approx(shown, rel=0.25)
+    assert highs[-1] - lows[-1] > 2 * (highs[0] - lows[0])
+
+
+def test_an_area_has_the_error_of_delongs_variance():
+    """DeLong, DeLong, Clarke-Pearson (1988): variance of the difference of two correlated areas."""
+    rng = np.random.default_rng(11)
+    truth = (rng.random(600) < 0.3).astype(np.int64)
+    signal = truth + rng.normal(size=600)
+    one, two = (expit(signal + 0.5 * rng.normal(size=600)) for _ in range(2))
+    resampling = Resampling(np.arange(600), 600, np.ones((2, 600)), "")
+    models = [Scored.of("binary", truth, np.column_stack([1 - p, p])) for p in (one, two)]
+    found = comparison(*models, "roc_auc", resampling=resampling)
+    yes, no = truth == 1, truth == 0
+    wins = [(p[yes][:, None] > p[no]) + 0.5 * (p[yes][:, None] == p[no]) for p in (one, two)]
+    gains = wins[0] - wins[1]
+    variance = sum(gains.mean(axis=1 - side).var(ddof=1) / gains.shape[side] for side in (0, 1))
+    assert found.error == pytest.approx(np.sqrt(variance), rel=0.02)
+
+
+def test_a_relative_margin_brings_its_own_doubt():
+    """A tenth of the baseline's score: the doubt is that of the gain less a tenth of the score."""
+    ours, theirs = np.abs(GOOD.scores - TRUTH), np.abs(POOR.scores - TRUTH)
+    relative = Margin(value=0.1, relative=True)
+    found = comparison(GOOD, POOR, margin=relative)
+    assert found.error == pytest.approx(scipy.stats.sem(theirs - ours - 0.1 * theirs))
+    other = compare(
+        estimate(GOOD, RESAMPLING, 0.95), estimate(POOR, RESAMPLING, 0.95), RESAMPLING,
+        metric="mae", baseline_name="champion v1", confidence=0.95, intention="not_worse_than",
+        margin=relative,
+    )  # fmt: skip
+    assert other.error == pytest.approx(scipy.stats.sem(theirs - ours + 0.1 * theirs))
+    assert other.gain == found.gain
+
+
+def test_equal_models_have_bounds_of_nothing():
+    found = comparison(GOOD, GOOD)
+    assert found.error == 0
+    assert {(bound.low, bound.high) for bound in found.bounds} == {(0, 0)}
+
+
+def test_neighbours_in_time_that_are_alike_count_as_fewer():
+    rng = np.random.default_rng(12)
+    spells = np.repeat(rng.normal(size=50), 40)
+    truth = np.zeros(2_000)
+    one = Scored.of("regression", truth, 5 + spells + 0.1 * rng.normal(size=2_000))
+    two = Scored.of("regression", truth, np.full(2_000, 5.0))
+    blocks = resample(Design(2_000, True, None, 0, "time blocks"), 0.95)
+    found = comparison(one, two, resampling=blocks)
+    assert blocks.units == 100
+    assert 40 <= found.units <= 60
+    assert found.error == pytest.approx(spells[::40].std(ddof=1) / np.sqrt(50), rel=0.15)
+
+
+def test_few_units_leave_a_gain_without_bounds():
+    entity = np.arange(500) % 9
+    few = resample(Design(500, False, entity, 0, "entities"), 0.95)
+    found = comparison(GOOD, POOR, resampling=few)
+    assert (found.bounds, found.error, found.units) == ((), None, None)
+    assert found.gain.value > 0
+
+
+def test_no_bounds_where_one_unit_holds_all_positives():
+    """Without it there is no curve; the few resamples that lack it leave the interval finite."""
+    truth = np.repeat([1, 0], [40, 460])
+    unit = np.where(truth == 1, 0, np.arange(500) // 10)
+    p = np.random.default_rng(13).random((2, 500))
+    models = [Scored.of("binary", truth, np.column_stack([1 - q, q])) for q in p]
+    units = int(unit.max()) + 1
+    every = Resampling(unit, units, np.ones((50, units)), "")
+    found = comparison(*models, "roc_auc", resampling=every)
+    assert found.bounds == ()
+    assert comparison(*models, "brier", resampling=every).bounds

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.evidence import SliceScore
+from pipeline_components.contracts.evidence import Disturbed, SliceScore, SliceSearch
 from pipeline_components.contracts.gate_spec import GateSpec
+from pipeline_components.contracts.looks import Look, LookedAt
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
     ColumnRole,
@@ -24,7 +25,7 @@ from pipeline_components.contracts.requests import (
     TrainResult,
 )
 from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.verdicts import Comparison, Estimate
+from pipeline_components.contracts.verdicts import Bound, Comparison, Estimate
 
 ROWS = 400
 FEATURES = ("distance", "passengers")
@@ -50,6 +51,19 @@ def estimate(value: float, width: float, rows: int = ROWS) -> Estimate:
     )  # fmt: skip
 
 
+LEVELS = (0.025, 0.01, 0.001)
+Z = {0.025: 1.95996, 0.01: 2.32635, 0.001: 3.09023}
+"""Quantiles of the normal distribution, from a table."""
+
+
+def bounds(value: float, width: float) -> tuple[Bound, ...]:
+    """Intervals that widen as the level falls; ``width`` is half of that at 0.025."""
+    return tuple(
+        Bound(alpha=a, low=value - width * Z[a] / Z[0.025], high=value + width * Z[a] / Z[0.025])
+        for a in LEVELS
+    )
+
+
 @dataclass(frozen=True)
 class World:
     """What a run left behind; ``replace`` a field to plant a fault, then ask for ``request``."""
@@ -59,7 +73,12 @@ class World:
     sample: bytes
     predictions: bytes
     gate: dict[str, Any] = field(
-        default_factory=lambda: {"superior_by": "1%", "baseline": "median", "metric": "mae"}
+        default_factory=lambda: {
+            "superior_by": "1%",
+            "effect": 0.2,
+            "baseline": "median",
+            "metric": "mae",
+        }
     )
     gain: float = 0.3
     width: float = 0.1
@@ -73,11 +92,28 @@ class World:
     judged: tuple[str, ...] = ("2018-05",)
     champion_window: tuple[str, ...] = ("2018-01", "2018-02")
     slices: tuple[SliceScore, ...] = ()
+    search: SliceSearch | None = field(
+        default_factory=lambda: SliceSearch(fitted=200, tested=200, leaves=8)
+    )
     not_finite: tuple[str, ...] = ()
     columns: tuple[str, ...] = FEATURES
     plots: tuple[tuple[str, bytes], ...] = ()
     family: str = "gradient_boosting"
     estimators: tuple[str, ...] = ()
+    alpha: float | None = 0.025
+    pool: float = 0.05
+    entity: tuple[str, ...] = ()
+    riders: dict[str, Any] = field(default_factory=dict)
+    """Of each table, by holdout, train and champion: values of the column rider."""
+    signature: dict[str, str] | None = None
+    """Of the champion; None: as the candidate's."""
+    target: str = "fare"
+    champion_model: bytes = b"champion"
+    disturbed: tuple[Disturbed, ...] = (
+        Disturbed(what="noise", kind="noise", rows=400, before=2.0, after=2.1, worse=0.1),
+        Disturbed(what="distance", rows=400, before=2.0, after=6.0, worse=4.0),
+        Disturbed(what="passengers", rows=400, before=2.0, after=2.0, worse=0.0),
+    )
 
     def but(self, **changes: Any) -> World:
         return replace(self, **changes)
@@ -88,6 +124,28 @@ class World:
         noise = np.abs(np.random.default_rng(3).normal(1.0, 0.3, len(rows)))
         candidate = 2.0 + (noise - noise.mean())
         return candidate, candidate + self.gain
+
+    def table(self, who: str, rows: np.ndarray, target: str = "fare") -> bytes:
+        random = np.random.default_rng(len(who))
+        columns = {name: random.normal(size=len(rows)) for name in self.columns}
+        columns[target] = random.normal(10.0, 3.0, size=len(rows))
+        if who in self.riders:
+            columns["rider"] = self.riders[who]
+        return parquet(__row=rows, **columns)
+
+    @property
+    def look(self) -> Look | None:
+        if self.alpha is None:
+            return None
+        spans = self.judged or self.window
+        looked = [
+            LookedAt(digest=digest_of(name), rows=ROWS, years=0.1, fresh=True, new=0.1)
+            for name in spans
+        ]
+        return Look(
+            run_key=digest_of("run"), sequence=4, spans=tuple(looked), refilled=0.005,
+            pool=self.pool, alpha=self.alpha,
+        )  # fmt: skip
 
     def request(self) -> GateRequest:
         put = self.store.put
@@ -101,8 +159,12 @@ class World:
             champion = ChampionRef(
                 version=3,
                 run_key=digest_of("champion"),
-                model=put("model.skops", b"champion"),
-                train=put("train.parquet", parquet(__row=self.champion_rows)),
+                model=put("model.skops", self.champion_model),
+                train=put("train.parquet", self.table("champion", self.champion_rows, self.target)),
+                features=tuple(self.columns if self.signature is None else self.signature),
+                signature=dict.fromkeys(self.columns, "float")
+                if self.signature is None
+                else self.signature,
                 window=tuple(digest_of(name) for name in self.champion_window),
                 sequence=2,
             )
@@ -133,9 +195,11 @@ class World:
             comparison=Comparison(
                 metric=metric, baseline=name, candidate_score=score,
                 baseline_score=score + self.gain, gain=estimate(self.gain, self.width, rows),
-                margin=0.0, intention="superior_by",
+                margin=0.0, intention="superior_by", error=self.width / Z[0.025], units=100,
+                bounds=bounds(self.gain, self.width),
             ),
             slices=self.slices,
+            search=self.search,
             rows=rows,
             losses=put(
                 "losses.parquet", parquet(__row=scored, candidate=candidate, baseline=baseline)
@@ -146,6 +210,7 @@ class World:
             card=put("card.md", b"# card"),
             importances={column: 1.0 / (i + 1) for i, column in enumerate(self.columns)},
             not_finite=self.not_finite,
+            disturbed=self.disturbed,
         )  # fmt: skip
         return GateRequest(
             run_key=digest_of("run"),
@@ -158,11 +223,13 @@ class World:
             champion=champion,
             prepared=PrepareResult(
                 run_key=digest_of("run"),
-                train=put("train.parquet", parquet(__row=self.train)),
-                holdout=put("holdout.parquet", parquet(__row=self.holdout)),
+                train=put("train.parquet", self.table("train", self.train)),
+                holdout=put("holdout.parquet", self.table("holdout", self.holdout)),
                 columns=tuple(
-                    ColumnRole(name=column, type="float", role="feature", distinct=None)
-                    for column in self.columns
+                    ColumnRole(
+                        name=column, type="float", role="target" if column == "fare" else "feature"
+                    )
+                    for column in (*self.columns, "fare")
                 ),
                 classes=None,
                 rows_train=len(self.train),
@@ -172,7 +239,9 @@ class World:
             ),
             evaluated=evaluated,
             estimators=self.estimators,
+            entity=self.entity,
             seed=7,
+            look=self.look,
         )
 
 

@@ -124,5 +124,5 @@ def test_one_failed_check_that_forces_reject_outweighs_those_that_hold():
 
 def test_a_failed_warning_does_not_stand_in_the_way():
     state_of = [("passed", None)] * len(QUESTIONS)
-    state_of[CODES.index("SLICE")] = ("failed", None)
+    state_of[CODES.index("POWER")] = ("failed", None)
     assert decide(checks_of(state_of)) == "promote"

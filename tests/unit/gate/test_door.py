@@ -118,26 +118,29 @@ def slices(name):
 
 
 def test_the_page_draws_the_interval_in_its_place(world, context, quick):
-    result = door.run(world.request(), context)
+    result = door.run(world.but(alpha=0.01).request(), context)
     page = context.store.get(result.report_html.digest).decode()
     drawn = page[page.index('<svg class="drawn') :]
+    # judged at a smaller level than is shown: 0.1 * 2.32635 / 1.95996 to either side
     assert (
-        'aria-label="Gain of the candidate in mae: 0.3, interval 0.2 to 0.4; required 0.023"'
-        in (drawn)
+        'aria-label="Gain of the candidate in mae: 0.3, interval 0.2 to 0.4; judged by 0.181 to '
+        '0.419; required 0.023"' in drawn
     )
-    zero, low, value, high = (
+    zero, low, inner, value, high = (
         float(re.search(pattern, drawn)[1])
         for pattern in (
             r'<line x1="([\d.]+)" y1="40"',
             r'<path d="M([\d.]+) ',
+            r'<line x1="([\d.]+)" [^>]*stroke-width="7"',
             r'<circle cx="([\d.]+)"',
             r"v18M([\d.]+) ",
         )
     )
-    assert zero < low < value < high
-    # 0.2 and 0.4 lie as far from 0.3, and the middle is at three tenths of the way from 0 to 1
+    assert zero < low < inner < value < high
     assert value - low == pytest.approx(high - value, abs=0.2)
-    assert (value - zero) / (low - zero) == pytest.approx(1.5, abs=0.01)
+    assert (value - zero) / (inner - zero) == pytest.approx(0.3 / 0.2, abs=0.01)
+    assert (value - zero) / (low - zero) == pytest.approx(0.3 / 0.1813, abs=0.01)
+    assert "0.181 to 0.419, at the level this look has spent: 1 chance in 100" in page
 
 
 def order(spec):

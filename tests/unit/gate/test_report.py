@@ -63,7 +63,9 @@ def whole(world):
                 ),
             ),
             "disturbed": (
-                Disturbed(what="noise", rows=200, before=2.0, after=2.1, worse=0.1),
+                Disturbed(
+                    what="noise", kind="noise", rows=200, before=2.0, after=2.1, worse=0.1
+                ),
                 Disturbed(what="distance", rows=200, before=2.0, after=None, worse=None),
             ),
         }
@@ -118,7 +120,7 @@ def test_every_kind_of_evidence_has_its_section(whole) -> None:
 
 
 def test_what_there_is_no_evidence_of_is_said_or_left_out(world) -> None:
-    page = shown(world.but(champion_rows=None).request())
+    page = shown(world.but(champion_rows=None, alpha=None, disturbed=()).request())
     assert "No look at the holdout is recorded" in section(page, "Budget of looks")
     assert "There was none" in section(page, "Models")
     assert "Nothing is recorded" in section(page, "Cost")

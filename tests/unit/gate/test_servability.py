@@ -46,6 +46,39 @@ def test_the_published_model_predicts_what_was_published(serve):
     assert "predicted all 20 sample rows exactly as published" in found.reason
 
 
+def test_single_rows_are_timed_only_where_that_is_asked_for(serve):
+    assert (serve().p50_ms, serve().p95_ms) == (None, None)
+    found = serve(timed=True)
+    assert found.same
+    assert 0 < found.p50_ms <= found.p95_ms
+
+
+def test_the_slow_ones_are_counted_from_the_slowest(monkeypatch):
+    import pandas as pd
+
+    from pipeline_components.gate import serve_check
+
+    class Model:
+        def predict(self, rows):
+            assert len(rows) == 1
+
+    # calls 1 to 20 warm up and are slow; of the next 200, call n takes n milliseconds
+    moments = [0.0]
+    for taken in [1e6] * serve_check.WARM_UP + list(range(1, serve_check.CALLS + 1)):
+        moments += [moments[-1] + taken, moments[-1] + taken]
+    clock = iter(int(moment * 1e6) for moment in moments)
+    monkeypatch.setattr(serve_check.time, "perf_counter_ns", lambda: next(clock))
+    found = serve_check.take_time(Model(), pd.DataFrame({"x": [1.0, 2.0, 3.0]}), "regression")
+    assert found == {"p50_ms": 100.0, "p95_ms": 190.0}
+
+
+def test_a_wrong_answer_is_still_an_answer(serve, served):
+    predictions = [value + 1 for value in json.loads(served[2])]
+    found = serve(predictions=json.dumps(predictions).encode())
+    assert (found.same, found.rows) == (False, 20)
+    assert serve(model=b"no model").rows == 0
+
+
 def test_one_prediction_off_by_one_bit_is_noticed(serve, served):
     predictions = json.loads(served[2])
     predictions[3] = predictions[3] * (1 + 2**-52)
@@ -67,7 +100,7 @@ def test_one_prediction_off_by_one_bit_is_noticed(serve, served):
     ],
 )
 def test_other_predictions_are_told(published, reason):
-    assert compare(published, [1.0, 2.0], "0" * 64) == {"same": False, "reason": reason, "rows": 0}
+    assert compare(published, [1.0, 2.0], "0" * 64) == {"same": False, "reason": reason, "rows": 2}
 
 
 def test_a_prediction_that_is_no_number_is_never_equal():

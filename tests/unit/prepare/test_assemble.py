@@ -102,6 +102,85 @@ def test_entities_of_the_holdout_do_not_train(context):
     assert proof["holdout"]["entities"] == 3
 
 
+def with_riders(riders, first=0):
+    return trips(first, len(riders), rider=riders)
+
+
+def champion_of(context, table, **fields):
+    """A training table as an earlier run would have written it."""
+    result, _, _ = prepare(
+        context, [table], [with_riders(["nobody"], first=900)], entity=("rider",), **fields
+    )
+    return result.train
+
+
+def test_what_the_champion_saw_is_not_judged_on(context):
+    old = champion_of(context, with_riders([f"r{i}" for i in range(10)]))
+    holdout = with_riders(["r3", "r3", "new", "r4", "other"], first=8)  # row 8 is r3, not r8
+    repeated = pa.concat_tables([holdout, with_riders([f"r{i}" for i in range(10)]).slice(5, 1)])
+    result, train, judged = prepare(
+        context, [with_riders(["r3", "new", "r9"], first=50)], [repeated], entity=("rider",),
+        champion_train=old,
+    )  # fmt: skip
+    assert result.dropped == {
+        "entity_in_holdout": 1, "entity_seen_by_champion": 3, "seen_by_champion": 1,
+    }  # fmt: skip
+    assert judged.column("rider").to_pylist() == ["new", "other"]
+    # those left out of the holdout do not keep their rows in the window out of training
+    assert sorted(train.column("rider").to_pylist()) == ["r3", "r9"]
+
+
+def test_where_the_champion_saw_everything_all_stays_for_the_gate_to_hold(context):
+    old = champion_of(context, with_riders(["a", "b", "c"]))
+    result, _, judged = prepare(
+        context, [with_riders(["x", "y"], first=50)], [with_riders(["a", "b"], first=90)],
+        entity=("rider",), champion_train=old,
+    )  # fmt: skip
+    assert result.dropped == {}
+    assert judged.num_rows == 2
+
+
+def test_a_row_wise_holdout_leaves_out_what_the_champion_saw(context):
+    table = with_riders([f"r{i}" for i in range(200)])
+    _, _, before = prepare(context, [table], entity=("rider",), fraction=0.2)
+    # held out by another share than now: the champion was trained on some that would judge
+    _, seen, _ = prepare(context, [table], entity=("rider",), fraction=0.1)
+    old = context.store.put("old.parquet", _written(context, seen))
+    result, train, judged = prepare(
+        context, [table], entity=("rider",), fraction=0.2, champion_train=old
+    )
+    both = set(before.column("rider").to_pylist()) - set(seen.column("rider").to_pylist())
+    assert set(judged.column("rider").to_pylist()) == both
+    assert 0 < len(both) < before.num_rows
+    assert result.dropped == {"seen_by_champion": before.num_rows - len(both)}
+    assert train.num_rows + before.num_rows == 200
+
+
+@pytest.mark.parametrize("kind", ["gone", "damaged", "other columns", "other kind"])
+def test_a_champion_s_table_that_tells_nothing_leaves_all_for_the_gate(context, kind):
+    old = champion_of(context, with_riders(["a", "b"]))
+    if kind == "gone":
+        old = old.model_copy(update={"digest": "0" * 64})
+    elif kind == "damaged":
+        old = context.store.put("old.parquet", b"PAR1 no PAR1")
+    elif kind == "other columns":
+        old = context.store.put("old.parquet", _written(context, pa.table({"__row": [1]})))
+    else:
+        numbers = pa.table({"__row": pa.array([1], pa.uint64()), "rider": [7]})
+        old = context.store.put("old.parquet", _written(context, numbers))
+    _, _, judged = prepare(
+        context, [with_riders(["x", "y"], first=50)], [with_riders(["a", "z"], first=90)],
+        entity=("rider",), champion_train=old,
+    )  # fmt: skip
+    assert judged.num_rows == 2
+
+
+def _written(context, table):
+    path = context.scratch / "written.parquet"
+    pq.write_table(table, path)
+    return path
+
+
 def test_row_wise_sides_do_not_depend_on_other_rows_nor_on_spans(context):
     columns = {"x": "float", "y": "float", "when": "timestamp"}
     _, _, first = prepare(context, [trips(0, 300)], columns=columns)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.prepare.proof import prove
-from pipeline_components.prepare.split import held_out, ordered, split_rows
+from pipeline_components.prepare.split import Seen, held_out, ordered, split_rows
 
 digests = st.lists(st.integers(0, 30), max_size=60).map(lambda v: np.array(v, dtype=np.uint64))
 
@@ -32,6 +32,24 @@ def test_nothing_is_on_both_sides(rows, data):
                 assert side is None or not shared
             kept = len(split.train) + len(split.holdout)
             assert kept + sum(split.dropped.values()) == n
+
+
+@settings(max_examples=100, deadline=None)
+@given(digests, digests, st.data())
+def test_nothing_the_champion_saw_is_judged_on_while_anything_else_is_there(rows, old, data):
+    n = len(rows)
+    who = np.array(data.draw(st.lists(st.integers(0, 5), min_size=n, max_size=n)), dtype=np.uint64)
+    judged = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)), dtype=bool)
+    theirs = np.array(data.draw(st.lists(st.integers(0, 5), max_size=3)), dtype=np.uint64)
+    for side, fraction in ((judged, None), (None, 0.4)):
+        without = split_rows(rows, who, side, fraction)
+        split = split_rows(rows, who, side, fraction, Seen(old, theirs))
+        good = ~np.isin(rows[without.holdout], old) & ~np.isin(who[without.holdout], theirs)
+        expected = without.holdout[good] if good.any() else without.holdout
+        assert split.holdout.tolist() == expected.tolist()
+        assert not set(rows[split.train].tolist()) & set(rows[split.holdout].tolist())
+        assert side is None or set(without.train.tolist()) <= set(split.train.tolist())
+        assert len(split.train) + len(split.holdout) + sum(split.dropped.values()) == n
 
 
 def test_a_holdout_keeps_its_rows_and_training_gives_them_up():

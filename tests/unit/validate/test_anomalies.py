@@ -192,6 +192,10 @@ def test_a_column_the_spec_names_must_be_there(months, judge_tables, make_spec, 
     spec = make_spec(slices=[{"name": "airport", "where": "ratecode == 2"}])
     found = judge_tables({"2018-01": months["2018-01"]}, spec)
     assert errors(found["2018-01"]) == {("MISSING-COLUMN", "ratecode")}
+    fairness = [{"by": "district", "metric": "mae", "max_gap": 1}]
+    spec = make_spec(gate={"superior_by": "1%", "baseline": "median", "fairness": fairness})
+    found = judge_tables({"2018-01": months["2018-01"]}, spec)
+    assert errors(found["2018-01"]) == {("MISSING-COLUMN", "district")}
 
 
 # The target

@@ -1,0 +1,148 @@
+"""Whatever checks answer or do, only sound passes make a promotion."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline_components.contracts.base import canonical_json
+from pipeline_components.contracts.errors import UserError
+from pipeline_components.contracts.verdicts import Check
+from pipeline_components.gate.decide import MUST_PASS, because, decide
+from pipeline_components.gate.evidence import Evidence, Missing, NotAssessed
+from pipeline_components.gate.own_questions import _sound
+from pipeline_components.gate.question import Finding, Question, ask_all
+
+NOTHING = Missing("not read")
+EVIDENCE = Evidence(
+    request=None, losses=NOTHING, holdout_rows=NOTHING, train_rows=NOTHING, champion_rows=None,
+    predictions=NOTHING, served=NOTHING,
+)  # fmt: skip
+
+states = st.sampled_from(["passed", "failed", "not_applicable", "not_assessed"])
+severities = st.sampled_from([None, "error", "warning", "info"])
+findings = st.builds(
+    Finding, state=states, message=st.just("So it is."), forces=st.sampled_from(["hold", "reject"]),
+    severity=severities,
+)  # fmt: skip
+crashes = st.sampled_from(
+    [NotAssessed("no"), ValueError("no"), KeyError(), ZeroDivisionError(), MemoryError(),
+     RecursionError(), UserError("X", "y", "z"), StopIteration(), AssertionError()]
+)  # fmt: skip
+answers = st.one_of(findings, st.lists(findings, max_size=3), crashes)
+
+
+def question(code, answer, needs):
+    def ask(evidence):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return Question(code, code, "error", ask, needs)
+
+
+@st.composite
+def registries(draw):
+    codes = [*MUST_PASS, "A", "B", "OWN:c"]
+    order = draw(st.permutations(codes))
+    asked = []
+    for place, code in enumerate(order):
+        needs = draw(st.lists(st.sampled_from(codes[:4]), max_size=1))
+        earlier = tuple(code for code in needs if code in order[:place])
+        asked.append((question(code, answer := draw(answers), earlier), answer))
+    return asked
+
+
+@settings(max_examples=200, deadline=None)
+@given(registries())
+def test_a_promotion_needs_every_answer_and_each_of_them_sound(caplog_off, registry):
+    asked = [question for question, _ in registry]
+    checks = ask_all(asked, EVIDENCE)
+    verdict = decide(checks, asked)
+    fine = True
+    for one, answer in registry:
+        given_ = [answer] if isinstance(answer, Finding) else answer
+        if isinstance(answer, Exception) or not given_:
+            fine = False
+            continue
+        for finding in given_:
+            vetoes = finding.severity in (None, "error")
+            if one.code in MUST_PASS:
+                fine &= finding.state == "passed"
+            elif vetoes:
+                fine &= finding.state in ("passed", "not_applicable")
+    assert verdict == "promote" or not _all_passed(checks)
+    if verdict == "promote":
+        assert fine
+    assert because(verdict, checks, asked).endswith(".")
+    assert {check.code for check in checks} == {question.code for question in asked}
+
+
+def _all_passed(checks) -> bool:
+    return all(check.state == "passed" for check in checks)
+
+
+@settings(max_examples=100, deadline=None)
+@given(registries(), st.data())
+def test_one_answer_lost_is_never_a_promotion(caplog_off, registry, data):
+    asked = [question for question, _ in registry]
+    fine = [
+        Check(code=q.code, title=q.title, severity="error", state="passed", message="Yes.")
+        for q in asked
+    ]
+    assert decide(fine, asked) == "promote"
+    lost = data.draw(st.integers(0, len(fine) - 1))
+    assert decide([*fine[:lost], *fine[lost + 1 :]], asked) == "hold"
+
+
+@pytest.fixture(scope="module")
+def caplog_off():
+    """Crashes are logged with their traceback: hundreds of them say nothing here."""
+    import logging
+
+    logging.getLogger("pipeline_components.gate.question").setLevel(logging.CRITICAL)
+    yield
+    logging.getLogger("pipeline_components.gate.question").setLevel(logging.NOTSET)
+
+
+things = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=3),
+    st.text(st.characters(), max_size=8), st.just("\ud800"), st.just({"x": 10**5000}),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.floats()),
+    st.just(object()), st.just(Finding),
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(things, things, things, things, things, things, things)
+def test_a_finding_of_the_user_s_is_taken_only_if_a_record_can_hold_it(
+    state, message, forces, flip, title, values, severity
+):
+    raw = Finding(state, message, forces, flip, title, values, severity)
+    try:
+        sound = _sound("my.check", raw)
+    except NotAssessed:
+        return
+    check = Check(
+        code="OWN:check", title=sound.title or "x", severity=sound.severity or "error",
+        state=sound.state, message=sound.message, flip=sound.flip, values=sound.values,
+    )  # fmt: skip
+    assert Check.model_validate_json(canonical_json(check)) == check
+
+
+words = st.text("abc_9", min_size=1, max_size=4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(findings, st.dictionaries(words, st.integers(-9, 9) | words | st.floats(-1, 1) | st.none()))
+def test_a_sound_finding_stays_what_it_is(finding, values):
+    raw = Finding(
+        finding.state, finding.message, finding.forces, None, None, values, finding.severity
+    )
+    assert _sound("my.check", raw) == raw
+
+
+def test_a_number_that_no_record_can_hold_is_no_value():
+    with pytest.raises(NotAssessed, match="finite numbers by name"):
+        _sound("my.check", Finding("passed", "Yes.", values={"x": 10**5000}))
