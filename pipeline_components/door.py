@@ -33,6 +33,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from pipeline_components.champion.signing import verified_champion
 from pipeline_components.context import Context, open_context, pin_threads
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest, Frozen, canonical_json, digest_of
@@ -125,9 +126,17 @@ class Upstream:
         """What a run is compared with: pinned when the run was opened, else as planned.
 
         A rerun is compared with what the run was compared with, whoever is champion by now.
+
+        Raises
+        ------
+        IntegrityError
+            If the signed record of its version does not say the same.
         """
         run = self._context.ledger.run(run_key)
-        return run.champion if run else self.one("plan", PlanResult).champion
+        champion = run.champion if run else self.one("plan", PlanResult).champion
+        if champion is not None:
+            verified_champion(champion, self._order.pipeline.name, self._context)
+        return champion
 
 
 def step(component: Component) -> Step:
@@ -158,7 +167,7 @@ def perform(order: Order, context: Context) -> Outcome:
         }
     )
     where = result_key(order.component, key)
-    found = context.store.read(where) if component.CACHED else None
+    found = context.store.reuse(where) if component.CACHED else None
     if found is None:
         log.info("%s %s: key %s", order.pipeline.name, order.component, key[:12])
         result = component.run(request, context)

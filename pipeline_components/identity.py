@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,11 +38,21 @@ IN_NO_KEY: dict[str, Any] = {
 def code_digest() -> Digest:
     """sha-256 over the components' source files, by relative path and content."""
     here = Path(__file__).parent
+    return source_digest(
+        {
+            path.relative_to(here).as_posix(): path.read_bytes()
+            for path in here.rglob("*")
+            if path.suffix == ".py" and "__pycache__" not in path.parts
+        }
+    )
+
+
+def source_digest(files: Mapping[str, bytes]) -> Digest:
+    """The digest of code that is not necessarily what runs: path below the package → source."""
     total = hashlib.sha256()
-    for path in sorted(here.rglob("*")):
-        if path.suffix == ".py" and "__pycache__" not in path.parts:
-            total.update(path.relative_to(here).as_posix().encode() + b"\0")
-            total.update(hashlib.sha256(path.read_bytes()).digest())
+    for name in sorted(files, key=lambda name: name.split("/")):
+        total.update(name.encode() + b"\0")
+        total.update(hashlib.sha256(files[name]).digest())
     return total.hexdigest()
 
 
@@ -48,12 +60,12 @@ def code_digest() -> Digest:
 def environment() -> dict[str, str]:
     """Python, machine, and the versions and variables that can change a model's bits."""
     found = {"python": ".".join(map(str, sys.version_info[:3])), "machine": platform.machine()}
-    installed = _installed()
-    found |= {name: installed.get(name, "absent") for name in CAN_CHANGE_BITS}
+    versions = installed()
+    found |= {name: versions.get(name, "absent") for name in CAN_CHANGE_BITS}
     return found | {name: os.environ[name] for name in KERNEL_VARIABLES if name in os.environ}
 
 
-def _installed() -> dict[str, str]:
+def installed() -> dict[str, str]:
     """Distribution → version, by the names of the ``.dist-info`` folders on the path.
 
     ``importlib.metadata`` says the same and costs a tenth of what an unchanged run may.
@@ -82,13 +94,40 @@ def spec_digest(spec: PipelineSpec) -> Digest:
     return digest_of(spec.model_dump(mode="json", exclude=IN_NO_KEY))
 
 
+def own_checks(paths: Sequence[str]) -> dict[str, Digest]:
+    """Digest of the code of each of the user's checks, so that one that changed is asked anew.
+
+    Of the file the path names or, where that is a package, of all files directly in it. A check
+    that cannot be found has none. Of its module nothing is run; of the packages around it, what
+    importing them runs.
+    """
+    found: dict[str, Digest] = {}
+    for path in paths:
+        try:
+            spec = importlib.util.find_spec(path.rpartition(".")[0])
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: S112 (the user's package fails: the gate says in what)
+            continue
+        if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+            continue
+        file = Path(spec.origin)
+        files = file.parent.glob("*.py") if spec.submodule_search_locations else [file]
+        found[path] = source_digest({one.name: one.read_bytes() for one in files})
+    return found
+
+
 def run_key(
     spec: PipelineSpec, window: tuple[Span, ...], holdout: tuple[Span, ...], code: Digest,
-    environment: Digest,
+    environment: Digest, checks: Mapping[str, Digest] | None = None,
 ) -> Digest:  # fmt: skip
-    """The identity of a run: two runs with one key are the same run."""
+    """The identity of a run: two runs with one key are the same run.
+
+    ``checks`` are ``own_checks`` of the spec: where there are none, they change nothing.
+    """
     return digest_of(
         {
+            **({"checks": dict(checks)} if checks else {}),
             "spec": spec_digest(spec),
             "window": [span.digest for span in window],
             "holdout": [span.digest for span in holdout],

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterable, Sequence
 
 EXIT_DONE = 0
@@ -133,6 +134,12 @@ def from_system(error: OSError) -> EverfitError:
         "SYSTEM", where, "the operating system must do what it is asked", found,
         "Look at the file and the machine, and try again",
     )  # fmt: skip
+
+
+def told(error: BaseException) -> str:
+    """Any error on one line, without what differs from run to run: addresses and paths."""
+    text = re.sub(r"0x[0-9a-fA-F]+|(/[\w.+-]+){2,}", "…", " ".join(str(error).split()))
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
 
 
 def shortlist(items: Iterable[str], most: int = 5, sep: str = ", ") -> str:

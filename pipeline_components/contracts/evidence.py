@@ -11,7 +11,7 @@ from .verdicts import Estimate
 
 
 class SliceScore(Frozen):
-    """The primary metric on one slice; ``None`` where too few rows, or where it is undefined."""
+    """The primary metric on one slice; ``None`` where it is not assessed, and ``why`` says why."""
 
     name: str
     rows: int
@@ -29,6 +29,20 @@ class SliceScore(Frozen):
     p_value: float | None = Field(
         None, description="one-sided, of the candidate being worse by no more than ``allowed``"
     )
+    why: str = Field("", description="why there is no ``p_value``; empty where there is one")
+
+
+class SliceSearch(Frozen):
+    """How slices were looked for: a shallow tree on one half of the holdout, tested on the other.
+
+    What it found is among the slices, with ``kind`` found.
+    """
+
+    fitted: int = Field(0, description="rows the tree was fitted on")
+    tested: int = Field(0, description="rows kept for the tests, unseen by the tree")
+    leaves: int = Field(0, description="groups of rows that the tree told apart")
+    worse: int = Field(0, description="of these (joined where neighbours agree): went on to a test")
+    why: str = Field("", description="why no search was made; empty where one was")
 
 
 class CalibrationBin(Frozen):
@@ -40,19 +54,30 @@ class CalibrationBin(Frozen):
 
 
 class Calibration(Frozen):
-    """How far probabilities are from frequencies; ``low`` and ``high`` of the candidate's error."""
+    """How far probabilities are from frequencies, on groups of equally many rows.
+
+    Of the positive class of two; of several, of whichever class the model chose.
+    """
 
     candidate: Estimate = Field(description="expected calibration error")
     baseline: Estimate | None
     bins: tuple[CalibrationBin, ...] = Field(description="of the candidate")
+    by_chance: float = Field(
+        0.0, description="error to be expected of perfect probabilities on so many rows"
+    )
 
 
 class GroupScore(Frozen):
     """One metric of the candidate on one group of rows."""
 
-    group: str = Field(description="the value of the column, as text")
+    group: str = Field(description="the value of the column, as text; ``missing`` where it is")
     rows: int
-    value: float | None = Field(description="None where the group is too small or has no such rows")
+    counted: int = Field(
+        0,
+        description="of these, rows the metric is a mean of: for the rate of true positives, the "
+        "positive ones",
+    )
+    value: float | None = Field(description="None where too few are counted")
 
 
 class FairnessGap(Frozen):
@@ -64,15 +89,24 @@ class FairnessGap(Frozen):
     gap: Estimate | None = Field(
         description="largest difference between two assessed groups; None with fewer than two"
     )
+    why: str = Field("", description="why there is no gap; empty where there is one")
 
 
 class Disturbed(Frozen):
     """The primary metric on a sample of the holdout when its inputs are disturbed."""
 
     what: str = Field(description="``noise``, or the name of a feature that is missing everywhere")
+    kind: Literal["noise", "missing"] = Field(
+        "missing", description="a feature may be called noise as well"
+    )
     rows: int
-    before: float
-    after: float | None = Field(description="None where the predictions were not finite")
+    before: float | None = Field(description="None where the metric is undefined on these rows")
+    after: float | None = Field(
+        description="None where the predictions were not finite, or where ``before`` is"
+    )
     worse: float | None = Field(
         description="how much worse, in the metric's unit; negative: better"
+    )
+    trouble: str = Field(
+        "", description="why there are no finite predictions; empty where there are"
     )

@@ -54,7 +54,12 @@ class FairnessSpec(Frozen):
     max_gap: float = Field(
         gt=0, allow_inf_nan=False, description="largest difference between two groups allowed"
     )
-    min_rows: int = Field(100, ge=10, description="smaller groups are not assessed")
+    min_rows: int = Field(
+        100,
+        ge=10,
+        description="smaller groups are not assessed; of the two rates, groups with fewer positive "
+        "or negative rows",
+    )
 
 
 class StabilitySpec(Frozen):

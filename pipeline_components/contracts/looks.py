@@ -13,8 +13,14 @@ class LookedAt(Frozen):
 
     digest: Digest
     rows: int = Field(description="labelled rows of it")
-    years: float = Field(description="how much time it covers, in years of 365.25 days")
+    years: float = Field(
+        description="how much time it covers beside the look's spans before it, in years of "
+        "365.25 days"
+    )
     fresh: bool = Field(description="whether no earlier look of the pipeline was at it")
+    new: float = Field(0.0, description="years of it that no earlier look's spans cover")
+    start: str | None = Field(None, description="ISO time its time begins; None: not known")
+    end: str | None = Field(None, description="ISO time its time ends, exclusive")
 
 
 class Look(Frozen):

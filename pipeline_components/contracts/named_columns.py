@@ -33,6 +33,8 @@ def named_columns(spec: PipelineSpec) -> Iterator[tuple[str, str]]:
     for part in spec.slices:
         for column in sorted(columns_of(part.where)):
             yield f"slices.{part.name}", column
+    for number, item in enumerate(spec.gate.fairness):
+        yield f"gate.fairness.{number}.by", item.by
 
 
 def missing_columns(spec: PipelineSpec, there: Iterable[str], span: str) -> list[str]:

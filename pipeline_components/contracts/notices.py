@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from .base import Frozen
 
 NewsKind = Literal[
-    "promoted", "held", "rejected", "quarantined", "drift", "decay", "stale", "failed"
-]
+    "promoted", "waiting", "held", "rejected", "quarantined", "drift", "decay", "stale",
+    "reconciled", "failed",
+]  # fmt: skip
 KINDS: tuple[NewsKind, ...] = get_args(NewsKind)
 
 Service = Literal["slack", "smtp", "apprise"]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen, PipelineName
-from .evidence import Calibration, Disturbed, FairnessGap, SliceScore
+from .evidence import Calibration, Disturbed, FairnessGap, SliceScore, SliceSearch
 from .gate_spec import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
 from .looks import Cost, Look
 from .margins import Margin
@@ -21,6 +21,7 @@ from .monitor_spec import PredictionLog
 from .planning import ChampionRef, Trigger
 from .spans import Refusal, Snapshot, Span, SpanRef
 from .spec import FamilySpec, FeatureSpec, PipelineSpec, SourceSpec
+from .steps import Component
 from .table_schema import TableSchema
 from .verdicts import Check, Comparison, Estimate, VerdictName
 
@@ -53,6 +54,9 @@ class ValidateRequest(Frozen):
     champion_window: tuple[Digest, ...] = Field((), description="spans the champion has seen")
     code: Digest
     environment: Digest
+    own_checks: dict[str, Digest] = Field(
+        default_factory=dict, description="as ``GateRequest.own_checks``; part of the run key"
+    )
 
 
 class Anomaly(Frozen):
@@ -109,6 +113,9 @@ class PrepareRequest(Frozen):
     window: tuple[Span, ...]
     holdout: tuple[Span, ...]
     fraction: float | None = Field(description="of rows held out, where holdout spans are none")
+    champion_train: Artifact | None = Field(
+        None, description="the champion's training table: what it has seen is not held out"
+    )
 
 
 class ColumnRole(Frozen):
@@ -239,6 +246,7 @@ class EvaluateResult(Frozen):
     card: Artifact = Field(description="model card, Markdown")
     importances: dict[str, float] = Field(description="feature → permutation importance")
     not_finite: tuple[str, ...] = Field((), description="what came out NaN or infinite")
+    search: SliceSearch | None = Field(None, description="None where none was asked for")
     calibration: Calibration | None = Field(None, description="None for a regression")
     fairness: tuple[FairnessGap, ...] = Field((), description="one per item of the gate's")
     disturbed: tuple[Disturbed, ...] = Field((), description="noise, then each feature missing")
@@ -259,6 +267,9 @@ class GateRequest(Frozen):
     evaluated: EvaluateResult
     estimators: tuple[str, ...] = Field(
         (), description="import path of the candidate's own estimator, where the spec names one"
+    )
+    trusted: tuple[str, ...] = Field(
+        (), description="import paths of all the spec's own estimators: the champion's is one"
     )
     seed: int
     entity: tuple[str, ...] = ()
@@ -298,6 +309,9 @@ class RegisterRequest(Frozen):
     data_report: Artifact | None
     code: Digest
     environment: Digest
+    upstream: dict[Component, tuple[Digest, ...]] = Field(
+        default_factory=dict, description="component → digests of the results this was made of"
+    )
 
 
 class RegisterResult(Frozen):
@@ -310,10 +324,13 @@ class RegisterResult(Frozen):
     superseded: bool = Field(
         False, description="another run was promoted meanwhile: the version stays a challenger"
     )
+    awaits: Literal["", "observe", "approval"] = Field(
+        "", description="why the version is not promoted by itself, where it is not"
+    )
     changed: bool = Field(
         False,
         exclude=True,  # of the attempt, not of the run: what is kept stays the same
-        description="by this attempt the version became champion, or was made too late to be one",
+        description="by this attempt the version became champion, or was made and is none",
     )
     because: str = Field("", description="the reason of the decision")
     model: Artifact

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from .base import Frozen
 
 
@@ -28,6 +30,10 @@ class Settings(Frozen):
     """``EVERFIT_MLFLOW`` or ``MLFLOW_TRACKING_URI``: an MLflow tracking and registry URI."""
     mlflow_page: str | None
     """``EVERFIT_MLFLOW_PAGE``: the address a browser reaches MLflow at, for links."""
+    signing_key: str = Field("", repr=False)
+    """``EVERFIT_SIGNING_KEY``: PEM or a path; empty: ``signing.key`` in the home. A secret."""
+    verify_key: str = Field("", repr=False)
+    """``EVERFIT_VERIFY_KEY``: public keys whose signatures count too."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -52,6 +58,8 @@ class Settings(Frozen):
             ledger=env.get("EVERFIT_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
             mlflow=mlflow or f"sqlite:///{home / 'mlflow.db'}",
             mlflow_page=env.get("EVERFIT_MLFLOW_PAGE") or page,
+            signing_key=env.get("EVERFIT_SIGNING_KEY") or "",
+            verify_key=env.get("EVERFIT_VERIFY_KEY") or "",
         )
 
 

@@ -59,8 +59,9 @@ class Wishes(Frozen):
 class Asked(Frozen):
     """What a person asks of the champion: the words of ``promote``, beside the chain."""
 
-    what: Literal["promote", "rollback", "approve", "refuse"] = Field(
-        description="approve and refuse answer the version that waits for it"
+    what: Literal["promote", "rollback", "ask", "approve", "refuse"] = Field(
+        description="ask tells what a person is asked about the version that waits; approve and "
+        "refuse answer it"
     )
     version: int | None = Field(None, description="the version to promote or to go back to")
     run: str = Field("", description="promote: beginning of the key of a run without a version")

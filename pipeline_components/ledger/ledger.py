@@ -43,6 +43,10 @@ class Ledger:
         self._connection = connection
         self._clock = clock
 
+    def pipelines(self) -> tuple[str, ...]:
+        """Every pipeline that has a record of a span, a run or a version, sorted."""
+        return tuple(sorted(row[0] for row in self._connection.rows(statements.PIPELINES, {})))
+
     # Spans: what was snapshotted, refused or quarantined.
 
     def record_span(self, pipeline: str, record: SpanRecord) -> SpanRecord:

@@ -142,4 +142,10 @@ AND NOT EXISTS (SELECT 1 FROM everfit_versions AS made WHERE made.run_key = inte
 ORDER BY id
 """
 
+PIPELINES = """
+SELECT pipeline FROM everfit_runs UNION SELECT pipeline FROM everfit_spans
+UNION SELECT pipeline FROM everfit_versions UNION SELECT pipeline FROM everfit_monitorings
+UNION SELECT pipeline FROM everfit_registrations UNION SELECT pipeline FROM everfit_promotions
+"""
+
 SCHEMA_VERSION = "SELECT version_num FROM everfit_ledger_version"

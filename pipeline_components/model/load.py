@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import IntegrityError, UserError, shortlist
 from pipeline_components.store import Store
 
-from .trusted import TRUSTED
+from .trusted import CHECK_ARRAY, KNOWN_FUNCTION, PARTIAL, TRUSTED
 
 MOST_BYTES = 2 << 30
 """A model file that unpacks to more than this is not opened."""
@@ -63,6 +64,8 @@ def load_model(
 def parse_model(data: bytes, name: str, extra_trusted: Sequence[str] = ()) -> Any:
     """Parse bytes whose digest is already verified; see ``load_model``."""
     _check_archive(data, name)
+    if strange := misused(_schema(data, name)):
+        raise _refusal(name, strange)
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -99,7 +102,7 @@ def untrusted(types: Iterable[str], extra_trusted: Sequence[str] = ()) -> list[s
         Import paths of the spec's estimators.
     """
     allowed = set(TRUSTED)
-    packages = set()
+    packages: set[str] = set()
     for path in extra_trusted:
         defined = _defined_at(path)
         if defined is None:
@@ -108,7 +111,65 @@ def untrusted(types: Iterable[str], extra_trusted: Sequence[str] = ()) -> list[s
         package = defined.partition(".")[0]
         if package not in NEVER_WIDENED and package not in sys.stdlib_module_names:
             packages.add(package)
-    return sorted(t for t in types if t not in allowed and t.partition(".")[0] not in packages)
+    return sorted(t for t in types if t not in allowed and not _is_of(t, packages))
+
+
+def misused(schema: Any) -> list[str]:
+    """Functions in a file that stand where they could be called, or bound to something else.
+
+    skops looks at names alone. A name of our list that is no plain type may stand only where a
+    fitted model of scikit-learn has it: histogram gradient boosting on categories holds
+    ``check_array``, and ``functools.partial`` of that and no other.
+    """
+    found = set()
+    waiting = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            waiting += node.values()
+            kind, loader = _type_of(node), node.get("__loader__")
+            if kind == CHECK_ARRAY and loader != "FunctionNode":
+                found.add(f"{kind} as {loader}")
+            elif (kind == PARTIAL or loader == "PartialNode") and not _is_known_partial(node):
+                content = node.get("content")
+                func = content.get("func") if isinstance(content, dict) else None
+                found.add(f"{kind} of {_type_of(func)}")
+    return sorted(found)
+
+
+def _is_known_partial(node: dict[str, Any]) -> bool:
+    content = node.get("content")
+    return (
+        node.get("__loader__") == "PartialNode"
+        and _type_of(node) == PARTIAL
+        and isinstance(content, dict)
+        and content.get("func") == KNOWN_FUNCTION
+    )
+
+
+def _type_of(node: Any) -> str:
+    if not isinstance(node, dict):
+        return "nothing"
+    return f"{node.get('__module__')}.{node.get('__class__')}"
+
+
+def _is_of(name: str, packages: Set[str]) -> bool:
+    """Whether a name is that of a class or function which one of the packages itself defines.
+
+    What it merely imports is not: its modules may well hold ``os`` or ``open``.
+    """
+    module, _, attribute = name.rpartition(".")
+    package = module.partition(".")[0]
+    if package not in packages:
+        return False
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception:  # the package is the spec's own and may fail in any way
+        return False
+    defined = getattr(found, "__module__", None)
+    return isinstance(defined, str) and defined.partition(".")[0] == package
 
 
 def _defined_at(path: str) -> str | None:
@@ -140,6 +201,17 @@ def _check_archive(data: bytes, name: str) -> None:
     names = [entry.filename for entry in entries]
     if "schema.json" not in names or len(set(names)) != len(names):
         raise _damaged(name, "it lacks schema.json or names an entry twice")
+
+
+def _schema(data: bytes, name: str) -> Any:
+    """The description of the objects: text, of which nothing is imported or built."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return json.loads(archive.read("schema.json"))
+    except MemoryError as error:
+        raise _damaged(name, "it asks for more memory than there is") from error
+    except Exception as error:
+        raise _damaged(name, f"{type(error).__name__} while reading it") from error
 
 
 def _refusal(name: str, types: Iterable[str]) -> IntegrityError:

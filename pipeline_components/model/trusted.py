@@ -8,6 +8,17 @@ could crash a process; a file is only ever opened after its digest was found in 
 
 from __future__ import annotations
 
+PARTIAL = "functools.partial"
+CHECK_ARRAY = "sklearn.utils.validation.check_array"
+"""No types: ``load`` lets them stand only as histogram gradient boosting on categories has them."""
+
+KNOWN_FUNCTION = {
+    "__class__": "check_array",
+    "__module__": "sklearn.utils.validation",
+    "__loader__": "FunctionNode",
+}
+"""The one function a ``partial`` may be of, as a file writes it."""
+
 OURS = (
     "pipeline_components.model.derived_columns.DerivedColumns",
     "pipeline_components.model.raw_columns.RawColumns",
@@ -16,7 +27,7 @@ OURS = (
 """The preparation that travels with every model."""
 
 SCIKIT_LEARN = (
-    "functools.partial",  # of check_array; skops calls neither while it loads
+    PARTIAL,
     "sklearn._loss._loss.CyAbsoluteError",
     "sklearn._loss._loss.CyHalfBinomialLoss",
     "sklearn._loss._loss.CyHalfMultinomialLoss",
@@ -38,7 +49,7 @@ SCIKIT_LEARN = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
+    CHECK_ARRAY,
     "numpy.dtype",
 )
 """Private parts of scikit-learn's fitted estimators."""

@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from pathlib import Path
-
-import pipeline_components
+from collections.abc import Callable, Iterable
 
 OURS = "pipeline_components"
 
 
-def source_files(modules: Iterable[str]) -> dict[str, bytes]:
+def source_files(modules: Iterable[str], source: Callable[[str], bytes | None]) -> dict[str, bytes]:
     """The files of those of ``modules`` that are ours, and of all of ours that they import.
+
+    Parameters
+    ----------
+    source : callable
+        Path below the folder that goes on ``sys.path`` → content; None where there is none.
 
     Returns
     -------
     dict
-        Path below the folder that goes on ``sys.path`` → source. Empty where the model holds no
-        type of ours.
+        Path → content. Empty where the model holds no type of ours.
     """
-    root = Path(pipeline_components.__file__).parent
     waiting = {module for module in modules if module.partition(".")[0] == OURS}
-    files: dict[Path, bytes] = {}
+    files: dict[str, bytes] = {}
     seen: set[str] = set()
     while waiting:
         module = waiting.pop()
         if module in seen:
             continue
         seen.add(module)
-        path = _file_of(root, module)
-        if path is None:
-            continue
-        parent = module.rpartition(".")[0]
-        if parent:
-            waiting.add(parent)
-        files[path] = path.read_bytes()
-        waiting |= _imports(files[path], module, is_package=path.name == "__init__.py")
-    return {f"{OURS}/{path.relative_to(root).as_posix()}": files[path] for path in sorted(files)}
-
-
-def _file_of(root: Path, module: str) -> Path | None:
-    base = root.joinpath(*module.split(".")[1:])
-    for path in (base / "__init__.py", base.with_suffix(".py")):
-        if path.is_file():
-            return path
-    return None
+        base = module.replace(".", "/")
+        for path in (f"{base}/__init__.py", f"{base}.py"):
+            content = source(path)
+            if content is not None:
+                files[path] = content
+                package = path.endswith("__init__.py")
+                waiting |= _imports(content, module, is_package=package)
+                waiting |= {parent for parent in [module.rpartition(".")[0]] if parent}
+                break
+    return {path: files[path] for path in sorted(files)}
 
 
 def _imports(source: bytes, module: str, *, is_package: bool) -> set[str]:

@@ -8,13 +8,14 @@ import sys
 import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pipeline_components.contracts.requests import ColumnRole, TrainResult
+from pipeline_components.register.made_with import MadeWith
 from pipeline_components.register.model_code import OURS, source_files
 from pipeline_components.register.run_log import MLFLOW_TYPES
 
@@ -35,6 +36,7 @@ def model_folder(
     *,
     run: str,
     began: int,
+    made_with: MadeWith,
 ) -> dict[str, bytes | Path]:
     """The files of the folder.
 
@@ -50,6 +52,8 @@ def model_folder(
         MLflow's run id.
     began : int
         Milliseconds since 1970, UTC; the same for every attempt.
+    made_with : MadeWith
+        What it takes to load the model elsewhere.
 
     Returns
     -------
@@ -57,9 +61,9 @@ def model_folder(
         File name → content.
     """
     modules = modules_of(path)
-    code = source_files(modules)
-    python = ".".join(map(str, sys.version_info[:3]))
-    requirements = pinned(modules)
+    code = source_files(modules, made_with.source)
+    python = made_with.environment["python"]
+    requirements = made_with.pins(distributions(modules))
     when = datetime.fromtimestamp(began / 1000, UTC)
     description = {
         "artifact_path": "model",
@@ -77,11 +81,11 @@ def model_folder(
                 "pickled_model": MODEL,
                 "serialization_format": "skops",
                 "skops_trusted_types": list(trained.trusted),
-                "sklearn_version": version("scikit-learn"),
+                "sklearn_version": made_with.version("scikit-learn"),
             },
         },
         "metadata": {"everfit": {"sha256": trained.model.digest, "family": trained.family}},
-        "mlflow_version": version("mlflow"),
+        "mlflow_version": made_with.version("mlflow"),
         "model_size_bytes": trained.model.size,
         "model_uuid": trained.model.digest[:32],
         "run_id": run,
@@ -137,21 +141,15 @@ def modules_of(path: Path) -> frozenset[str]:
     return frozenset(re.findall(r'"__module__":\s*"([\w.]+)"', text))
 
 
-def pinned(modules: Iterable[str]) -> list[str]:
-    """``name==version`` of what the model needs, as installed here."""
+def distributions(modules: Iterable[str]) -> set[str]:
+    """The distributions that a model with types of these modules needs."""
     names = set(ALWAYS)
     for top in {module.partition(".")[0] for module in modules} - {OURS}:
         if top in sys.stdlib_module_names:
             continue
         known = DISTRIBUTIONS.get(top)
         names |= {known} if known else set(packages_distributions().get(top, ()))
-    found = []
-    for name in sorted(names):
-        try:
-            found.append(f"{name}=={version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
+    return names
 
 
 def as_yaml(value: Any) -> bytes:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from pipeline_components.contracts.errors import RequestError, UserError
+from pipeline_components.contracts.errors import (
+    RequestError,
+    Unavailable,
+    UserError,
+    from_system,
+)
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.registry.base import (
     ALIAS,
@@ -86,20 +92,34 @@ def prepare_database(settings: Settings) -> Path | None:
     ------
     UserError
         If it cannot be written.
+    Unavailable
+        If there is no room for it.
     """
     path = database_path(settings)
     if path is not None:
+        import sqlite3
+
         from .template import provide_database
 
         try:
             provide_database(path, artifact_folder(settings))
+        except sqlite3.Error as error:  # while the copy is pointed at its own artifacts
+            raise Unavailable(
+                "REGISTRY-UNAVAILABLE",
+                str(path),
+                "MLflow's database and artifact folder must be free to write",
+                str(error),
+                "Look for a full disk or another writer, and try again",
+            ) from error
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # there may be room again
+                raise from_system(error) from error
             raise UserError(
                 "REGISTRY-RIGHTS",
                 str(path),
                 "MLflow's database must be in a folder that can be written",
                 error.strerror,
-                "Correct the rights, make room, or set EVERFIT_MLFLOW",
+                "Correct the rights, or set EVERFIT_MLFLOW",
             ) from error
     return path
 

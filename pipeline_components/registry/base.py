@@ -176,6 +176,22 @@ class Registry(ABC):
         """
 
     @abstractmethod
+    def restore_version(
+        self, pipeline: str, version: int, run_key: Digest, run: str, tags: Mapping[str, str],
+        description: str,
+    ) -> bool:  # fmt: skip
+        """Make sure that a recorded version exists under its old number, without its alias.
+
+        Versions are restored lowest number first, each with every one that is missing below it.
+
+        Returns
+        -------
+        bool
+            False where MLflow does not give that number any more: it has given it before, to a
+            version that was deleted or is another's.
+        """
+
+    @abstractmethod
     def tag_version(self, pipeline: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags of a version."""
 
@@ -194,8 +210,15 @@ class Registry(ABC):
         """
 
     @abstractmethod
-    def runs(self, pipeline: str) -> list[LoggedRun]:
-        """Every run with a run key, oldest first; empty where there is no experiment."""
+    def runs(self, pipeline: str, key_tag: str = RUN_KEY) -> list[LoggedRun]:
+        """Every run with a key under that tag, oldest first; empty without an experiment."""
+
+    @abstractmethod
+    def delete_run(self, run: str) -> None:
+        """Remove a run's artifacts, then let MLflow delete the run; logged again, it is back.
+
+        Nothing is left to do where it is deleted already or was never there.
+        """
 
     @abstractmethod
     def versions(self, pipeline: str) -> list[ShownVersion]:
@@ -227,7 +250,8 @@ def version_gone(where: str, pipeline: str, version: int) -> IntegrityError:
         f"{where} model {pipeline}",
         f"MLflow must hold version {version}, which the ledger records",
         "it was deleted, or this is another registry",
-        "Restore MLflow's database from its backup, or correct EVERFIT_MLFLOW",
+        f"Restore MLflow's database from its backup, make what is gone again with everfit "
+        f"reconcile {pipeline} --rebuild, or correct EVERFIT_MLFLOW",
     )
 
 

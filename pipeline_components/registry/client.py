@@ -11,17 +11,12 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import (
-    CredentialsError,
-    EverfitError,
-    RequestError,
-    Unavailable,
-)
+from pipeline_components.contracts.errors import EverfitError
 from pipeline_components.registry.base import (
     ALIAS,
     MODEL_FILE,
@@ -37,6 +32,7 @@ from pipeline_components.registry.base import (
     shown,
     version_gone,
 )
+from pipeline_components.registry.client_errors import error_code, explained, raced
 from pipeline_components.store import digest_file
 
 _ENVIRONMENT = {
@@ -49,6 +45,9 @@ _ENVIRONMENT = {
 
 _BATCH = 100
 """The most params or tags that MLflow takes at once."""
+
+PLACEHOLDER = "everfit.placeholder"
+"""The tag of a version that is made on the way to an old number, and deleted or taken over."""
 
 _METRICS = 1000 - 2 * _BATCH
 
@@ -70,7 +69,7 @@ class ClientRegistry(Registry):
             os.environ.setdefault(name, value)
         # One line says that it did not answer; a line for each try says no more.
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-        self.where = shown(uri)
+        self.where, self._uri = shown(uri), uri
         served = uri.startswith(("http://", "https://", "databricks"))
         self._location = None if served else artifacts.as_uri()
         if not served:
@@ -128,6 +127,32 @@ class ClientRegistry(Registry):
             self.tag_version(pipeline, version, tags)
         return version
 
+    def restore_version(
+        self, pipeline: str, version: int, run_key: Digest, run: str, tags: Mapping[str, str],
+        description: str,
+    ) -> bool:  # fmt: skip
+        """Create versions until MLflow gives the number, and delete those before it.
+
+        They bear no run key until the number is right, so that one killed in between leaves only
+        what the next attempt takes over or deletes.
+        """
+        with self._translated():
+            self._ensure_model(pipeline)
+            there = self._every_version(pipeline)
+            held = there.pop(version, None)
+            left = held is not None and PLACEHOLDER in held.tags and held.run_id == run
+            if held is not None and held.tags.get(RUN_KEY) != run_key and not left:
+                return False
+            for number, other in there.items():
+                if PLACEHOLDER in other.tags:
+                    self._client.delete_model_version(pipeline, str(number))
+            if held is None and not self._reach_number(pipeline, version, run, description):
+                return False
+            self.tag_version(pipeline, version, {**tags, RUN_KEY: run_key})
+            if held is None or PLACEHOLDER in held.tags:
+                self._client.delete_model_version_tag(pipeline, str(version), PLACEHOLDER)
+        return True
+
     def tag_version(self, pipeline: str, version: int, tags: Mapping[str, str]) -> None:
         """Set the tags that differ."""
         with self._translated():
@@ -142,7 +167,7 @@ class ClientRegistry(Registry):
             try:
                 model = self._client.get_registered_model(pipeline)
             except Exception as error:
-                if _code(error) == "RESOURCE_DOES_NOT_EXIST":
+                if error_code(error) == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
             found = model.aliases.get(ALIAS)
@@ -157,11 +182,11 @@ class ClientRegistry(Registry):
             try:
                 self._client.set_registered_model_alias(pipeline, ALIAS, str(version))
             except Exception as error:
-                if _code(error) == "RESOURCE_DOES_NOT_EXIST":
+                if error_code(error) == "RESOURCE_DOES_NOT_EXIST":
                     raise version_gone(self.where, pipeline, version) from error
                 raise
 
-    def runs(self, pipeline: str) -> list[LoggedRun]:
+    def runs(self, pipeline: str, key_tag: str = RUN_KEY) -> list[LoggedRun]:
         """Search by tag, page by page."""
         with self._translated():
             experiment = self._client.get_experiment_by_name(pipeline)
@@ -170,30 +195,42 @@ class ClientRegistry(Registry):
             number = str(experiment.experiment_id)
             found = _every_page(
                 lambda token: self._client.search_runs(
-                    [number], f"tags.`{RUN_KEY}` LIKE '%'",
+                    [number], f"tags.`{key_tag}` LIKE '%'",
                     order_by=["attributes.start_time ASC"], page_token=token,
                 )
             )  # fmt: skip
         return [
             LoggedRun(
                 run=run.info.run_id,
-                run_key=run.data.tags[RUN_KEY],
+                run_key=run.data.tags[key_tag],
                 status=run.info.status,
                 tags={k: v for k, v in run.data.tags.items() if k.startswith("everfit.")},
             )
             for run in found
         ]
 
+    def delete_run(self, run: str) -> None:
+        """Artifacts through whatever keeps them, where it lets them go; then the run."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with self._translated():
+            try:
+                known = self._client.get_run(run)
+            except Exception as error:
+                if error_code(error) == "RESOURCE_DOES_NOT_EXIST":
+                    return
+                raise
+            if known.info.lifecycle_stage != "active":
+                return
+            with suppress(NotImplementedError):
+                get_artifact_repository(known.info.artifact_uri, self._uri).delete_artifacts()
+            self._client.delete_run(run)
+
     def versions(self, pipeline: str) -> list[ShownVersion]:
         """Search by name, page by page."""
         with self._translated():
-            found = _every_page(
-                lambda token: self._client.search_model_versions(
-                    f"name = '{pipeline}'", page_token=token
-                )
-            )
-        shown_ones = [ShownVersion(int(v.version), v.tags.get(RUN_KEY)) for v in found]
-        return sorted(shown_ones, key=lambda version: version.version)
+            found = self._every_version(pipeline)
+        return [ShownVersion(number, found[number].tags.get(RUN_KEY)) for number in sorted(found)]
 
     def _ensure_experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -202,7 +239,7 @@ class ClientRegistry(Registry):
                 # Two experiments may share the folder: a run's id tells its artifacts apart.
                 return str(self._client.create_experiment(name, self._location))
             except Exception as error:
-                if _code(error) != "RESOURCE_ALREADY_EXISTS":
+                if error_code(error) != "RESOURCE_ALREADY_EXISTS":
                     raise
                 found = self._client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
@@ -244,16 +281,21 @@ class ClientRegistry(Registry):
                 run.info.run_id, metrics[:_METRICS], params[:_BATCH], tags[:_BATCH]
             )
             del metrics[:_METRICS], params[:_BATCH], tags[:_BATCH]
-        self._client.log_inputs(
-            run.info.run_id,
-            [
-                DatasetInput(
-                    Dataset(d.name, d.short, "everfit", d.source, d.schema, d.profile),
-                    [InputTag("mlflow.data.context", d.context)],
-                )
-                for d in log.datasets
-            ],
-        )
+        inputs = [
+            DatasetInput(
+                Dataset(d.name, d.short, "everfit", d.source, d.schema, d.profile),
+                [InputTag("mlflow.data.context", d.context)],
+            )
+            for d in log.datasets
+        ]
+        try:
+            self._client.log_inputs(run.info.run_id, inputs)
+        except Exception as error:
+            # A data set is a row that runs share, and MLflow does not expect two to write it at
+            # once; by now it is there.
+            if not raced(error):
+                raise
+            self._client.log_inputs(run.info.run_id, inputs)
 
     def _upload(self, run: str, files: Files) -> None:
         with tempfile.TemporaryDirectory(prefix="everfit-upload-") as folder:
@@ -278,8 +320,32 @@ class ClientRegistry(Registry):
         try:
             self._client.create_registered_model(pipeline)
         except Exception as error:
-            if _code(error) != "RESOURCE_ALREADY_EXISTS":
+            if error_code(error) != "RESOURCE_ALREADY_EXISTS":
                 raise
+
+    def _reach_number(self, pipeline: str, version: int, run: str, description: str) -> bool:
+        """Whether a version of that number was made; where not, nothing is left."""
+        source = f"{self._client.get_run(run).info.artifact_uri}/model"
+        while True:
+            with _asking_once():  # a second version for one question would take the next number
+                made = self._client.create_model_version(
+                    pipeline, source, run, {PLACEHOLDER: "true"}, description=description,
+                    await_creation_for=0,
+                )  # fmt: skip
+            number = int(made.version)
+            if number == version:
+                return True
+            self._client.delete_model_version(pipeline, str(number))
+            if number > version:
+                return False
+
+    def _every_version(self, pipeline: str) -> dict[int, Any]:
+        found = _every_page(
+            lambda token: self._client.search_model_versions(
+                f"name = '{pipeline}'", page_token=token
+            )
+        )
+        return {int(version.version): version for version in found}
 
     def _versions(self, pipeline: str, run_key: Digest) -> list[int]:
         found = self._client.search_model_versions(
@@ -295,48 +361,22 @@ class ClientRegistry(Registry):
         except EverfitError:
             raise
         except Exception as error:
-            raise self._explained(error) from error
+            raise explained(error, self.where) from error
 
-    def _explained(self, error: Exception) -> EverfitError:
-        status = _status(error)
-        if status in (401, 403):
-            return CredentialsError(
-                "REGISTRY-CREDENTIALS",
-                self.where,
-                "MLflow must accept the user's name and password",
-                "it refused them" if status == 401 else "the user may not do this",
-                "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
-            )
-        if "out-of-date database schema" in str(error):
-            return RequestError(
-                "REGISTRY-SCHEMA", self.where, "MLflow's database must fit its version",
-                "its schema is older or newer",
-                "Back it up, then run `mlflow db upgrade` on it, or use the MLflow it was made by",
-            )  # fmt: skip
-        if isinstance(error, ImportError) or type(error).__name__ == "NoSuchModuleError":
-            return RequestError(
-                "REGISTRY-DRIVER", self.where, "the database's driver must be installed",
-                str(error).splitlines()[0][:200], "Install it where the components run",
-            )  # fmt: skip
-        if "authentication failed" in str(error):
-            return CredentialsError(
-                "REGISTRY-CREDENTIALS", self.where,
-                "MLflow's database must accept the user's name and password", "it refused them",
-                "Correct EVERFIT_MLFLOW",
-            )  # fmt: skip
-        lines = str(error).strip().splitlines()
-        found = f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
-        if "failed with exception" in found or "Max retries exceeded" in found:
-            found = "it did not answer"
-        if _code(error) in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST") and status == 400:
-            return RequestError(
-                "REGISTRY-REFUSED", self.where, "MLflow must accept what is logged", found,
-                "Compare its version with the one this environment has",
-            )  # fmt: skip
-        return Unavailable(
-            "REGISTRY-UNAVAILABLE", self.where, "MLflow must answer", found,
-            "Start it, or correct EVERFIT_MLFLOW, and try again",
-        )  # fmt: skip
+
+@contextmanager
+def _asking_once() -> Iterator[None]:
+    """Let MLflow's client not repeat a question whose answer was lost."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _reach(uri: str) -> None:
@@ -360,15 +400,3 @@ def _every_page(ask: Callable[[str | None], Any]) -> list[Any]:
         token = page.token
         if not token:
             return found
-
-
-def _code(error: Exception) -> str:
-    return str(getattr(error, "error_code", ""))
-
-
-def _status(error: Exception) -> int | None:
-    """The HTTP status behind an error, from MLflow's own exceptions or the HTTP client's."""
-    asked = getattr(error, "get_http_status_code", None)
-    if asked is not None:
-        return int(asked())
-    return getattr(getattr(error, "response", None), "status_code", None)

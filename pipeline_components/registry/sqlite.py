@@ -9,6 +9,7 @@ to the same outcome, read back through MLflow.
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 import uuid
@@ -17,12 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import (
-    EverfitError,
-    IntegrityError,
-    Unavailable,
-    UserError,
-)
+from pipeline_components.contracts.errors import EverfitError, IntegrityError
 from pipeline_components.registry.base import (
     ALIAS,
     MODEL_FILE,
@@ -39,12 +35,18 @@ from pipeline_components.registry.base import (
     version_gone,
 )
 from pipeline_components.registry.files import local_folder, publish_files
+from pipeline_components.registry.sqlite_errors import explained
+from pipeline_components.registry.sqlite_versions import (
+    DELETED,
+    delete_version,
+    ensure_model,
+    insert_version,
+    put_version_tags,
+)
 from pipeline_components.store import digest_file
 
 REVISIONS = frozenset({"dc11669786a5"})
 """Schema revisions whose tables are known here: MLflow 3.17."""
-
-_DELETED = "Deleted_Internal"
 
 
 class SqliteRegistry(Registry):
@@ -129,11 +131,7 @@ class SqliteRegistry(Registry):
         """Search by tag and create in one transaction."""
         now = _now()
         with self._transaction() as sql:
-            sql.execute(
-                "INSERT OR IGNORE INTO registered_models "
-                "(name, creation_time, last_updated_time, workspace) VALUES (?, ?, ?, 'default')",
-                (pipeline, now, now),
-            )
+            ensure_model(sql, pipeline, now)
             found = [
                 row[0]
                 for row in sql.execute(
@@ -141,7 +139,7 @@ class SqliteRegistry(Registry):
                     "t.name = v.name AND t.version = v.version AND t.workspace = v.workspace "
                     "WHERE v.name = ? AND v.workspace = 'default' AND v.current_stage <> ? "
                     "AND t.key = ? AND t.value = ? ORDER BY v.version",
-                    (pipeline, _DELETED, RUN_KEY, run_key),
+                    (pipeline, DELETED, RUN_KEY, run_key),
                 )
             ]
             if known is not None and known not in found:
@@ -150,16 +148,43 @@ class SqliteRegistry(Registry):
                 version = int(known if known is not None else found[0])
                 for twin in found:
                     if twin != version:
-                        self._delete_version(sql, pipeline, twin, now)
+                        delete_version(sql, pipeline, twin, now)
             else:
-                version = self._insert_version(sql, pipeline, run, description, now)
-            _put_version_tags(sql, pipeline, version, {**tags, RUN_KEY: run_key})
+                version = insert_version(sql, pipeline, run, description, now)
+            put_version_tags(sql, pipeline, version, {**tags, RUN_KEY: run_key})
         return version
+
+    def restore_version(
+        self, pipeline: str, version: int, run_key: Digest, run: str, tags: Mapping[str, str],
+        description: str,
+    ) -> bool:  # fmt: skip
+        """Insert it at its number; the emptied row of one that was deleted is filled again."""
+        now = _now()
+        with self._transaction() as sql:
+            ensure_model(sql, pipeline, now)
+            row = sql.execute(
+                "SELECT v.current_stage, t.value FROM model_versions v "
+                "LEFT JOIN model_version_tags t ON t.name = v.name AND t.version = v.version "
+                "AND t.workspace = v.workspace AND t.key = ? "
+                "WHERE v.name = ? AND v.version = ? AND v.workspace = 'default'",
+                (RUN_KEY, pipeline, version),
+            ).fetchone()
+            if row and row[0] != DELETED and row[1] != run_key:
+                return False
+            if row is None or row[0] == DELETED:
+                sql.execute(
+                    "DELETE FROM model_version_tags "
+                    "WHERE name = ? AND version = ? AND workspace = 'default'",
+                    (pipeline, version),
+                )
+                insert_version(sql, pipeline, run, description, now, version)
+            put_version_tags(sql, pipeline, version, {**tags, RUN_KEY: run_key})
+        return True
 
     def tag_version(self, pipeline: str, version: int, tags: Mapping[str, str]) -> None:
         """Write the tags."""
         with self._transaction() as sql:
-            _put_version_tags(sql, pipeline, version, tags)
+            put_version_tags(sql, pipeline, version, tags)
 
     def alias(self, pipeline: str) -> int | None:
         """Look the alias up."""
@@ -184,7 +209,7 @@ class SqliteRegistry(Registry):
             exists = sql.execute(
                 "SELECT 1 FROM model_versions WHERE workspace = 'default' AND name = ? "
                 "AND version = ? AND current_stage <> ?",
-                (pipeline, version, _DELETED),
+                (pipeline, version, DELETED),
             ).fetchone()
             if not exists:
                 raise version_gone(self.where, pipeline, version)
@@ -195,7 +220,7 @@ class SqliteRegistry(Registry):
                 (pipeline, ALIAS, version),
             )
 
-    def runs(self, pipeline: str) -> list[LoggedRun]:
+    def runs(self, pipeline: str, key_tag: str = RUN_KEY) -> list[LoggedRun]:
         """Look runs and their tags up."""
         with self._translated():
             found = self._database.execute(
@@ -210,10 +235,23 @@ class SqliteRegistry(Registry):
         for run, status, key, value in found:
             tags.setdefault((str(run), str(status)), {})[str(key)] = str(value)
         return [
-            LoggedRun(run, held[RUN_KEY], status, held)
+            LoggedRun(run, held[key_tag], status, held)
             for (run, status), held in tags.items()
-            if RUN_KEY in held
+            if key_tag in held
         ]
+
+    def delete_run(self, run: str) -> None:
+        """As MLflow deletes, whose ``gc`` takes the row away; and the folder of artifacts."""
+        with self._transaction() as sql:
+            row = sql.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
+            folder = local_folder(row[0]) if row else None
+            if folder is not None and folder.exists():
+                shutil.rmtree(folder)
+            sql.execute(
+                "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? "
+                "WHERE run_uuid = ? AND lifecycle_stage = 'active'",
+                (_now(), run),
+            )
 
     def versions(self, pipeline: str) -> list[ShownVersion]:
         """Look versions up; the emptied rows of deleted ones are none."""
@@ -224,7 +262,7 @@ class SqliteRegistry(Registry):
                 "AND t.workspace = v.workspace AND t.key = ? "
                 "WHERE v.name = ? AND v.workspace = 'default' AND v.current_stage <> ? "
                 "ORDER BY v.version",
-                (RUN_KEY, pipeline, _DELETED),
+                (RUN_KEY, pipeline, DELETED),
             ).fetchall()
         return [ShownVersion(int(version), run_key) for version, run_key in found]
 
@@ -321,46 +359,6 @@ class SqliteRegistry(Registry):
                         (link[0], dataset.context),
                     )
 
-    def _insert_version(
-        self, sql: sqlite3.Connection, pipeline: str, run: str, description: str, now: int
-    ) -> int:
-        (uri,) = sql.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
-        (version,) = sql.execute(
-            "SELECT coalesce(max(version), 0) + 1 FROM model_versions "
-            "WHERE workspace = 'default' AND name = ?",
-            (pipeline,),
-        ).fetchone()
-        source = f"{uri}/model"
-        sql.execute(
-            "INSERT INTO model_versions (name, version, creation_time, last_updated_time, "
-            "description, current_stage, source, run_id, status, storage_location, workspace) "
-            "VALUES (?, ?, ?, ?, ?, 'None', ?, ?, 'READY', ?, 'default')",
-            (pipeline, version, now, now, description, source, run, source),
-        )
-        sql.execute(
-            "UPDATE registered_models SET last_updated_time = ? "
-            "WHERE workspace = 'default' AND name = ?",
-            (now, pipeline),
-        )
-        return int(version)
-
-    def _delete_version(
-        self, sql: sqlite3.Connection, pipeline: str, version: int, now: int
-    ) -> None:
-        """As MLflow deletes: the row stays, emptied, so that its number is not used again."""
-        sql.execute(
-            "DELETE FROM registered_model_aliases "
-            "WHERE workspace = 'default' AND name = ? AND version = ?",
-            (pipeline, version),
-        )
-        sql.execute(
-            "UPDATE model_versions SET current_stage = ?, last_updated_time = ?, "
-            "description = NULL, user_id = NULL, source = 'REDACTED-SOURCE-PATH', "
-            "run_id = 'REDACTED-RUN-ID', run_link = 'REDACTED-RUN-LINK', status_message = NULL "
-            "WHERE workspace = 'default' AND name = ? AND version = ?",
-            (_DELETED, now, pipeline, version),
-        )
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._translated():
@@ -381,43 +379,7 @@ class SqliteRegistry(Registry):
         except EverfitError:
             raise
         except (sqlite3.Error, OSError) as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: Exception) -> EverfitError:
-        text = str(error)
-        if "not a database" in text or "malformed" in text:
-            return UserError(
-                "REGISTRY-DAMAGED",
-                self.where,
-                "MLflow's database must be sound",
-                text,
-                "Restore it from its backup, or name another with EVERFIT_MLFLOW",
-            )
-        if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
-            return UserError(
-                "REGISTRY-RIGHTS",
-                self.where,
-                "MLflow's database and artifact folder must be writable",
-                text,
-                "Correct the rights, or EVERFIT_MLFLOW",
-            )
-        return Unavailable(
-            "REGISTRY-UNAVAILABLE",
-            self.where,
-            "MLflow's database and artifact folder must be free to write",
-            text,
-            "Look for a full disk or another writer, and try again",
-        )
-
-
-def _put_version_tags(
-    sql: sqlite3.Connection, pipeline: str, version: int, tags: Mapping[str, str]
-) -> None:
-    sql.executemany(
-        "INSERT OR REPLACE INTO model_version_tags (key, value, name, version, workspace) "
-        "VALUES (?, ?, ?, ?, 'default')",
-        [(key, value, pipeline, version) for key, value in tags.items()],
-    )
+            raise explained(error, self.where) from error
 
 
 def _now() -> int:

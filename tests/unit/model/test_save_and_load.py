@@ -162,9 +162,11 @@ def test_a_type_on_no_list_is_refused_by_name():
 def test_naming_an_estimator_trusts_its_package_but_never_the_standard_ones(monkeypatch):
     import types
 
-    module = types.ModuleType("mycompany")
+    module, parts = types.ModuleType("mycompany"), types.ModuleType("mycompany.parts")
     module.Forest = type("Forest", (), {"fit": None, "__module__": "mycompany"})
+    parts.Tree = type("Tree", (), {"__module__": "mycompany.parts"})
     monkeypatch.setitem(sys.modules, "mycompany", module)
+    monkeypatch.setitem(sys.modules, "mycompany.parts", parts)
     wanted = ["mycompany.Forest", "mycompany.parts.Tree", "othercompany.Tree", "sklearn.x.Tree"]
     assert untrusted(wanted, ["mycompany.Forest"]) == ["othercompany.Tree", "sklearn.x.Tree"]
     assert untrusted(["sklearn.x.Tree"], ["sklearn.svm.SVR"]) == ["sklearn.x.Tree"]

@@ -7,7 +7,7 @@ import io
 import pandas as pd
 
 from pipeline_components.context import Context
-from pipeline_components.contracts.base import digest_bytes, digest_of
+from pipeline_components.contracts.base import canonical_json, digest_bytes, digest_of
 from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import (
     ColumnRole,
@@ -21,6 +21,7 @@ from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.steps import Trigger
 from pipeline_components.contracts.verdicts import Comparison, Estimate
+from pipeline_components.identity import code_digest
 from pipeline_components.ledger.records import RunRecord, VerdictRecord
 from pipeline_components.model.save import save_model
 
@@ -110,13 +111,19 @@ def small_run(
         ColumnRole(name="riders", type="integer", role="feature"),
         ColumnRole(name="fare", type="float", role="target"),
     )
+    train = store.put("train.parquet", b"train " + name.encode())
+    report = {
+        "candidate": {"model": trained.model.model_dump(mode="json")},
+        "lineage": {"training_table": train.digest},
+    }
     decision = GateResult(
         verdict=verdict,
         because="the candidate is better by 2.5",
         checks=(),
-        report_json=store.put("decision_report.json", b"{}\n"),
+        report_json=store.put("decision_report.json", canonical_json(report)),
         report_html=store.put("decision_report.html", b"<h1>promote</h1>"),
     )
+    store.put("gate.json", canonical_json(decision))
     window = (
         Span(name="2018-01.csv", digest=digest_bytes(b"jan" + name.encode()), rows=4, size=9),
     )
@@ -129,7 +136,7 @@ def small_run(
         holdout=holdout,
         prepared=PrepareResult(
             run_key=run_key,
-            train=store.put("train.parquet", b"train " + name.encode()),
+            train=train,
             holdout=store.put("holdout.parquet", b"holdout"),
             columns=columns,
             classes=None,
@@ -141,7 +148,7 @@ def small_run(
         evaluated=evaluated,
         decision=decision,
         data_report=store.put("data_report.html", b"<h1>data</h1>"),
-        code=digest_bytes(b"code"),
+        code=code_digest(),
         environment=digest_bytes(b"environment"),
     )
     if record:

@@ -10,8 +10,14 @@ import pytest
 import yaml
 
 from pipeline_components.contracts.requests import ColumnRole, TrainResult
+from pipeline_components.register.made_with import made_here
 from pipeline_components.register.model_code import source_files
-from pipeline_components.register.model_folder import model_folder, modules_of, pinned, signature
+from pipeline_components.register.model_folder import (
+    distributions,
+    model_folder,
+    modules_of,
+    signature,
+)
 from tests.unit.register.small_run import fitted
 
 COLUMNS = (
@@ -37,7 +43,9 @@ def folder(context, tmp_path):
         trusted=("sklearn.tree._tree.Tree",),
         rows=4,
     )
-    return model_folder(path, trained, COLUMNS, frozenset({"gap"}), run="r" * 32, began=0)
+    return model_folder(
+        path, trained, COLUMNS, frozenset({"gap"}), run="r" * 32, began=0, made_with=made_here()
+    )
 
 
 def test_the_model_goes_in_as_it_is(folder, tmp_path):
@@ -84,7 +92,13 @@ def test_equal_requests_give_equal_folders(folder, context, tmp_path):
         rows=4,
     )
     again = model_folder(
-        tmp_path / "kept.skops", trained, COLUMNS, frozenset({"gap"}), run="r" * 32, began=0
+        tmp_path / "kept.skops",
+        trained,
+        COLUMNS,
+        frozenset({"gap"}),
+        run="r" * 32,
+        began=0,
+        made_with=made_here(),
     )
     assert again == folder
 
@@ -97,7 +111,7 @@ def test_modules_are_read_from_the_text_of_the_file(tmp_path):
 
 
 def test_a_module_of_another_distribution_is_pinned():
-    assert f"PyYAML=={version('PyYAML')}" in pinned({"yaml.nodes"})
+    assert f"PyYAML=={version('PyYAML')}" in made_here().pins(distributions({"yaml.nodes"}))
 
 
 def test_a_model_without_our_types_carries_no_code(folder):
@@ -105,7 +119,7 @@ def test_a_model_without_our_types_carries_no_code(folder):
 
 
 def test_our_source_imports_alone_where_everfit_is_not_installed(tmp_path):
-    files = source_files({"pipeline_components.contracts.expression"})
+    files = source_files({"pipeline_components.contracts.expression"}, made_here().source)
     for name, content in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

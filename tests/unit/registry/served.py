@@ -19,27 +19,54 @@ from pipeline_components.registry.template import provide_database
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 
+class Address(str):
+    """Where a server answers; it can be stopped for a while, as by a frozen machine."""
+
+    __slots__ = ("group",)
+    group: int
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Connections are taken and nothing is answered, until the end of the block."""
+        os.killpg(self.group, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.group, signal.SIGCONT)
+
+
 @contextmanager
-def mlflow_server(folder: Path) -> Iterator[str]:
-    """Start one on a SQLite database and a folder of artifacts; stop its whole group after."""
+def mlflow_server(folder: Path, backend: str | None = None) -> Iterator[Address]:
+    """Start one on a database and a folder of artifacts; stop its whole group after.
+
+    Parameters
+    ----------
+    backend : str, optional
+        The URL of an empty database on a server; it may be put back while MLflow runs, for no
+        connection outlives a request. A SQLite file in the folder where left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    provide_database(folder / "mlflow.db", folder / "artifacts")
+    if backend is None:
+        provide_database(folder / "mlflow.db", folder / "artifacts")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
         sys.executable, "-W", "ignore", "-m", "mlflow", "server",
-        "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}",
+        "--backend-store-uri", backend or f"sqlite:///{folder / 'mlflow.db'}",
         "--artifacts-destination", str(folder / "artifacts"),
         "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
     ]  # fmt: skip
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if backend is not None:
+        quiet["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
             command, cwd=folder, env={**os.environ, **quiet}, start_new_session=True,
             stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
+    address = Address(f"http://127.0.0.1:{port}")
+    address.group = server.pid
     try:
         _wait(server, address, folder / "server.log")
         yield address
