@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline_components.contracts.base import Digest
+from pipeline_components.contracts.dossier import Dossier
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.contracts.requests import GateResult
 from pipeline_components.ledger import Ledger
@@ -16,11 +17,22 @@ from pipeline_components.store import Store, blob_key
 
 
 def named_artifacts(ledger: Ledger, store: Store, pipeline: str) -> dict[Digest, str]:
-    """Digest → what people call it: models and tables of versions, decisions, snapshots."""
+    """Digest → what people call it: models and tables of versions, decisions, snapshots.
+
+    What retention has taken out is not among them.
+    """
+    removed = removed_digests(ledger, pipeline)
     found: dict[Digest, str] = {}
     for digest, name in _named(ledger, store, pipeline):
-        found.setdefault(digest, name)
+        if digest not in removed:
+            found.setdefault(digest, name)
     return found
+
+
+def removed_digests(ledger: Ledger, pipeline: str) -> frozenset[Digest]:
+    """What retention has taken out of the store, be it the pipeline's or led to by no record."""
+    gone = [*ledger.removals(pipeline), *ledger.removals("")]
+    return frozenset(removal.digest for removal in gone)
 
 
 def lost_artifacts(
@@ -54,6 +66,9 @@ def _named(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest
     for record in reversed(ledger.versions(pipeline)):
         yield record.champion.model.digest, f"v{record.version} model"
         yield record.champion.train.digest, f"v{record.version} training table"
+        if record.dossier is not None:
+            yield record.dossier, f"v{record.version} dossier"
+            yield from _of_dossier(record.dossier, record.version, store)
     for run in reversed(ledger.find_runs(pipeline)):
         verdict = ledger.verdict(run.run_key)
         if verdict is None:
@@ -68,3 +83,16 @@ def _named(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest
     for span in ledger.spans(pipeline):
         if span.digest is not None:
             yield span.digest, f"snapshot {span.name}"
+
+
+def _of_dossier(digest: Digest, version: int, store: Store) -> Iterator[tuple[Digest, str]]:
+    """What a version is rebuilt from, beside what is named anyway."""
+    try:
+        dossier = Dossier.model_validate_json(store.get(digest))
+    except (IntegrityError, ValidationError):  # lost: named by now; or of another Everfit
+        return
+    yield dossier.code.digest, f"v{version} code"
+    yield dossier.lock.digest, f"v{version} requirements"
+    for component, results in sorted(dossier.upstream.items()):
+        for result in results:
+            yield result, f"v{version} result of {component}"

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, shortlist
-from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
+from pipeline_components.register.promotion import Intended
 from pipeline_components.registry import LoggedRun, ShownVersion
 
 
@@ -24,7 +24,7 @@ class Facts:
     recorded: Sequence[VersionRecord]
     before: frozenset[Digest]
     """Run keys of those that were recorded before MLflow was looked at, so it must show them."""
-    unfinished: Mapping[Digest, ChampionRef | EverfitError]
+    unfinished: Mapping[Digest, Intended | EverfitError]
     """Intents without a version: what to record, or why the ledger and the store cannot tell."""
     judged: frozenset[Digest]
     """Run keys with a verdict."""
@@ -42,7 +42,7 @@ class Repair:
     run_key: Digest = ""
     version: int | None = None
     run: LoggedRun | None = None
-    made: ChampionRef | None = None
+    made: Intended | None = None
 
 
 @dataclass
@@ -169,8 +169,8 @@ def _gone(facts: Facts, gone: Sequence[VersionRecord]) -> IntegrityError:
         "MLflow must hold every version the ledger records",
         f"{shortlist(f'v{record.version}' for record in gone)} not there"
         + (", the champion among them" if champion else ""),
-        "Restore MLflow's database from its backup, or correct EVERFIT_MLFLOW; the models "
-        "themselves are in the store",
+        f"Make them again with everfit reconcile {facts.pipeline} --rebuild, or correct "
+        "EVERFIT_MLFLOW",
     )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline_components.contracts.base import Digest
-from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.contracts.errors import IntegrityError, NothingToDo
 from pipeline_components.contracts.requests import GateResult
 from pipeline_components.contracts.verdicts import Check
 from pipeline_components.ledger import Ledger
-from pipeline_components.ledger.records import VerdictRecord
+from pipeline_components.ledger.records import ApprovalRecord, VerdictRecord
 from pipeline_components.store import Store
 
 from .lookup import find_run, find_version
@@ -25,6 +25,10 @@ class Explanation:
     version: int | None
     verdict: VerdictRecord
     decision: GateResult
+    awaits: str = ""
+    """What its version was registered to wait for: ``approval``, ``observe`` or nothing."""
+    approval: ApprovalRecord | None = None
+    """A person's answer, where there is one."""
 
     @property
     def not_passed(self) -> list[Check]:
@@ -69,8 +73,27 @@ def explain(
         run_key=verdict.run_key,
         version=record.version if record else None,
         verdict=verdict,
-        decision=GateResult.model_validate_json(store.get(verdict.decision)),
+        decision=_decision(verdict, ledger, store, pipeline),
+        awaits=record.awaits if record else "",
+        approval=ledger.approval(verdict.run_key),
     )
+
+
+def _decision(verdict: VerdictRecord, ledger: Ledger, store: Store, pipeline: str) -> GateResult:
+    """What the gate left; where retention took it out, the ledger's own words have to do."""
+    try:
+        return GateResult.model_validate_json(store.get(verdict.decision))
+    except IntegrityError as error:
+        if error.code != "STORE-MISSING":
+            raise
+        for gone in ledger.removals(pipeline):
+            if gone.digest == verdict.decision:
+                raise NothingToDo(
+                    "EXPLAIN-PRUNED", f"{pipeline} run {verdict.run_key[:12]}",
+                    f"retention took its report out of the store on {gone.at[:10]}",
+                    f"the ledger says: {verdict.verdict}. {verdict.because}",
+                ) from error  # fmt: skip
+        raise
 
 
 def _chosen(ledger: Ledger, pipeline: str, version: int | None, run: str | None) -> Digest:

@@ -9,7 +9,12 @@ from typing import Any
 
 from pipeline_components.contracts.errors import UserError
 from pipeline_components.ledger import Ledger
-from pipeline_components.ledger.records import PromotionRecord, VerdictRecord, VersionRecord
+from pipeline_components.ledger.records import (
+    ApprovalRecord,
+    PromotionRecord,
+    VerdictRecord,
+    VersionRecord,
+)
 
 HOW = {
     "promote": "promoted by the gate's verdict",
@@ -27,10 +32,13 @@ class Reign:
     """When the next entry was made; None for the champion of today."""
     version: VersionRecord | None
     verdict: VerdictRecord | None
+    approval: ApprovalRecord | None = None
+    """The answer of the person who was asked, where one was."""
 
     def document(self) -> dict[str, Any]:
         """All of it as plain values."""
         entry, version, verdict = self.entry, self.version, self.verdict
+        approval = self.approval if entry.kind == "promote" else None
         return {
             "sequence": entry.sequence,
             "version": entry.version,
@@ -43,6 +51,7 @@ class Reign:
             "because": verdict.because if verdict else None,
             "model": version.champion.model.digest if version else None,
             "mlflow_run": version.mlflow_run if version else None,
+            "approved_by": approval.person if approval else None,
         }
 
 
@@ -52,7 +61,13 @@ def reigns(ledger: Ledger, pipeline: str) -> list[Reign]:
     versions = {record.run_key: record for record in ledger.versions(pipeline)}
     ends: list[str | None] = [entry.at for entry in entries[1:]]
     return [
-        Reign(entry, until, versions.get(entry.run_key), ledger.verdict(entry.run_key))
+        Reign(
+            entry,
+            until,
+            versions.get(entry.run_key),
+            ledger.verdict(entry.run_key),
+            ledger.approval(entry.run_key),
+        )
         for entry, until in zip(entries, [*ends, None], strict=False)
     ]
 

@@ -1,4 +1,7 @@
-"""A person makes a version champion: checks first, then one compare-and-set, then the alias."""
+"""A person makes a version champion: checks first, then one compare-and-set, then the alias.
+
+Where the run has no version, because the gate held or rejected it, it gets one on the way.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,13 @@ from pipeline_components.contracts.errors import IntegrityError, Superseded, Use
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import project_alias
+from pipeline_components.register.promotion import Intended, make_version, project_alias
 from pipeline_components.registry import Registry, open_registry
 
 from .journal import shown_time
-from .lookup import find_version
+from .lookup import find_run, find_version
 from .servable import check_servable
+from .unfinished import intended_version
 
 LONGEST_REASON = 500
 
@@ -31,6 +35,8 @@ class Overruled:
     """The champion until then."""
     changed: bool
     """False where the version was champion already; its alias is put right all the same."""
+    libraries: str = ""
+    """A sentence on the libraries the version was made with."""
 
 
 def overrule(
@@ -62,30 +68,115 @@ def overrule(
     Superseded
         If another promotion came first; nothing was changed then.
     """
+    record = find_version(context.ledger, spec.name, number)
+    if kind == "rollback":
+        _refuse_never_champion(context.ledger, spec.name, number)
+    return _make_champion(kind, spec, record, told_reason(reason, person), context)
+
+
+def overrule_run(
+    spec: PipelineSpec, begins: str, reason: str, person: str, context: Context
+) -> Overruled:
+    """Make the candidate of a run champion, also one that the gate held or rejected: an override.
+
+    Parameters
+    ----------
+    begins : str
+        The first letters of the run's key.
+
+    Raises
+    ------
+    UserError
+        As ``overrule``; also if the run was not decided upon, or not by this pipeline.
+    IntegrityError
+        If its results or its run in MLflow are lost.
+    Superseded
+        If another promotion came first; the version is made all the same, and stays a challenger.
+    """
     why = told_reason(reason, person)
+    ledger = context.ledger
+    run_key = find_run(ledger, spec.name, begins).run_key
+    record = ledger.version(run_key)
+    if record is None:
+        if ledger.verdict(run_key) is None:
+            raise UserError(
+                "CHAMPION-UNDECIDED", f"{spec.name} run {run_key[:12]}",
+                "a run must have been decided upon before a person can overrule it",
+                "the gate has not judged it", "Let it run to its end first",
+            )  # fmt: skip
+        found = intended_version(spec.name, run_key, ledger, context.store)
+        record = VersionRecord(
+            run_key=run_key, version=0, mlflow_run="", champion=found.made, dossier=found.dossier
+        )
+    return _make_champion("override", spec, record, why, context)
+
+
+def _make_champion(
+    kind: Literal["override", "rollback"],
+    spec: PipelineSpec,
+    record: VersionRecord,
+    why: str,
+    context: Context,
+) -> Overruled:
+    """Check, register where there is no version yet, append to the journal, move the alias."""
     pipeline, ledger = spec.name, context.ledger
     head = ledger.champion(pipeline)
-    record = find_version(ledger, pipeline, number)
-    if kind == "rollback":
-        _refuse_never_champion(ledger, pipeline, number)
     if head is not None and head.run_key == record.run_key:
         with open_registry(context.settings, pipeline) as registry:
             project_alias(pipeline, ledger, registry)
         return Overruled(head, head.version, changed=False)
-    check_servable(spec, record, context)
-    wanted = PromotionRecord(
-        sequence=head.sequence + 1 if head else 1,
-        version=number,
-        run_key=record.run_key,
-        kind=kind,
-        reason=why,
-    )
+    libraries = check_servable(spec, record, context)
     with open_registry(context.settings, pipeline) as registry:
-        _refuse_gone(registry, pipeline, record)
+        if not record.version:
+            record = _register(record, why, pipeline, context, registry)
+        refuse_gone(registry, pipeline, record)
+        wanted = PromotionRecord(
+            sequence=head.sequence + 1 if head else 1,
+            version=record.version,
+            run_key=record.run_key,
+            kind=kind,
+            reason=why,
+        )
         entry = append(ledger, pipeline, wanted)
-        registry.tag_version(pipeline, number, {"everfit.promotion": str(entry.sequence)})
+        state = {"everfit.promotion": str(entry.sequence)}
+        registry.tag_version(pipeline, record.version, state)
         project_alias(pipeline, ledger, registry)
-    return Overruled(entry, head.version if head else None, changed=True)
+    return Overruled(entry, head.version if head else None, changed=True, libraries=libraries)
+
+
+def _register(
+    record: VersionRecord, why: str, pipeline: str, context: Context, registry: Registry
+) -> VersionRecord:
+    """Make the version of a run that the gate did not accept.
+
+    Raises
+    ------
+    IntegrityError
+        If MLflow lost the run.
+    """
+    verdict = context.ledger.verdict(record.run_key)
+    logged = next(
+        (
+            run
+            for run in registry.runs(pipeline)
+            if (run.run_key, run.status) == (record.run_key, "FINISHED")
+        ),
+        None,
+    )
+    if logged is None or verdict is None:
+        raise IntegrityError(
+            "CHAMPION-RUN-GONE", f"{registry.where} run {record.run_key[:12]}",
+            "MLflow must hold the finished run of the candidate", "there is none",
+            f"Run everfit run {pipeline} --force, or clear the task register of its Airflow run",
+        )  # fmt: skip
+    wanted = Intended(
+        pipeline=pipeline,
+        made=record.champion,
+        description=f"{verdict.verdict}: {verdict.because} Overruled: {why}",
+        tags=logged.tags,
+        dossier=record.dossier,
+    )
+    return make_version(wanted, logged.run, context, registry)
 
 
 def append(ledger: Ledger, pipeline: str, wanted: PromotionRecord) -> PromotionRecord:
@@ -121,8 +212,20 @@ def told_reason(reason: str, person: str) -> str:
     UserError
         If there is no reason, or it is a novel.
     """
+    who = " ".join(person.split())[:100] or this_person()
+    return f"{short_reason(reason)} ({who})"
+
+
+def short_reason(reason: str, *, needed: bool = True) -> str:
+    """Why, on one line.
+
+    Raises
+    ------
+    UserError
+        If it is a novel, or there is none where one is needed.
+    """
     text = " ".join(reason.split())
-    if not text or len(text) > LONGEST_REASON:
+    if (needed and not text) or len(text) > LONGEST_REASON:
         raise UserError(
             "CHAMPION-REASON",
             "--reason",
@@ -130,8 +233,7 @@ def told_reason(reason: str, person: str) -> str:
             f"it has {len(text)}",
             "Say why, for whoever asks in a year",
         )
-    who = " ".join(person.split())[:100] or this_person()
-    return f"{text} ({who})"
+    return text
 
 
 def this_person() -> str:
@@ -156,7 +258,7 @@ def _refuse_never_champion(ledger: Ledger, pipeline: str, number: int) -> None:
     )
 
 
-def _refuse_gone(registry: Registry, pipeline: str, record: VersionRecord) -> None:
+def refuse_gone(registry: Registry, pipeline: str, record: VersionRecord) -> None:
     """The alias can only name what MLflow has: look before the journal says so."""
     for shown in registry.versions(pipeline):
         if shown.version == record.version and shown.run_key == record.run_key:

@@ -6,20 +6,21 @@ the journal. Every repair is one that a rerun would make too, so two at once do 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, UserError
-from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.register.promotion import make_version, project_alias
-from pipeline_components.registry import Registry, open_registry
+from pipeline_components.register.promotion import Intended, make_version, project_alias
+from pipeline_components.registry import Registry, ShownVersion, open_registry
 from pipeline_components.store import Store
 
 from .artifacts import lost_artifacts, named_artifacts
 from .differences import Facts, Repair, differences, unpromoted
+from .rebuild import Rebuilt, rebuild
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,15 @@ class Reconciled:
     artifacts: int
 
 
-def reconcile(pipeline: str, context: Context, *, dry_run: bool = False) -> Reconciled:
+def reconcile(
+    pipeline: str, context: Context, *, dry_run: bool = False, rebuild_missing: bool = False
+) -> Reconciled:
     """Look at everything of a pipeline, and repair unless it is a dry run.
+
+    Parameters
+    ----------
+    rebuild_missing : bool
+        Also make the runs and versions again that MLflow lacks.
 
     Raises
     ------
@@ -45,20 +53,27 @@ def reconcile(pipeline: str, context: Context, *, dry_run: bool = False) -> Reco
     """
     ledger, store = context.ledger, context.store
     with open_registry(context.settings, pipeline) as registry:
+        made = Rebuilt()
+        if rebuild_missing:
+            made = rebuild(pipeline, context, registry, dry_run=dry_run)
         facts = gather(pipeline, ledger, store, registry)
+        if dry_run:
+            facts = as_if_made(facts, made.versions)
         found = differences(facts)
-        repaired: list[str] = []
-        reports = list(found.reports)
+        repaired = list(made.sentences)
+        reports = [*made.reports, *found.reports]
         for repair in found.repairs:
             try:
                 told = repair.sentence
                 if not dry_run:
-                    told += _make(repair, pipeline, ledger, registry)
+                    told += _make(repair, pipeline, context, registry)
                 repaired.append(told)
             except UserError as error:
                 reports.append(error)
-    waiting = [record for record in ledger.versions(pipeline) if _waits(record, pipeline, ledger)]
-    reports += [unpromoted(pipeline, record.version) for record in waiting]
+    forgotten = [
+        record for record in ledger.versions(pipeline) if _forgotten(record, pipeline, ledger)
+    ]
+    reports += [unpromoted(pipeline, record.version) for record in forgotten]
     named = named_artifacts(ledger, store, pipeline)
     reports += lost_artifacts(named, store, context.scratch, pipeline, context.progress)
     return Reconciled(
@@ -83,7 +98,9 @@ def gather(pipeline: str, ledger: Ledger, store: Store, registry: Registry) -> F
         head=ledger.champion(pipeline),
         recorded=recorded,
         before=before,
-        unfinished={key: _intended(key, ledger, store) for key in unfinished if key not in done},
+        unfinished={
+            key: _intended(pipeline, key, ledger, store) for key in unfinished if key not in done
+        },
         judged=frozenset(r.run_key for r in runs if ledger.verdict(r.run_key) is not None),
         alias=registry.alias(pipeline),
         versions=versions,
@@ -91,35 +108,52 @@ def gather(pipeline: str, ledger: Ledger, store: Store, registry: Registry) -> F
     )
 
 
-def _intended(run_key: Digest, ledger: Ledger, store: Store) -> ChampionRef | EverfitError:
+def as_if_made(facts: Facts, made: Set[Digest]) -> Facts:
+    """The facts, had the versions of these run keys been made."""
+    versions = [
+        ShownVersion(record.version, record.run_key)
+        for record in facts.recorded
+        if record.run_key in made
+    ]
+    return replace(facts, versions=[*facts.versions, *versions])
+
+
+def _intended(
+    pipeline: str, run_key: Digest, ledger: Ledger, store: Store
+) -> Intended | EverfitError:
     from .unfinished import intended_version
 
     try:
-        return intended_version(run_key, ledger, store)
+        return intended_version(pipeline, run_key, ledger, store)
     except IntegrityError as error:
         return error
 
 
-def _waits(record: VersionRecord, pipeline: str, ledger: Ledger) -> bool:
-    """Whether a version was accepted against the champion of today, and is not promoted."""
+def _forgotten(record: VersionRecord, pipeline: str, ledger: Ledger) -> bool:
+    """Whether a version was accepted against the champion of today, and is forgotten.
+
+    One that a person is asked about, or that is only observed, is not; nor one that was refused.
+    """
     run, head = ledger.run(record.run_key), ledger.champion(pipeline)
-    if run is None:
+    verdict = ledger.verdict(record.run_key)
+    if run is None or verdict is None or verdict.verdict != "promote":
         return False
+    if record.awaits:
+        answer = ledger.approval(record.run_key)
+        if answer is None or answer.answer == "refuse":
+            return False
     pinned = run.champion.sequence if run.champion else 0
     return pinned == (head.sequence if head else 0)
 
 
-def _make(repair: Repair, pipeline: str, ledger: Ledger, registry: Registry) -> str:
+def _make(repair: Repair, pipeline: str, context: Context, registry: Registry) -> str:
     """Make one repair; what is worth adding to its sentence."""
     if repair.what == "register" and repair.made is not None and repair.run is not None:
-        verdict = ledger.verdict(repair.run_key)
-        description = f"{verdict.verdict}: {verdict.because}" if verdict else ""
-        record = make_version(
-            pipeline, repair.made, repair.run.run, repair.run.tags, description, ledger, registry
-        )
+        wanted = replace(repair.made, tags=repair.run.tags)
+        record = make_version(wanted, repair.run.run, context, registry)
         return f" is v{record.version} now"
     if repair.what == "twins":
         registry.ensure_version(pipeline, repair.run_key, "", {}, "", known=repair.version)
     if repair.what in ("twins", "alias"):
-        project_alias(pipeline, ledger, registry)
+        project_alias(pipeline, context.ledger, registry)
     return ""

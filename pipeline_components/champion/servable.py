@@ -1,4 +1,4 @@
-"""Whether a version could serve today: its bytes, its types, its columns."""
+"""Whether a version could serve today: its bytes, its types, its libraries, its columns."""
 
 from __future__ import annotations
 
@@ -6,34 +6,79 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline_components.context import Context
+from pipeline_components.contracts.dossier import Dossier
 from pipeline_components.contracts.errors import IntegrityError, UserError, shortlist
 from pipeline_components.contracts.rules import rules_digest
 from pipeline_components.contracts.spans import Snapshot, Span
 from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.identity import environment_digest
 from pipeline_components.ledger.records import VersionRecord
+
+from .signing import verified
 
 NUMBERS = frozenset({"integer", "float", "boolean"})
 
 
-def check_servable(spec: PipelineSpec, record: VersionRecord, context: Context) -> None:
+def check_servable(spec: PipelineSpec, record: VersionRecord, context: Context) -> str:
     """Make sure that a version can be loaded and finds its columns in the data of today.
+
+    Parameters
+    ----------
+    record : VersionRecord
+        Number 0: a run that has no version yet.
+
+    Returns
+    -------
+    str
+        A sentence on its libraries.
 
     Raises
     ------
     IntegrityError
-        If its bytes are missing or altered, or hold a type on no list of ours.
+        If its record is not what was signed, its bytes are missing or altered, or they hold a type
+        on no list of ours.
     UserError
-        If a column it reads is gone, or holds text where it was trained on numbers.
+        If its libraries are neither here nor to be had, a column it reads is gone, or one holds
+        text where it was trained on numbers.
     """
     from pipeline_components.model import load_model
 
+    where = f"{spec.name} v{record.version}"
+    if record.version:
+        verified(record, spec.name, context)
+    else:
+        where = f"{spec.name} run {record.run_key[:12]}"
+    if record.version:
+        verified(record, spec.name, context)
     estimators = tuple(f.estimator for f in spec.train.families if f.estimator)
     model = load_model(context.store, record.champion.model, context.scratch, estimators)
     span, columns = current_columns(spec, context)
-    trained: Mapping[str, str] = getattr(model.steps[0][1], "columns", None) or {}
-    check_columns(
-        f"{spec.name} v{record.version}", record.champion.features, trained, columns, span
-    )
+    known: Mapping[str, str] = getattr(model.steps[0][1], "columns", None) or {}
+    trained = record.champion.signature or known
+    check_columns(where, record.champion.features, trained, columns, span)
+    return libraries(where, record, context)
+
+
+def libraries(where: str, record: VersionRecord, context: Context) -> str:
+    """What is to be said of the libraries a version was made with.
+
+    Raises
+    ------
+    UserError
+        If one differs here and cannot be had.
+    """
+    from .environment import check_environment, distributions_of, pins
+
+    if record.dossier is not None:
+        dossier = Dossier.model_validate_json(context.store.get(record.dossier))
+        needed = distributions_of(context.store.get(record.champion.model.digest))
+        locked = pins(context.store.get(dossier.lock.digest).decode())
+        more = {name: locked[name] for name in needed if name in locked}
+        return check_environment(where, dossier.environment, more)
+    run = context.ledger.run(record.run_key)
+    if run is not None and run.environment == environment_digest():
+        return "its libraries are those installed here"
+    return "nobody recorded the libraries it was made with; it loads with those installed here"
 
 
 def check_columns(

@@ -11,21 +11,24 @@ from pydantic import ValidationError
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest, Frozen
 from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.contracts.planning import ChampionRef
 from pipeline_components.contracts.requests import EvaluateResult, GateResult, PrepareResult
 from pipeline_components.contracts.steps import Component
 from pipeline_components.ledger import Ledger
-from pipeline_components.register.promotion import champion_made
+from pipeline_components.ledger.records import VerdictRecord
+from pipeline_components.register.dossier import find_dossier
+from pipeline_components.register.promotion import Intended, champion_made, intended
 from pipeline_components.store import Store
 
 Result = TypeVar("Result", bound=Frozen)
 
 
-def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionRef:
-    """The version as the rerun would record it, but its number.
+def intended_version(pipeline: str, run_key: Digest, ledger: Ledger, store: Store) -> Intended:
+    """The version as the rerun would record it, but its number and its tags.
 
-    Everything comes from records: the model and the training table from the decision report, whose
-    digest the verdict holds, the window from the run.
+    Also of a run that the gate did not accept, for a person may have. Everything comes from
+    records: the model and the training table from the decision report, whose digest the verdict
+    holds; the rest from the dossier, which is stored before the intent, or from the results of the
+    steps where an older Everfit kept none.
 
     Raises
     ------
@@ -33,15 +36,21 @@ def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionR
         If the records do not suffice.
     """
     run, verdict = ledger.run(run_key), ledger.verdict(run_key)
-    if run is None or verdict is None or verdict.verdict != "promote":
-        raise _unknown(run_key, "the ledger records no verdict that accepts it")
+    if run is None or verdict is None:
+        raise _unknown(run_key, "the ledger records no verdict about it")
+    model, train = _judged(run_key, verdict, store)
     try:
-        decision = GateResult.model_validate_json(store.get(verdict.decision))
-        report = json.loads(store.get(decision.report_json.digest))
-        model = Artifact.model_validate(report["candidate"]["model"])
-        train: str = report["lineage"]["training_table"]
-    except (ValidationError, ValueError, KeyError, TypeError) as error:
-        raise _unknown(run_key, "its decision report does not say what was trained") from error
+        kept = find_dossier(run_key, store)
+    except ValidationError as error:
+        raise _unknown(run_key, "its dossier is none that this Everfit can read") from error
+    if kept is not None:
+        found = intended(kept[1].request, {}, kept[0])
+        made = found.made
+        told = (made.run_key, made.model.digest, made.train.digest, made.window, made.holdout)
+        # Anybody who can write to the store can put a dossier there; the ledger settles it.
+        if told != (run_key, model.digest, train, run.window, run.holdout):
+            raise _unknown(run_key, "its dossier is not of what was judged")
+        return found
     prepared = _found(
         PrepareResult, "prepare", lambda one: (one.run_key, one.train.digest) == (run_key, train),
         run_key, store,
@@ -50,7 +59,23 @@ def intended_version(run_key: Digest, ledger: Ledger, store: Store) -> ChampionR
         EvaluateResult, "evaluate", lambda one: one.candidate.model.digest == model.digest,
         run_key, store,
     )  # fmt: skip
-    return champion_made(run_key, prepared, evaluated, run.window, run.holdout)
+    return Intended(
+        pipeline=pipeline,
+        made=champion_made(run_key, prepared, evaluated, run.window, run.holdout),
+        description=f"{verdict.verdict}: {verdict.because}",
+        tags={},
+    )
+
+
+def _judged(run_key: Digest, verdict: VerdictRecord, store: Store) -> tuple[Artifact, Digest]:
+    """The model and the digest of the training table, as the decision report names them."""
+    try:
+        decision = GateResult.model_validate_json(store.get(verdict.decision))
+        report = json.loads(store.get(decision.report_json.digest))
+        model = Artifact.model_validate(report["candidate"]["model"])
+        return model, str(report["lineage"]["training_table"])
+    except (ValidationError, ValueError, KeyError, TypeError) as error:
+        raise _unknown(run_key, "its decision report does not say what was trained") from error
 
 
 def _found(

@@ -96,6 +96,13 @@ def gate_in_words(spec: PipelineSpec) -> str:
             bounds += [f"at most {limit.max:g}"] if limit.max is not None else []
             parts.append(f"{METRICS[name].title} {' and '.join(bounds) or 'finite'}")
         text += f" It must also keep {'; '.join(parts)}."
+    if gate.mode == "observe":
+        text += " It only observes: nothing is promoted by itself."
+    if gate.approval == "required":
+        text += (
+            " Then a person is asked, in this DAG: until somebody approves the champion stays, and "
+            "no other training begins."
+        )
     return text
 
 

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pipeline_components.contracts.steps import Component
 
 
-def _outcome(ti_key: TaskInstanceKey, component: Component) -> dict[str, Any]:
-    """What a component has left in this run, empty where it failed or had nothing to leave."""
+def _outcome(ti_key: TaskInstanceKey, task: str) -> dict[str, Any]:
+    """What a task has left in this run, empty where it failed or had nothing to leave."""
     from airflow.sdk.execution_time.xcom import XCom
 
     for key in (XCom.XCOM_RETURN_KEY, ENDED):
-        value = XCom.get_one(key=key, dag_id=ti_key.dag_id, task_id=component, run_id=ti_key.run_id)
+        value = XCom.get_one(key=key, dag_id=ti_key.dag_id, task_id=task, run_id=ti_key.run_id)
         if isinstance(value, dict):
             return value
     return {}
@@ -42,10 +42,12 @@ class _ReportLink(BaseOperatorLink):
 
     report: ClassVar[str]
 
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Address of the page; empty where there is none."""
-        outcome = _outcome(ti_key, REPORTS[self.report][0])
-        page = outcome.get("reports", {}).get(self.report)
+        dag, task = operator.get_dag(), str(REPORTS[self.report][0])
+        if dag is not None and task not in dag.task_ids:
+            task = ti_key.task_id  # where a person promotes, no gate is in the same run
+        page = _outcome(ti_key, task).get("reports", {}).get(self.report)
         if page and Settings.from_environment().store.startswith("file://"):
             return report_address(page["digest"])
         return _mlflow_run(ti_key)
@@ -96,12 +98,16 @@ class MlflowRunLink(BaseOperatorLink):
         return _mlflow_run(ti_key)
 
 
+APPROVAL_LINKS: tuple[BaseOperatorLink, ...] = (DecisionReportLink(), MlflowRunLink())
+"""Of the question whether a version shall become champion."""
+
 LINKS: dict[Component, tuple[BaseOperatorLink, ...]] = {
     "validate": (DataReportLink(),),
     "evaluate": (ModelCardLink(),),
     "gate": (DecisionReportLink(), ModelCardLink(), DataReportLink()),
     "register": (MlflowRunLink(), DecisionReportLink(), ModelCardLink(), DataReportLink()),
     "monitor": (MonitorReportLink(),),
+    "promote": (DecisionReportLink(),),
     "drift_report": (DriftReportLink(), MonitorReportLink(), MlflowRunLink()),
 }
 """The components that have something to show."""

@@ -30,7 +30,15 @@ from pipeline_components.contracts.errors import (
 from pipeline_components.contracts.settings import Settings, find_root
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Ended, Outcome
+from pipeline_components.contracts.steps import (
+    CHAIN,
+    MONITORING,
+    Asked,
+    Component,
+    Ended,
+    Order,
+    Outcome,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,61 +47,26 @@ COLOURS: dict[Component, str] = {
     "plan": "#e8eaf6", "extract": "#e0f2f1", "validate": "#e0f7fa", "prepare": "#e3f2fd",
     "train": "#fff3e0", "evaluate": "#fff8e1", "gate": "#fce4ec", "register": "#e8f5e9",
     "watch": "#f1f8e9", "monitor": "#ede7f6", "drift_report": "#fff8e1",
+    "promote": "#e8f5e9", "reconcile": "#f3e5f5",
 }  # fmt: skip
+
+BESIDE: dict[Component, tuple[Component, ...]] = {"promote": (), "reconcile": ()}
+"""The components beside the chain."""
 
 REMEMBERED = "component_process"
 """Key in the task's state store, which outlives a try: what the component runs as."""
 
 
-class ComponentOperator(BaseOperator):
-    """Runs one component for one pipeline.
+class RunsComponents:
+    """What every task does that starts a component; beside one of Airflow's operators."""
 
-    Parameters
-    ----------
-    component : str
-        A step of ``contracts.steps.CHAIN`` or ``MONITORING``.
-    spec_file : str
-        The pipeline's YAML; read again when the task runs.
-    family : str, optional
-        Of ``train``: the model family.
-    reads : sequence of str, optional
-        The components whose results it reads, where not those of ``CHAIN``.
-    sweep : bool
-        Of ``plan``: only say what a wake would come to, and ring for each thing there is to wake
-        the training for; takes ``assets.bells`` for an outlet, and ``assets.source_ref`` for an
-        inlet where what its watcher told is to be kept as dealt with.
-    """
+    component: Component
+    log: Any
+    _runner: Runner | None = None
+    _killed = False
 
-    custom_operator_name = "Everfit component"
-    ui_fgcolor = "#1f2328"
-    template_fields: Sequence[str] = ()
-
-    def __init__(
-        self,
-        *,
-        component: Component,
-        spec_file: str,
-        family: str | None = None,
-        reads: Sequence[Component] | None = None,
-        sweep: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        known = {**CHAIN, **MONITORING}
-        if component not in known:
-            raise ValueError(f"{component!r} is no component: {', '.join(known)}")
-        self.component = component
-        self.spec_file = spec_file
-        self.family = family
-        self.reads: Sequence[Component] = CHAIN.get(component, ()) if reads is None else reads
-        self.sweep = sweep
-        self.ui_color = COLOURS.get(component, "#ffffff")
-        self.operator_extra_links = LINKS.get(component, ())
-        self._runner: Runner | None = None
-        self._killed = False
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Run the component and give back its outcome.
+    def perform(self, order: Order, spec_file: str, context: Context) -> Outcome:
+        """Carry an order out.
 
         Raises
         ------
@@ -104,13 +77,7 @@ class ComponentOperator(BaseOperator):
         ComponentFailed
             If it failed in a way that another try may cure.
         """
-        spec = self._spec()
-        settings = settings_beside(self.spec_file)
-        ti = context["ti"]
-        order = make_order(
-            self.component, spec, self.family, self._woken(context), context["params"],
-            {name: ti.xcom_pull(task_ids=[name]) or () for name in self.reads}, self.sweep,
-        )  # fmt: skip
+        settings = settings_beside(spec_file)
         self._runner = runner = ProcessRunner(door_program(settings.root, os.environ))
         if self._killed:  # Airflow goes on with a task after telling it to end
             runner.stop()
@@ -119,46 +86,20 @@ class ComponentOperator(BaseOperator):
             ended = runner.fence(left)
             if ended:
                 self.log.warning(ended)
-        log = logging.getLogger(f"everfit.{self.component}")
+        log = logging.getLogger(f"everfit.{order.component}")
         ending = runner.run(
             canonical_json(order),
-            child_environment(os.environ, str(settings.root), self._connections(spec)),
+            child_environment(os.environ, str(settings.root), self._connections(order.pipeline)),
             log.info,
             lambda process: memory.set(REMEMBERED, process) if memory is not None else None,
         )
-        outcome = self._settle(ending, ti)
-        if self.sweep:
-            ring(spec, outcome, context)
-            if self.inlets:
-                from everfit_airflow.watching import remember_consumed
-
-                remember_consumed(context)
-        return outcome.model_dump(mode="json")
+        return self._settle(ending, context["ti"])
 
     def on_kill(self) -> None:
         """End the component with everything it started."""
         self._killed = True
         if self._runner is not None:
             self._runner.stop()
-
-    def _woken(self, context: Context) -> Woken:
-        run = context["dag_run"]
-        kind = str(getattr(run.run_type, "value", run.run_type))
-        # A sweep's own tick is none of the spec's schedules.
-        due = run.logical_date or run.run_after if kind == "scheduled" and not self.sweep else None
-        rang = context["triggering_asset_events"] if kind == "asset_triggered" else {}
-        return Woken(
-            run_type=kind,
-            run_id=run.run_id,
-            due=due.isoformat() if due else "",
-            assets=rang_last({a.uri: events for a, events in rang.items() if isinstance(a, Asset)}),
-        )
-
-    def _spec(self) -> PipelineSpec:
-        try:
-            return load_spec(Path(self.spec_file))
-        except SpecError as error:
-            raise MendFirst(error.line) from None
 
     def _connections(self, spec: PipelineSpec) -> dict[str, str]:
         name = spec.source.connection
@@ -194,6 +135,102 @@ class ComponentOperator(BaseOperator):
         if ending.code == EXIT_USER:
             raise MendFirst(line)
         raise ComponentFailed(line)
+
+
+class ComponentOperator(RunsComponents, BaseOperator):
+    """Runs one component for one pipeline.
+
+    Parameters
+    ----------
+    component : str
+        A step of ``contracts.steps.CHAIN`` or ``MONITORING``, ``promote`` or ``reconcile``.
+    spec_file : str
+        The pipeline's YAML; read again when the task runs.
+    family : str, optional
+        Of ``train``: the model family.
+    reads : sequence of str, optional
+        The components whose results it reads, where not those of ``CHAIN``.
+    sweep : bool
+        Of ``plan``: only say what a wake would come to, and ring for each thing there is to wake
+        the training for; takes ``assets.bells`` for an outlet, and ``assets.source_ref`` for an
+        inlet where what its watcher told is to be kept as dealt with.
+    """
+
+    custom_operator_name = "Everfit component"
+    ui_fgcolor = "#1f2328"
+    template_fields: Sequence[str] = ()
+
+    def __init__(
+        self,
+        *,
+        component: Component,
+        spec_file: str,
+        family: str | None = None,
+        reads: Sequence[Component] | None = None,
+        sweep: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        known = {**CHAIN, **MONITORING, **BESIDE}
+        if component not in known:
+            raise ValueError(f"{component!r} is no component: {', '.join(known)}")
+        self.component = component
+        self.spec_file = spec_file
+        self.family = family
+        self.reads: Sequence[Component] = CHAIN.get(component, ()) if reads is None else reads
+        self.sweep = sweep
+        self.ui_color = COLOURS.get(component, "#ffffff")
+        self.operator_extra_links = LINKS.get(component, ())
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Run the component and give back its outcome; see ``RunsComponents.perform``."""
+        spec, ti = read_spec(self.spec_file), context["ti"]
+        order = make_order(
+            self.component, spec, self.family, woken(context, self.sweep), context["params"],
+            {name: ti.xcom_pull(task_ids=[name]) or () for name in self.reads}, self.sweep,
+            self.asked(context),
+        )  # fmt: skip
+        outcome = self.perform(order, self.spec_file, context)
+        if self.sweep:
+            ring(spec, outcome, context)
+            if self.inlets:
+                from everfit_airflow.watching import remember_consumed
+
+                remember_consumed(context)
+        return outcome.model_dump(mode="json")
+
+    def asked(self, context: Context) -> Asked | None:  # noqa: ARG002
+        """What a person asks of the champion: nothing here."""
+        return None
+
+
+def woken(context: Context, sweep: bool = False) -> Woken:
+    """What Airflow knows of how a run came about."""
+    run = context["dag_run"]
+    kind = str(getattr(run.run_type, "value", run.run_type))
+    # A sweep's own tick is none of the spec's schedules.
+    due = run.logical_date or run.run_after if kind == "scheduled" and not sweep else None
+    rang = context["triggering_asset_events"] if kind == "asset_triggered" else {}
+    return Woken(
+        run_type=kind,
+        run_id=run.run_id,
+        due=due.isoformat() if due else "",
+        assets=rang_last({a.uri: events for a, events in rang.items() if isinstance(a, Asset)}),
+    )
+
+
+def read_spec(spec_file: str) -> PipelineSpec:
+    """The spec as its YAML is now.
+
+    Raises
+    ------
+    MendFirst
+        With its problems.
+    """
+    try:
+        return load_spec(Path(spec_file))
+    except SpecError as error:
+        raise MendFirst(error.line) from None
 
 
 def rang_last(events: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""From a task's surroundings to its order: trigger, wishes and the results before it."""
+"""From a task's surroundings to its order: trigger, wishes, forms and the results before it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from everfit_airflow.failures import MendFirst
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.steps import (
+    Asked,
     Component,
     Order,
     Outcome,
@@ -30,6 +32,10 @@ RUN_TYPES: dict[str, RunType] = {
     "asset_materialization": "asset",
 }
 """Airflow's run type → ours. What woke a pipeline is read from the run, never from its form."""
+
+
+LONGEST_REASON = 500
+"""Letters of what a person says why."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,7 @@ def make_order(
     form: Mapping[str, Any],
     upstream: Mapping[Component, Sequence[Any]],
     sweep: bool = False,
+    asked: Asked | None = None,
 ) -> Order:
     """The order of one task.
 
@@ -69,6 +76,8 @@ def make_order(
         Component whose result is read → outcomes of its tasks, as XCom gives them back.
     sweep : bool
         Of plan: only say what a wake would come to.
+    asked : Asked, optional
+        Of promote: what a person asks of the champion.
 
     Raises
     ------
@@ -88,11 +97,59 @@ def make_order(
                 cooldown=bool(form.get("cooldown")),
             ),
             sweep=sweep,
+            asked=asked,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise MendFirst(f"ORDER {where}: {first['msg']}. Correct the run's form.") from None
+
+
+def asked_by_form(
+    what: Literal["promote", "rollback"], form: Mapping[str, Any], person: str
+) -> Asked:
+    """What the form of ``everfit.promote`` or ``everfit.rollback`` asks.
+
+    Parameters
+    ----------
+    form : mapping
+        ``version`` (``3`` or ``v3``), ``run`` and ``reason``.
+    person : str
+        Who Airflow says has started the run.
+
+    Raises
+    ------
+    MendFirst
+        If it names no version and no run, or both, or gives no reason.
+    """
+    version, run = _text(form.get("version")), _text(form.get("run"))
+    if bool(version) == bool(run):
+        found = "it names both" if version else "it names none"
+        must = "a version" if what == "rollback" else "either a version or a run"
+        raise _bad_form("version", f"names {must}; {found}")
+    number = re.fullmatch(r"[vV]?([1-9][0-9]{0,9})", version, re.ASCII) if version else None
+    if version and number is None:
+        raise _bad_form("version", f"is a number such as 3 or v3; found {version[:20]!r}")
+    reason = _text(form.get("reason"))
+    if not reason or len(reason) > LONGEST_REASON:
+        raise _bad_form(
+            "reason", f"says why in 1 to {LONGEST_REASON} letters; it has {len(reason)}"
+        )
+    return Asked(
+        what=what,
+        version=int(number[1]) if number else None,
+        run=run,
+        reason=reason,
+        person=person[:100],
+    )
+
+
+def _text(value: Any) -> str:
+    return " ".join(str(value if value is not None else "").split())
+
+
+def _bad_form(field: str, must: str) -> MendFirst:
+    return MendFirst(f"ORDER {field}: the form {must}. Start another run with a corrected form.")
 
 
 def _digests(name: Component, outcomes: Sequence[Any]) -> tuple[Digest, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from everfit_airflow.run_tab import BECAUSE, ENDED, WAKE, RunSoFar, run_tab
+from everfit_airflow.run_tab import BECAUSE, DECIDED, ENDED, WAKE, RunSoFar, run_tab
 from everfit_airflow.simple_page import simple_page
 from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
 from pipeline_components.contracts.settings import Settings
@@ -113,7 +113,8 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
 
     outcomes: dict[str, Mapping[str, Any]] = {}
     lines: dict[str, str] = {}
-    tasks = [*dict.fromkeys([*CHAIN, *MONITORING]), WAKE]
+    told: list[Mapping[str, Any]] = []
+    tasks = [*dict.fromkeys([*CHAIN, *MONITORING, "approve", *DECIDED]), WAKE]
     query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=tasks)
     with create_session() as session:
         left: list[Any] = list(session.scalars(query))
@@ -121,11 +122,13 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
             value = XComModel.deserialize_value(xcom)
             if xcom.key in ("return_value", ENDED) and isinstance(value, Mapping):
                 outcomes[xcom.task_id] = value
+                if xcom.task_id in DECIDED and isinstance(value.get("summary"), Mapping):
+                    told.append(value["summary"])
             elif xcom.key == BECAUSE:
                 lines[xcom.task_id] = str(value)
     if because := outcomes.get(WAKE, {}).get("summary", {}).get("because"):
         lines[WAKE] = str(because)
-    return RunSoFar(outcomes, [(name, lines[name]) for name in tasks if name in lines])
+    return RunSoFar(outcomes, [(name, lines[name]) for name in tasks if name in lines], told)
 
 
 def read_report(store: str, digest: str) -> bytes | None:

@@ -28,8 +28,16 @@ ENDED = "ended"
 MLFLOW: tuple[Component, ...] = ("register", "drift_report")
 """The components that keep a run in MLflow, one in each DAG."""
 
+DECIDED = ("promote", "reconcile")
+"""The tasks of the DAGs by which people decide; they tell in words."""
+
 WAKE = "wake"
 """The task of monitoring that says whether training is woken."""
+
+TOLD = (
+    "padding:.2rem 1.5rem;font:14px/1.5 system-ui,sans-serif;overflow-wrap:anywhere;"
+    "border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent)"
+)
 
 BAR = (
     '<nav style="display:flex;flex-wrap:wrap;gap:.4rem 1.6rem;align-items:baseline;padding:.7rem '
@@ -46,12 +54,15 @@ class RunSoFar:
     """Component → its outcome."""
     because: Sequence[tuple[str, str]] = ()
     """Component and the line of it that failed, or had nothing to do."""
+    told: Sequence[Mapping[str, Any]] = ()
+    """Summaries of what people had done: promotions, answers, things put right."""
 
     def digest(self, report: str) -> str | None:
         """Which page of the store a report is."""
-        outcome = self.outcomes.get(REPORTS[report][0], {})
-        found = outcome.get("reports", {}).get(report)
-        return str(found["digest"]) if found else None
+        for name in (REPORTS[report][0], "promote"):
+            if found := self.outcomes.get(name, {}).get("reports", {}).get(report):
+                return str(found["digest"])
+        return None
 
     @property
     def mlflow_run(self) -> str:
@@ -72,9 +83,11 @@ def run_tab(run: RunSoFar, report: str | None, read: Callable[[str], bytes | Non
     """
     there = [name for name in REPORTS if run.digest(name)]
     shown = report if report in there else next(iter(there), None)
-    bar = _bar(run, there, shown)
+    bar, told = _bar(run, there, shown), _told(run)
     if shown is None:
-        return simple_page("Everfit", _why(run), bar).encode()
+        text = told if run.told and not run.because else told + _why(run)
+        return simple_page("Everfit", text, bar).encode()
+    bar += f'<div style="{TOLD}">{told}</div>' if told else ""
     page = read(run.digest(shown) or "")
     if page is None:
         text = (
@@ -97,6 +110,26 @@ def _bar(run: RunSoFar, there: Sequence[str], shown: str | None) -> str:
         where = f'<code style="user-select:all">{escape(run.mlflow_run)}</code>'
         items.append(f'<span style="margin-left:auto;font-size:11.5px">MLflow {where}</span>')
     return f"{BAR}{''.join(items)}</nav>" if items else ""
+
+
+def _told(run: RunSoFar) -> str:
+    """What was decided or put right, above whatever report there is."""
+    return "".join(f"<p>{'<br>'.join(map(escape, lines))}</p>" for lines in map(_lines, run.told))
+
+
+def _lines(summary: Mapping[str, Any]) -> list[str]:
+    if "repaired_in_all" not in summary:
+        state = {
+            "champion": "is the champion", "refused": "was refused, and stays a challenger",
+            "superseded": "was approved too late, and stays a challenger",
+        }.get(str(summary.get("state")), "")  # fmt: skip
+        return [f"Version {summary.get('version')} {state}", str(summary.get("because", ""))]
+    done, left = summary["repaired_in_all"], summary["for_a_person_in_all"]
+    head = f"{summary.get('pipeline')}: {done} repaired, {left} for a person"
+    lines = [f"repaired: {text}" for text in summary.get("repaired", ())]
+    lines += [str(text) for text in summary.get("for_a_person", ())]
+    more = done + left - len(lines)
+    return [head, *lines, *([f"and {more} more, in the log"] if more > 0 else [])]
 
 
 def _why(run: RunSoFar) -> str:

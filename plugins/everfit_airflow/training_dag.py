@@ -1,4 +1,7 @@
-"""The training DAG of a pipeline: the chain as tasks, the same for every spec."""
+"""The training DAG of a pipeline: the chain as tasks, the same for every spec.
+
+Where the gate asks a person, two more stand at its end: the question, and what the answer does.
+"""
 
 from __future__ import annotations
 
@@ -94,3 +97,8 @@ def _chain(spec: PipelineSpec, spec_file: str) -> None:
         if needs:
             tasks[max(needs, key=list(CHAIN).index)] >> task
         tasks[component] = task
+    if spec.gate.approval == "required":
+        # Imported here: a pipeline that asks nobody has no use for it.
+        from everfit_airflow.approval import approval_tasks
+
+        approval_tasks(spec_file, after=tasks["register"])

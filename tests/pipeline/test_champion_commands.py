@@ -201,6 +201,9 @@ def _spec(root: Path):
     [
         (["promote", "quick", "--to", "9", "--reason", "x"], "there is v2, v1. Name one of these"),
         (["promote", "quick", "--to", "new", "--reason", "x"], "CHAMPION-NUMBER version"),
+        (["promote", "quick", "--run", "zz", "--reason", "x"], "CHAMPION-RUN"),
+        (["approve", "quick", "2"], "CHAMPION-WAITS quick v2"),
+        (["refuse", "quick", "9", "--reason", "x"], "there is v2, v1"),
         (["rollback", "quick", "--to", "1", "--reason", "  "], "CHAMPION-REASON --reason"),
         (["promote", "quik", "--to", "1", "--reason", "x"], "Did you mean 'quick'"),
         (["champion", "quik"], "Did you mean 'quick'"),
@@ -217,6 +220,136 @@ def test_mistakes_are_one_line_and_change_nothing(checkout, everfit, arguments, 
     assert part in err
     assert err.count("\n") == 1
     assert journal(checkout) == BEFORE
+
+
+def held_run(root: Path) -> str:
+    with open_context(settings_in(root)) as context:
+        return context.ledger.runs("quick")[0].run_key
+
+
+def test_a_held_run_is_made_champion_by_its_key(checkout, everfit, client) -> None:
+    held = held_run(checkout)
+    told = ("--reason", "finance wants the seed", "--by", "ada")
+    code, out, _ = everfit("promote", "quick", "--run", held[:8], *told)
+    assert code == 0
+    assert "quick v3 is champion now, after v2" in out
+    assert "loads    its libraries are those installed here" in out
+    assert journal(checkout) == [*BEFORE, (3, "override")]
+    assert alias(checkout) == 3
+    shown = client.get_model_version("quick", "3")
+    assert shown.tags["everfit.run_key"] == held
+    assert shown.description.startswith("hold: ")
+    assert shown.description.endswith("Overruled: finance wants the seed (ada)")
+    assert everfit("explain", "quick", "3")[1].startswith("HOLD  ")
+    assert "is champion already" in everfit("promote", "quick", "--run", held[:8], *told)[1]
+    assert everfit("reconcile", "quick")[0] == 0
+    assert everfit("rollback", "quick", "--to", "2", "--reason", "back")[0] == 0
+    assert everfit("promote", "quick", "--to", "3", "--reason", "and forth")[0] == 0
+    assert [version for version, _ in journal(checkout)] == [1, 2, 3, 2, 3]
+
+
+@pytest.mark.parametrize("cut_at", ["intend_registration", "record_version", "promote"])
+def test_cut_off_while_a_held_run_is_promoted_the_same_command_finishes(
+    checkout, everfit, client, monkeypatch, cut_at
+) -> None:
+    class Cut(BaseException):
+        pass
+
+    def cut(*_) -> None:
+        raise Cut
+
+    held = held_run(checkout)
+    told = ("promote", "quick", "--run", held, "--reason", "once", "--by", "ada")
+    with monkeypatch.context() as patch, pytest.raises(Cut):
+        patch.setattr(Ledger, cut_at, cut)
+        everfit(*told)
+    assert journal(checkout) == BEFORE
+    assert alias(checkout) == 2
+    assert everfit(*told)[0] == 0
+    assert journal(checkout) == [*BEFORE, (3, "override")]
+    assert alias(checkout) == 3
+    assert len(client.search_model_versions("name = 'quick'")) == 3
+    assert everfit("reconcile", "quick")[0] == 0
+
+
+def test_a_run_that_mlflow_lost_or_nobody_judged_is_not_promoted(checkout, everfit, client) -> None:
+    held = held_run(checkout)
+    with open_context(settings_in(checkout)) as context:
+        run = context.ledger.run(held)
+        context.ledger.open_run("quick", run.model_copy(update={"run_key": "0" * 64}))
+    code, _, err = everfit("promote", "quick", "--run", "0" * 64, "--reason", "x")
+    assert (code, "CHAMPION-UNDECIDED quick run 000000000000" in err) == (2, True)
+    (logged,) = client.search_runs(
+        [client.get_experiment_by_name("quick").experiment_id],
+        f"tags.`everfit.run_key` = '{held}'",
+    )
+    client.delete_run(logged.info.run_id)
+    code, _, err = everfit("promote", "quick", "--run", held, "--reason", "x")
+    assert (code, "CHAMPION-RUN-GONE" in err, err.count("\n")) == (2, True, 1)
+    assert journal(checkout) == BEFORE
+
+
+def test_a_version_waits_until_a_person_answers(context, monkeypatch, capsys) -> None:
+    def everfit(*arguments: str) -> tuple[int, str]:
+        code = main(list(arguments))
+        shown = capsys.readouterr()
+        return code, shown.out + shown.err
+
+    monkeypatch.setenv("EVERFIT_ROOT", str(context.settings.root))
+    world = World(context)
+    world.spec["gate"]["approval"] = "required"
+    world.months(3)
+    registered = world.result(world.run(), "register")
+    assert (registered.version, registered.champion, registered.awaits) == (1, None, "approval")
+    waits = "v1 waits for a person: everfit approve quick 1, or refuse"
+    assert waits in everfit("champion", "quick")[1]
+    assert "v1 waits for a person" in everfit("history", "quick")[1]
+    assert "not asked yet: everfit approve quick 1" in everfit("explain", "quick", "1")[1]
+    assert everfit("reconcile", "quick")[0] == 0  # nobody forgot it
+    again = world.result(world.run(force=True), "register")
+    assert (again.version, again.champion, again.awaits) == (1, None, "approval")
+    with pytest.raises(SystemExit):
+        everfit("refuse", "quick", "1")  # without a reason
+    capsys.readouterr()
+
+    code, told = everfit("approve", "quick", "v1", "--reason", "as agreed", "--by", "ada")
+    assert code == 0
+    assert told.startswith("quick v1 was approved by ada, ")
+    assert "It is champion now" in told
+    assert champion_alias(context.settings, "quick") == 1
+    (entry,) = context.ledger.history("quick")
+    assert (entry.kind, entry.reason.endswith(" Approved by ada: as agreed")) == ("promote", True)
+    assert "promoted by the gate's verdict, approved by ada" in everfit("champion", "quick")[1]
+    assert json.loads(everfit("history", "quick", "--json")[1])[0]["approved_by"] == "ada"
+    assert everfit("approve", "quick", "1")[0] == 0
+    code, told = everfit("refuse", "quick", "1", "--reason", "too late")
+    assert (code, "CHAMPION-ANSWERED quick v1" in told) == (2, True)
+    served = world.result(world.run(force=True), "register")
+    assert (served.version, served.champion, served.awaits) == (1, 1, "")
+    assert len(context.ledger.history("quick")) == 1
+    assert everfit("reconcile", "quick")[0] == 0
+
+
+def test_a_refused_version_is_remembered_and_may_still_be_promoted(
+    context, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("EVERFIT_ROOT", str(context.settings.root))
+    world = World(context)
+    world.spec["gate"]["approval"] = "required"
+    world.months(3)
+    world.run()
+    assert main(["refuse", "quick", "1", "--reason", "wait for May", "--by", "ada"]) == 0
+    assert "It stays a challenger; nothing serves." in capsys.readouterr().out
+    for command in (["history", "quick"], ["explain", "quick", "1"]):
+        assert main(command) == 0
+        shown = capsys.readouterr().out
+        assert "refused by ada, " in shown
+        assert "wait for May" in shown
+    assert world.result(world.run(force=True), "register").champion is None
+    assert main(["reconcile", "quick"]) == 0
+    assert main(["promote", "quick", "--to", "1", "--reason", "it is May", "--by", "bob"]) == 0
+    assert [entry.kind for entry in context.ledger.history("quick")] == ["override"]
+    assert champion_alias(context.settings, "quick") == 1
 
 
 def test_a_version_whose_columns_are_gone_from_the_newest_data_is_refused(

@@ -1,5 +1,5 @@
 """Telling people what happened, through Airflow's own notifiers."""
 
-from everfit_airflow.notifying.notices import notices
+from everfit_airflow.notifying.notices import notices, notices_of_any
 
-__all__ = ["notices"]
+__all__ = ["notices", "notices_of_any"]

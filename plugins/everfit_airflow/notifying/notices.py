@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from everfit_airflow.notifying.addresses import destinations_of
@@ -32,6 +32,34 @@ def notices(spec: PipelineSpec) -> dict[str, Any]:
         "on_skipped_callback": teller.skipped,
         "on_failure_callback": teller.failed,
     }
+
+
+def notices_of_any(spec_of: Callable[[Any], PipelineSpec]) -> dict[str, Any]:
+    """The same where only a run knows which pipeline it is about.
+
+    Parameters
+    ----------
+    spec_of : callable
+        Task context → spec.
+    """
+
+    def telling(ending: str) -> Callable[[Mapping[str, Any]], None]:
+        def tell(context: Mapping[str, Any]) -> None:
+            try:
+                spec = spec_of(context)
+                destinations = destinations_of(spec)
+            except (Exception, SystemExit) as error:
+                log.info("nobody to tell: %s", one_line(str(error), 200))
+                return
+            if destinations:
+                getattr(Notices(spec.name, destinations), ending)(context)
+
+        return tell
+
+    return {f"on_{name}_callback": telling(ending) for name, ending in ENDINGS.items()}
+
+
+ENDINGS = {"success": "succeeded", "skipped": "skipped", "failure": "failed"}
 
 
 class Notices:

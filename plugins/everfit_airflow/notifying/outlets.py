@@ -16,7 +16,8 @@ PATIENCE = 10
 """Seconds for Slack to answer; mail servers have the timeout of their connection."""
 
 APPRISE_TYPES: dict[NewsKind, str] = {
-    "promoted": "success", "held": "info", "rejected": "info", "failed": "failure",
+    "promoted": "success", "waiting": "info", "held": "info", "rejected": "info",
+    "failed": "failure",
 }  # fmt: skip
 """What Apprise calls it, where it is no warning."""
 

@@ -88,6 +88,7 @@ def test_a_reign_knows_its_end_its_version_and_its_verdict(context) -> None:
         "reason": "again", "run_key": run_key, "verdict": "promote",
         "because": "the candidate is better by 2.5",
         "model": first.evaluated.candidate.model.digest, "mlflow_run": run_key[:32],
+        "approved_by": None,
     }  # fmt: skip
 
 

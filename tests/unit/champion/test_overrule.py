@@ -14,6 +14,7 @@ from pipeline_components.contracts.errors import EverfitError, IntegrityError, S
 from pipeline_components.ledger.records import PromotionRecord
 from pipeline_components.register import door
 from pipeline_components.registry import champion_alias, open_registry
+from pipeline_components.registry.sqlite_versions import delete_version
 from pipeline_components.store import blob_key
 from tests.unit.register.small_run import SPEC, small_run
 
@@ -104,7 +105,7 @@ def test_a_model_of_types_on_no_list_of_ours_is_not_loaded(context) -> None:
 
 def test_a_version_deleted_in_mlflow_is_refused_before_the_journal_says_otherwise(three) -> None:
     with open_registry(three.settings, "fares") as registry, registry._transaction() as sql:
-        registry._delete_version(sql, "fares", 1, 0)
+        delete_version(sql, "fares", 1, 0)
     with pytest.raises(IntegrityError, match="CHAMPION-GONE"):
         overrule("rollback", SPEC, 1, "why", "", three)
     assert journal(three) == BEFORE

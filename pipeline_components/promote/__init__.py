@@ -1,0 +1,1 @@
+"""Promote: what a person asks of the champion, checked, done and recorded."""

@@ -1,0 +1,1 @@
+"""Reconcile: MLflow and the store held to the ledger, for one pipeline."""

@@ -1,0 +1,87 @@
+"""A person's wish, killed at every SQL statement and file that it writes, and asked once more."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline_components.champion.reconcile import reconcile
+from pipeline_components.context import open_context
+from pipeline_components.contracts.steps import Asked, Order
+from pipeline_components.door import perform
+from pipeline_components.register import door as register
+from pipeline_components.registry import champion_alias
+from tests.proof.acts import in_child
+from tests.unit.register.small_run import SPEC, small_run
+
+ASKS = SPEC.model_copy(update={"gate": SPEC.gate.model_copy(update={"approval": "required"})})
+
+ACTS = ("sql", "open", "os.")
+
+WISHES = {
+    "rollback": (1, [(1, "promote"), (2, "promote"), (1, "rollback")]),
+    "approve": (3, [(1, "promote"), (2, "promote"), (3, "promote")]),
+    "refuse": (3, [(1, "promote"), (2, "promote")]),
+    "promote": (3, [(1, "promote"), (2, "promote"), (3, "override")]),
+}
+"""What is asked, of which version, and the journal it ends in."""
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory) -> Path:
+    """A checkout in which v1 was champion, v2 is, and v3 waits for a person."""
+    root = tmp_path_factory.mktemp("lived")
+    (root / "dags" / "pipelines").mkdir(parents=True)
+    with open_context(settings_in(root)) as context:
+        register.run(small_run(context, "first"), context)
+        first = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
+        register.run(small_run(context, "second", champion=first), context)
+        second = context.ledger.versions("fares")[1].champion.model_copy(update={"sequence": 2})
+        third = small_run(context, "third", champion=second)
+        register.run(third.model_copy(update={"spec": ASKS}), context)
+    return root
+
+
+def settings_in(root: Path):
+    from pipeline_components.contracts.settings import Settings
+
+    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
+
+
+@pytest.mark.parametrize("what", WISHES)
+def test_killed_before_any_act_the_same_wish_finishes_and_nothing_is_doubled(
+    lived: Path, tmp_path: Path, what: str
+) -> None:
+    version, journal = WISHES[what]
+    order = Order(
+        component="promote",
+        pipeline=ASKS,
+        asked=Asked(what=what, version=version, reason="why", person="ada"),
+    )
+
+    def wish(root: Path) -> object:
+        with open_context(settings_in(root)) as context:
+            return perform(order, context)
+
+    imported, counted = tmp_path / "imported", tmp_path / "counted"
+    shutil.copytree(lived, imported)
+    wish(imported)  # what Python compiles on the way is no act of ours
+    shutil.copytree(lived, counted)
+    acts = len(in_child(lambda: wish(counted), counted, only=ACTS).acts)
+    assert acts > 5
+    for act in range(1, acts + 1):
+        root = tmp_path / str(act)
+        shutil.copytree(lived, root)
+        assert in_child(lambda root=root: wish(root), root, at=act, only=ACTS).killed
+        with open_context(settings_in(root)) as context:
+            before = [(e.version, e.kind) for e in context.ledger.history("fares")]
+            assert before in (journal, journal[:2])
+        wish(root)
+        with open_context(settings_in(root)) as context:
+            assert [(e.version, e.kind) for e in context.ledger.history("fares")] == journal
+            assert champion_alias(context.settings, "fares") == journal[-1][0]
+            assert [r.version for r in context.ledger.versions("fares")] == [1, 2, 3]
+            assert reconcile("fares", context).repaired == ()
+        shutil.rmtree(root)
