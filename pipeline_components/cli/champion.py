@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from pipeline_components.champion.approvals import told, waiting
 from pipeline_components.champion.journal import (
     HOW,
     Reign,
@@ -26,7 +27,7 @@ def command(options: argparse.Namespace) -> int:
     name = options.name
     with open_ledger(settings.ledger) as ledger:
         known_pipeline(ledger, name, settings.pipelines)
-        found = reigns(ledger, name)
+        found, waits = reigns(ledger, name), waiting(ledger, name)
     reign = reign_at(found, moment) if moment else (found[-1] if found else None)
     write = sys.stdout.write
     if options.json:
@@ -38,6 +39,10 @@ def command(options: argparse.Namespace) -> int:
         write(f"{name} had no champion{when}{first}.\n")
     else:
         write(_shown(name, reign, past=moment is not None))
+    if moment is None and not options.json:
+        for record in waits:
+            number = record.version
+            write(f"v{number} waits for a person: everfit approve {name} {number}, or refuse\n")
     return 0
 
 
@@ -49,6 +54,8 @@ def _shown(name: str, reign: Reign, *, past: bool) -> str:
     elif past:
         lines["until"] = "today"
     lines["how"] = HOW[entry.kind]
+    if reign.approval and entry.kind == "promote":
+        lines["how"] += f", {told(reign.approval).partition(': ')[0]}"
     lines["because"] = entry.reason
     if verdict and verdict.because != entry.reason:
         lines["verdict"] = f"{verdict.verdict}: {verdict.because}"

@@ -68,12 +68,33 @@ def _look_at_estimators(spec: PipelineSpec) -> None:
         raise SpecError(f"{spec.name}.yaml", problems)
 
 
+def _look_at_checks(spec: PipelineSpec) -> None:
+    """Whether the checks of the user's that the gate names can be imported and asked.
+
+    Raises
+    ------
+    SpecError
+        With a line for each that cannot.
+    """
+    from pipeline_components.gate.own_questions import import_check
+
+    problems = []
+    for path in spec.gate.checks:
+        try:
+            import_check(path)
+        except EverfitError as error:
+            problems.append(f"gate.checks: {error.line}")
+    if problems:
+        raise SpecError(f"{spec.name}.yaml", problems)
+
+
 def _look(spec: PipelineSpec, settings: Settings) -> str:
     """Whether the newest span has every column the spec names; what the source holds."""
     from pipeline_components.cli.newest_spans import newest_spans
     from pipeline_components.context import open_context
 
     _look_at_estimators(spec)
+    _look_at_checks(spec)
     with open_context(settings) as context:
         (span,) = newest_spans(spec, context, 1)
         import pyarrow.parquet as pq

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pipeline_components.champion.approvals import told
 from pipeline_components.champion.explain import explain, write_reports
 from pipeline_components.champion.lookup import known_pipeline, version_number
 from pipeline_components.context import open_context
@@ -30,6 +31,12 @@ def command(options: argparse.Namespace) -> int:
     write(f"{found.verdict.verdict.upper()}  {found.verdict.because}\n")
     what = f"{name} v{found.version}, run" if found.version is not None else f"{name} run"
     write(f"  {what} {found.run_key}\n")
+    if found.approval:
+        write(f"  person  {told(found.approval)}\n")
+    elif found.awaits == "approval":
+        write(f"  person  not asked yet: everfit approve {name} {found.version}, or refuse\n")
+    elif found.awaits:
+        write("  person  nobody is asked: the pipeline only observes\n")
     for check in found.not_passed:
         state = check.state.replace("_", " ")
         write(f"  ✗ {check.title} ({check.code}, {check.severity}, {state}): {check.message}\n")

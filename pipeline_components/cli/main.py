@@ -118,21 +118,63 @@ def _add_champion_commands(commands: Any) -> None:
     explain.add_argument("version", nargs="?", metavar="VERSION", help="default: the champion")
     explain.add_argument("--run", metavar="KEY", help="any run, by the beginning of its key")
 
-    for name, text in (
-        ("promote", "make a version champion, over the gate: an override, recorded as one"),
-        ("rollback", "go back to a version that was champion"),
-    ):
-        overrule = commands.add_parser(name, help=text)
-        overrule.add_argument("name", metavar="NAME", help="the pipeline")
-        overrule.add_argument("--to", metavar="VERSION", required=True, help="such as 3 or v3")
-        overrule.add_argument("--reason", required=True, help="why; kept in the journal")
-        overrule.add_argument("--by", metavar="PERSON", help="who decides; default: you")
+    _add_people_commands(commands)
+
+    prune = commands.add_parser(
+        "prune", help="what nothing needs any more in store and MLflow; removed only when told to"
+    )
+    prune.add_argument("name", nargs="?", metavar="NAME", help="the pipeline")
+    prune.add_argument("--all", action="store_true", help="of all pipelines, and of none")
+    prune.add_argument(
+        "--older-than", default="90d", metavar="LENGTH", help="unused for so long (90d)"
+    )
+    prune.add_argument("--delete", action="store_true", help="remove it; else only tell")
+
+    reproduce = commands.add_parser(
+        "reproduce", help="rebuild a version from its lineage, and say how far it is the same"
+    )
+    reproduce.add_argument("name", metavar="NAME", help="the pipeline")
+    reproduce.add_argument("version", metavar="VERSION", help="such as 3 or v3")
+    reproduce.add_argument(
+        "--here", action="store_true", help="with the code and environment of here"
+    )
+    reproduce.add_argument("--keep", metavar="DIR", help="keep what is made in this empty folder")
+    reproduce.add_argument("--json", action="store_true", help="as JSON")
 
     reconcile = commands.add_parser(
         "reconcile", help="hold MLflow and the store to the ledger; repair or report"
     )
     reconcile.add_argument("name", metavar="NAME", help="the pipeline")
     reconcile.add_argument("--dry-run", action="store_true", help="change nothing, only tell")
+    reconcile.add_argument(
+        "--rebuild", action="store_true", help="make again what MLflow lacks: runs and versions"
+    )
+
+
+def _add_people_commands(commands: Any) -> None:
+    """What a person decides."""
+    promote = commands.add_parser(
+        "promote", help="make a version champion, over the gate: an override, recorded as one"
+    )
+    promote.add_argument("name", metavar="NAME", help="the pipeline")
+    which = promote.add_mutually_exclusive_group(required=True)
+    which.add_argument("--to", metavar="VERSION", help="such as 3 or v3")
+    which.add_argument(
+        "--run", metavar="KEY", help="a run that was held or rejected, by the beginning of its key"
+    )
+    rollback = commands.add_parser("rollback", help="go back to a version that was champion")
+    rollback.add_argument("name", metavar="NAME", help="the pipeline")
+    rollback.add_argument("--to", metavar="VERSION", required=True, help="such as 3 or v3")
+    approve = commands.add_parser("approve", help="promote the version that waits for a person")
+    refuse = commands.add_parser("refuse", help="leave the version that waits a challenger")
+    for answer in (approve, refuse):
+        answer.add_argument("name", metavar="NAME", help="the pipeline")
+        answer.add_argument("version", metavar="VERSION", help="such as 3 or v3")
+    approve.add_argument("--reason", default="", help="why; kept beside what the gate says")
+    for other in (promote, rollback, refuse):
+        other.add_argument("--reason", required=True, help="why; kept in the ledger")
+    for each in (promote, rollback, approve, refuse):
+        each.add_argument("--by", metavar="PERSON", help="who decides; default: you")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,7 +19,7 @@ def command(options: argparse.Namespace) -> int:
     live = sys.stderr.isatty() and not options.verbose
     with open_context(settings, TerminalProgress() if live else LogProgress()) as context:
         known_pipeline(context.ledger, name, settings.pipelines)
-        done = reconcile(name, context, dry_run=options.dry_run)
+        done = reconcile(name, context, dry_run=options.dry_run, rebuild_missing=options.rebuild)
     verb = "to repair" if options.dry_run else "repaired"
     for sentence in done.repaired:
         sys.stdout.write(f"  {verb}: {sentence}\n")

@@ -63,10 +63,13 @@ def _tell_step(component: Component, family: str | None, outcome: Outcome | None
             sys.stdout.write(f"  … {name}\r")
             sys.stdout.flush()
         return
-    shown = {k: v for k, v in outcome.summary.items() if k not in ("because", "family")}
+    told = ("because", "family", "detectable")
+    shown = {k: v for k, v in outcome.summary.items() if k not in told}
     facts = ", ".join(f"{key} {_short(value)}" for key, value in shown.items())
     how = "cached" if outcome.cached else f"{outcome.seconds:.1f} s"
     sys.stdout.write(f"  ✓ {name:<26} {how:>8}   {facts}\n")
+    if "detectable" in outcome.summary:
+        sys.stdout.write(f"    {outcome.summary['detectable']}\n")
     sys.stdout.flush()
 
 

@@ -50,6 +50,19 @@ def test_every_wrong_spec_is_named_and_the_exit_code_says_so(home, capsys) -> No
     assert "SPEC wrong.yaml tarket: is no field here; did you mean 'target'?" in shown.err
 
 
+def test_a_check_of_the_user_s_that_is_not_there_is_named(home, capsys) -> None:
+    paths = ["my_firm.checks.one", "json.dumbs", "json.dumps"]
+    write(home, {**QUICK, "gate": {**QUICK["gate"], "checks": paths}})
+    assert main(["check", "quick"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" a ")[0].partition(" the ")[0] for line in said] == [
+        "SPEC quick.yaml gate.checks: GATE-CHECK my_firm.checks.one:",
+        "SPEC quick.yaml gate.checks: GATE-CHECK json.dumbs:",
+    ]
+    assert "ModuleNotFoundError: No module named 'my_firm'" in said[0]
+    assert said[1].endswith("Did you mean json.dumps?")
+
+
 def test_a_column_that_is_not_there_is_named_with_its_field(home, capsys) -> None:
     main(["example", "--months", "1", "--rows", "50"])
     write(home, {**QUICK, "time": "pickup_datetim"})
