@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AIRFLOW_PY := .venv-airflow/bin/python
 
-.PHONY: help setup setup-dev demo test lint types imports unit dags airflow format lock bench clean
+.PHONY: help setup setup-dev demo test lint types imports unit proof dags airflow format lock bench bench-gate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ demo: setup  ## train the example through a real Airflow scheduler, then show it
 	@.venv/bin/everfit example
 	@PYTHONPATH=plugins $(AIRFLOW_PY) -m everfit_launch.demo taxi_fare
 
-test: setup-dev lint types imports unit dags airflow  ## everything CI runs
+test: setup-dev lint types imports unit proof dags airflow  ## everything CI runs
 
 lint:  ## ruff
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
@@ -33,6 +33,9 @@ imports:  ## the house's import rules
 
 unit:  ## components, contracts and the whole chain in one process
 	@$(PY) -m pytest -q tests/unit tests/contract tests/pipeline
+
+proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/proof.md)
+	@$(PY) -m pytest -q tests/proof
 
 dags:  ## DAG files and plugins, without running them
 	@$(AIRFLOW_PY) -m pytest -q tests/dags
@@ -48,6 +51,9 @@ lock:  ## resolve the requirements anew
 
 bench:  ## the chain beside a plain script (minutes)
 	@$(PY) benchmarks/chain.py
+
+bench-gate:  ## 10,000 simulated years of the gate, in six worlds (minutes)
+	@$(PY) benchmarks/gate.py
 
 clean:  ## forget runs, models and environments of this checkout
 	rm -rf .venv .venv-airflow .everfit data

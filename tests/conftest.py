@@ -11,6 +11,7 @@ import pytest
 from tests.services import (  # noqa: F401 (fixtures)
     bucket,
     postgresql_database,
+    postgresql_server,
     postgresql_url,
     s3_endpoint,
     s3_environment,

@@ -47,53 +47,94 @@ def _answers(url: str) -> bool:
     return True
 
 
+class PostgresqlServer:
+    """A PostgreSQL server in a folder of its own."""
+
+    def __init__(self, binaries: Path) -> None:
+        # The server refuses to run as root; pytest's own folders are closed to other users.
+        names = {user.pw_name for user in pwd.getpwall()}
+        user = None if os.getuid() else "postgres" if "postgres" in names else "nobody"
+        self._binaries = binaries
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="everfit-postgresql-"))
+        if user:
+            shutil.chown(folder, user)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        password_file = folder / "password"
+        password_file.write_text(PASSWORD)
+        password_file.chmod(0o644)
+        self._common: Any = {"user": user, "cwd": folder, "stdin": subprocess.DEVNULL}
+        subprocess.run(
+            [
+                binaries / "initdb", "--pgdata", folder / "data", "--username", "everfit",
+                "--auth", "scram-sha-256", "--pwfile", password_file, "--no-sync",
+                "--encoding", "UTF8", "--locale", "C",
+            ],
+            check=True, capture_output=True, **self._common,
+        )  # fmt: skip
+        self._plain = f"postgresql://everfit:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+        self.url = self._plain.replace("://", "+psycopg://")
+        self._start()
+
+    def _start(self) -> None:
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._server = subprocess.Popen(
+                [
+                    self._binaries / "postgres", "-D", self._folder / "data",
+                    "-p", str(self._port), "-h", "127.0.0.1",
+                    "-c", "unix_socket_directories=", "-c", "fsync=off",
+                ],
+                stdout=output, stderr=output, **self._common,
+            )  # fmt: skip
+        give_up = time.monotonic() + 30
+        while not _answers(self._plain):
+            assert self._server.poll() is None and time.monotonic() < give_up, log.read_text()
+            time.sleep(0.05)
+
+    def restart(self) -> None:
+        """As ``pg_ctl restart -m immediate``: every connection is cut, nothing is finished."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(30)
+        self._start()
+
+    def copy(self, source: str, target: str) -> None:
+        """Make a database the copy of another, whoever is connected to either."""
+        connection = _driver().connect(self._plain)
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (source,)
+        )
+        cursor.execute(f"CREATE DATABASE {target} TEMPLATE {source}")
+        connection.close()
+
+    def stop(self) -> None:
+        """At once, for nothing of it is kept."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(30)
+        shutil.rmtree(self._folder)
+
+
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """The URL of a running PostgreSQL server with an empty database, gone after the session."""
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    """A running PostgreSQL server with an empty database, gone after the session."""
     binaries = _postgresql_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server here: apt-get install postgresql")
-    # The server refuses to run as root; pytest's own folders are closed to other users.
-    names = {user.pw_name for user in pwd.getpwall()}
-    user = None if os.getuid() else "postgres" if "postgres" in names else "nobody"
-    folder = Path(tempfile.mkdtemp(prefix="everfit-postgresql-"))
-    if user:
-        shutil.chown(folder, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    password_file = folder / "password"
-    password_file.write_text(PASSWORD)
-    password_file.chmod(0o644)
-    common = {"user": user, "cwd": folder, "stdin": subprocess.DEVNULL}
-    subprocess.run(
-        [
-            binaries / "initdb", "--pgdata", folder / "data", "--username", "everfit",
-            "--auth", "scram-sha-256", "--pwfile", password_file, "--no-sync",
-            "--encoding", "UTF8", "--locale", "C",
-        ],
-        check=True, capture_output=True, **common,
-    )  # fmt: skip
-    log = folder / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [
-                binaries / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1",
-                "-c", "unix_socket_directories=", "-c", "fsync=off",
-            ],
-            stdout=output, stderr=output, **common,
-        )  # fmt: skip
+    server = PostgresqlServer(binaries)
     try:
-        plain = f"postgresql://everfit:{PASSWORD}@127.0.0.1:{port}/postgres"
-        give_up = time.monotonic() + 30
-        while not _answers(plain):
-            assert server.poll() is None and time.monotonic() < give_up, log.read_text()
-            time.sleep(0.05)
-        yield plain.replace("://", "+psycopg://")
+        yield server
     finally:
-        server.send_signal(signal.SIGQUIT)  # at once: nothing of it is kept
-        server.wait(30)
-        shutil.rmtree(folder)
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(postgresql_server: PostgresqlServer) -> str:
+    """The URL of its empty database."""
+    return postgresql_server.url
 
 
 def new_database(postgresql_url: str) -> str:

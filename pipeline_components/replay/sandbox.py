@@ -148,7 +148,7 @@ def sandbox(real: Context, spec: PipelineSpec, now: datetime) -> Iterator[Sandbo
     Parameters
     ----------
     real : Context
-        Its ledger is read for what spans hold, and never written.
+        Its ledger is read for what spans hold and steps cost, and never written.
     """
     with tempfile.TemporaryDirectory(dir=real.scratch, prefix="replay-") as folder:
         made: list[Sandbox] = []
@@ -164,6 +164,9 @@ def sandbox(real: Context, spec: PipelineSpec, now: datetime) -> Iterator[Sandbo
         with open_ledger(f"sqlite:///{folder}/ledger.db", clock) as ledger:
             for record in real.ledger.spans(spec.name):
                 ledger.record_span(spec.name, record)
+            # What a step cost is told by the decision: the same for all policies, so that equal
+            # ones are found, whichever of them did the work.
+            ledger.cost = real.ledger.cost  # type: ignore[method-assign]
             context = replace(
                 real, ledger=ledger, clock=clock, visible=visible, scratch=Path(folder)
             )

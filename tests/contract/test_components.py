@@ -24,6 +24,7 @@ from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Order, Outcome
 from pipeline_components.door import perform, step
 from pipeline_components.identity import KERNEL_VARIABLES
+from pipeline_components.ledger import open_ledger
 from pipeline_components.store import digest_file, open_store
 from tests.contract.killing import count_acts, killed_at
 from tests.world import World
@@ -154,11 +155,28 @@ def test_no_step_changed_what_another_had_stored(recorded) -> None:
     assert [path.name for path in blobs if digest_file(path) != path.name] == []
 
 
+def copy_costs(recorded: Recorded, home: Path) -> None:
+    """Have a home know what the steps have cost: the decision tells it, and no two do alike.
+
+    The first record of a cost is the one that counts, so the home's own are not kept.
+    """
+    home.mkdir()
+    theirs = Settings.from_environment(
+        {"EVERFIT_ROOT": str(home.parent), "EVERFIT_HOME": str(home)}
+    )
+    with open_ledger(recorded.settings.ledger) as known, open_ledger(theirs.ledger) as ledger:
+        for outcome in recorded.outcomes.values():
+            cost = known.cost(outcome.result)
+            if cost is not None:
+                ledger.record_cost(cost)
+
+
 def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path) -> None:
     home = tmp_path / "home"
     months = sorted((recorded.settings.data / "trips").iterdir())
     (tmp_path / "data" / "trips").mkdir(parents=True)
     results: dict[str, tuple[str, ...]] = {}
+    copy_costs(recorded, home)
     for component in DONE:
         for path in months[: 5 if component.startswith(AFTER) else 3]:
             shutil.copy2(path, tmp_path / "data" / "trips")

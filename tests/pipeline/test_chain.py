@@ -99,6 +99,32 @@ def test_an_equal_candidate_is_not_promoted(world) -> None:
     assert champion_alias(world.context.settings, "quick") == 1
 
 
+def test_looks_at_one_month_spend_its_budget_and_then_hold_until_new_rows_come(world) -> None:
+    world.months(3)
+    outcomes = []
+    for seed in range(5):
+        world.spec["train"]["seed"] = seed
+        outcomes = world.run()
+    looks = world.context.ledger.looks("quick")
+    month = 0.05 * 31 / 365.25  # March
+    shares = [look.alpha / month for look in looks]
+    assert shares == pytest.approx([1 / 2, 1 / 4, 1 / 8, 1 / 16, 0])
+    told = outcomes[0].summary["detectable"]
+    assert "so the run will end in hold: about 32 new labelled rows" in told  # 500 / 16 = 31.25
+    decided = world.result(outcomes, "gate")
+    assert decided.verdict == "hold"
+    assert decided.because.startswith("The budget of looks is exhausted: this span was looked at")
+    world.run(force=True)
+    assert world.context.ledger.looks("quick") == looks  # the same run looks only once
+
+    world.months(4)
+    outcomes = world.run()
+    assert "find a gain of" in outcomes[0].summary["detectable"]
+    states = {check.code: check.state for check in world.result(outcomes, "gate").checks}
+    assert states["BUDGET"] == "passed"
+    assert world.context.ledger.looks("quick")[-1].alpha > month / 2
+
+
 def test_a_month_in_cents_is_quarantined_and_training_goes_on(world) -> None:
     world.months(5)
     bad = world.trips / "2018-03.csv"

@@ -41,7 +41,7 @@ def test_an_address_may_be_narrowed():
         ("slack:#a[", "an address is slack:#channel"),
         ("smtp:a@example.org,b@example.org", "an address is slack:#channel"),
         ("slack:#a[fail]", "'fail' is no kind of news; did you mean 'failed'?"),
-        ("slack:#a[]", "'' is no kind of news; there are promoted, held"),
+        ("slack:#a[]", "'' is no kind of news; there are promoted, waiting, held"),
     ],
 )
 def test_what_is_no_address_says_what_one_is(text, said):
