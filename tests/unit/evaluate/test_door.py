@@ -29,6 +29,7 @@ from pipeline_components.contracts.steps import Order
 from pipeline_components.door import Upstream
 from pipeline_components.evaluate import door
 from pipeline_components.evaluate.tables import losses, predictions_json, raw_rows
+from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.model import load_model, predict_scores
 from pipeline_components.table.frames import read_table
 
@@ -271,6 +272,13 @@ def test_the_request_follows_from_the_order(world):
         environment="2" * 64,
         champion=made.with_champion(made.request.models[0].model).champion,
     )  # fmt: skip
+    champion = plan.champion
+    made.context.ledger.record_version(
+        "example",
+        VersionRecord(
+            run_key=champion.run_key, version=champion.version, mlflow_run="m", champion=champion
+        ),
+    )
     prepared = PrepareResult(
         run_key="b" * 64, train=made.request.train, holdout=made.request.holdout,
         columns=made.request.columns, classes=("no", "yes"), rows_train=400, rows_holdout=600,
@@ -297,7 +305,8 @@ def test_the_request_follows_from_the_order(world):
     assert request.slices == spec.slices
     assert request.dropped == {"duplicate": 3}
     assert EvaluateRequest.model_validate_json(canonical_json(request)) == request
-    assert digest_of(request) == digest_of(door.request(order, Upstream(order, made.context), None))
+    again = door.request(order, Upstream(order, made.context), made.context)
+    assert digest_of(request) == digest_of(again)
 
 
 def test_people_are_told_who_gained_what(undrawn, world):
