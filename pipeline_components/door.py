@@ -33,7 +33,6 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from pipeline_components.champion.signing import verified_champion
 from pipeline_components.context import Context, open_context, pin_threads
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import Digest, Frozen, canonical_json, digest_of
@@ -51,6 +50,7 @@ from pipeline_components.contracts.steps import CHAIN, Component, Ended, News, O
 from pipeline_components.identity import code_digest, environment_digest
 from pipeline_components.ledger.records import EvaluationRecord
 from pipeline_components.store import result_key
+from pipeline_components.version.signing import verified_champion
 
 # By name: this module runs as ``__main__`` in a process of its own, whose logger nobody hears.
 log = logging.getLogger("pipeline_components.door")

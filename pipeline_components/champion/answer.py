@@ -9,14 +9,14 @@ from pipeline_components.context import Context
 from pipeline_components.contracts.errors import UserError
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.ledger.records import ApprovalRecord, PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import (
+from pipeline_components.registry import open_registry
+from pipeline_components.version.promotion import (
     AWAITS,
     NOTHING,
     project_alias,
     promote_waiting,
     promotion_of,
 )
-from pipeline_components.registry import open_registry
 
 from .approvals import told
 from .lookup import find_version

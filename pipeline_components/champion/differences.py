@@ -9,8 +9,8 @@ from typing import Literal
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, shortlist
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import Intended
 from pipeline_components.registry import LoggedRun, ShownVersion
+from pipeline_components.version.promotion import Intended
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Facts:
     registry: str
     """MLflow's address as people may see it."""
     head: PromotionRecord | None
+    promoted: frozenset[Digest]
+    """Run keys of all that were ever champion."""
     recorded: Sequence[VersionRecord]
     before: frozenset[Digest]
     """Run keys of those that were recorded before MLflow was looked at, so it must show them."""
@@ -37,7 +39,7 @@ class Facts:
 class Repair:
     """Something that can be put right without asking, because the ledger says how."""
 
-    what: Literal["register", "twins", "alias"]
+    what: Literal["register", "twins", "alias", "unnamed"]
     sentence: str
     run_key: Digest = ""
     version: int | None = None
@@ -120,7 +122,12 @@ def _alias(facts: Facts, found: Differences) -> None:
     if facts.alias == wanted:
         return
     if wanted is not None and ShownVersion(wanted, key) not in facts.versions:
-        return  # reported as gone; an alias cannot name it
+        # Reported as gone; an alias cannot name it. No champion is better than one nobody chose.
+        named = next((one for one in facts.versions if one.version == facts.alias), None)
+        if named is not None and named.run_key not in facts.promoted:
+            sentence = f"@champion named v{named.version}, which never was champion: it is gone"
+            found.repairs.append(Repair("unnamed", sentence))
+        return
     was = f"named v{facts.alias}" if facts.alias is not None else "was missing"
     now = f"names v{wanted} again" if wanted is not None else "is gone, for nothing was promoted"
     sentence = f"@champion {was}: it {now}"

@@ -14,8 +14,8 @@ from pipeline_components.contracts.errors import IntegrityError, Superseded, Use
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import Intended, make_version, project_alias
 from pipeline_components.registry import Registry, open_registry
+from pipeline_components.version.promotion import Intended, make_version, project_alias
 
 from .journal import shown_time
 from .lookup import find_run, find_version

@@ -15,18 +15,18 @@ from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.dossier import Dossier
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, UserError, shortlist
 from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.register.dossier import dossier_digest
-from pipeline_components.register.made_with import made_as_told
-from pipeline_components.register.promotion import AWAITS, NOTHING, promotion_tags, version_tags
-from pipeline_components.register.run_files import began, run_files
-from pipeline_components.register.run_log import run_log
 from pipeline_components.registry import LoggedRun, Registry
 from pipeline_components.store import Store, blob_key
+from pipeline_components.version.dossier import dossier_digest
+from pipeline_components.version.made_with import made_as_told
+from pipeline_components.version.promotion import AWAITS, NOTHING, promotion_tags, version_tags
+from pipeline_components.version.run_files import began, run_files
+from pipeline_components.version.run_log import run_log
+from pipeline_components.version.signing import verified
 
 from .answer import TAG
 from .approvals import told
 from .artifacts import removed_digests
-from .signing import verified
 
 
 @dataclass

@@ -14,9 +14,9 @@ from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import EverfitError, IntegrityError, UserError
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.register.promotion import Intended, make_version, project_alias
 from pipeline_components.registry import Registry, ShownVersion, open_registry
 from pipeline_components.store import Store
+from pipeline_components.version.promotion import Intended, make_version, project_alias
 
 from .artifacts import lost_artifacts, named_artifacts
 from .differences import Facts, Repair, differences, unpromoted
@@ -96,6 +96,7 @@ def gather(pipeline: str, ledger: Ledger, store: Store, registry: Registry) -> F
         pipeline=pipeline,
         registry=registry.where,
         head=ledger.champion(pipeline),
+        promoted=frozenset(entry.run_key for entry in ledger.history(pipeline)),
         recorded=recorded,
         before=before,
         unfinished={
@@ -156,4 +157,6 @@ def _make(repair: Repair, pipeline: str, context: Context, registry: Registry) -
         registry.ensure_version(pipeline, repair.run_key, "", {}, "", known=repair.version)
     if repair.what in ("twins", "alias"):
         project_alias(pipeline, context.ledger, registry)
+    if repair.what == "unnamed":
+        registry.set_alias(pipeline, None)
     return ""

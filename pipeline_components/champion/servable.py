@@ -13,8 +13,7 @@ from pipeline_components.contracts.spans import Snapshot, Span
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.identity import environment_digest
 from pipeline_components.ledger.records import VersionRecord
-
-from .signing import verified
+from pipeline_components.version.signing import verified
 
 NUMBERS = frozenset({"integer", "float", "boolean"})
 
@@ -153,7 +152,7 @@ def _types_of(path: Any) -> dict[str, str]:
     """Column → our name of its type, from the file's footer alone."""
     import pyarrow.parquet as pq
 
-    from pipeline_components.extract.column_types import normal_type, type_name
+    from pipeline_components.table.column_types import normal_type, type_name
 
     found = {}
     for field in pq.read_schema(path):

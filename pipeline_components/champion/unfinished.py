@@ -15,9 +15,9 @@ from pipeline_components.contracts.requests import EvaluateResult, GateResult, P
 from pipeline_components.contracts.steps import Component
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import VerdictRecord
-from pipeline_components.register.dossier import find_dossier
-from pipeline_components.register.promotion import Intended, champion_made, intended
 from pipeline_components.store import Store
+from pipeline_components.version.dossier import find_dossier
+from pipeline_components.version.promotion import Intended, champion_made, intended
 
 Result = TypeVar("Result", bound=Frozen)
 

@@ -24,9 +24,9 @@ from pipeline_components.contracts.errors import SourceError
 from pipeline_components.contracts.spans import SpanRef
 from pipeline_components.contracts.spec import CsvOptions
 from pipeline_components.source.refused import SpanRefused
+from pipeline_components.table.column_types import ARROW, Narrowing, normal_type
+from pipeline_components.table.column_types import cast as cast_column
 
-from .column_types import ARROW, Narrowing, normal_type
-from .column_types import cast as cast_column
 from .inspect_bytes import Looked, corrupt, no_rows, truncated
 
 BLOCK = 1 << 20

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from pipeline_components.contracts.spans import SpanRef
 from pipeline_components.source.refused import SpanRefused
+from pipeline_components.table.column_types import ARROW, cast, normal_type
 
-from .column_types import ARROW, cast, normal_type
 from .inspect_bytes import corrupt
 
 BATCH_ROWS = 32_768

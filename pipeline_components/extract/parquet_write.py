@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .column_types import type_name
+from pipeline_components.table.column_types import type_name
 
 GROUP_ROWS = 131_072
 """Rows of a row group: what a reader holds in memory at once."""

@@ -17,8 +17,8 @@ from pipeline_components.source.reader import conversion_digest, schema_types
 from pipeline_components.source.refused import SpanRefused, changed
 from pipeline_components.source.sql import connect
 from pipeline_components.store import digest_file
+from pipeline_components.table.column_types import ARROW, Narrowing, cast, normal_type
 
-from .column_types import ARROW, Narrowing, cast, normal_type
 from .inspect_bytes import no_rows
 from .parquet_write import write_parquet
 from .row_filter import Selection

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pipeline_components.champion.asked import belonging, measured_metrics
-from pipeline_components.champion.signing import verified_champion
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import digest_of
 from pipeline_components.contracts.errors import IntegrityError, shortlist
@@ -20,6 +19,7 @@ from pipeline_components.scoring.resampling import Design, Floats, entity_codes,
 from pipeline_components.scoring.scored import Scored
 from pipeline_components.statistics.cache import code_of, keep_value, known_value, let_go
 from pipeline_components.store import result_key
+from pipeline_components.version.signing import verified_champion
 
 from .decay import rises
 from .estimate import ExpectedLosses, estimated_rise, learn, prediction_of

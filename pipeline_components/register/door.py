@@ -19,12 +19,12 @@ from pipeline_components.contracts.requests import (
 from pipeline_components.contracts.steps import Component, News, Order
 from pipeline_components.door import Telling, Upstream
 from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.register.dossier import store_dossier
-from pipeline_components.register.made_with import made_here
-from pipeline_components.register.promotion import intended, make_version, project_alias, settled
-from pipeline_components.register.run_files import began, run_files
-from pipeline_components.register.run_log import run_log
 from pipeline_components.registry import open_registry, run_page
+from pipeline_components.version.dossier import store_dossier
+from pipeline_components.version.made_with import made_here
+from pipeline_components.version.promotion import intended, make_version, project_alias, settled
+from pipeline_components.version.run_files import began, run_files
+from pipeline_components.version.run_log import run_log
 
 log = logging.getLogger(__name__)
 

@@ -24,9 +24,9 @@ from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Or
 from pipeline_components.door import Upstream, perform, step
 from pipeline_components.ledger import open_ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.register.promotion import candidate_of
 from pipeline_components.replay.moments import Arrival
 from pipeline_components.source import Listing
+from pipeline_components.version.promotion import candidate_of
 
 MEASURED: tuple[Component, ...] = ("watch", "extract", "monitor")
 """What a replay does of monitoring: the report is for people."""

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline_components.champion.signing import verified
 from pipeline_components.context import Context
 from pipeline_components.contracts.errors import (
     EXIT_USER,
@@ -29,6 +28,7 @@ from pipeline_components.contracts.settings import Settings
 from pipeline_components.identity import KERNEL_VARIABLES, code_digest, environment
 from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.progress import Progress
+from pipeline_components.version.signing import verified
 
 from .answer import Rebuilt, Reproduction, answered
 from .locked_environment import locked_environment

@@ -6,7 +6,6 @@ import logging
 
 import pytest
 
-from pipeline_components.champion.signing import verified
 from pipeline_components.cli import main
 from pipeline_components.contracts.dossier import Dossier
 from pipeline_components.contracts.planning import PlanResult
@@ -20,6 +19,7 @@ from pipeline_components.contracts.requests import (
 from pipeline_components.identity import code_digest
 from pipeline_components.registry import champion_alias
 from pipeline_components.store import digest_file
+from pipeline_components.version.signing import verified
 from tests.world import World
 
 KINDS = {

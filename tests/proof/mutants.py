@@ -152,14 +152,14 @@ MUTANTS = (
     ),
     Mutant(
         "a run takes the head's place as it finds it",
-        "register/promotion.py", "sequence=judged_by.sequence + 1 if judged_by else 1,",
+        "version/promotion.py", "sequence=judged_by.sequence + 1 if judged_by else 1,",
         "sequence=(h.sequence if (h := ledger.champion(pipeline)) else 0) + 1,",
         f"{GUARDS}test_of_two_workers_with_one_token_the_later_is_fenced_off",
         "a superseded attempt would dethrone the champion it was never compared with",
     ),
     Mutant(
         "the alias is written and not looked at again",
-        "register/promotion.py",
+        "version/promotion.py",
         "        if (again.version if again else None) == wanted "
         "and registry.alias(pipeline) == wanted:\n",
         "        if True:\n",
@@ -168,7 +168,7 @@ MUTANTS = (
     ),
     Mutant(
         "no intent before the effect",
-        "register/promotion.py", "    ledger.intend_registration(pipeline, made.run_key)\n", "",
+        "version/promotion.py", "    ledger.intend_registration(pipeline, made.run_key)\n", "",
         f"{GUARDS}test_the_intent_is_recorded_before_mlflow_is_asked",
         "a version made by a process that died would be nobody's",
     ),
@@ -209,14 +209,14 @@ MUTANTS = (
     ),
     Mutant(
         "a signature is believed unseen",
-        "champion/signing.py",
+        "version/signing.py",
         "    if not _holds(public, made, message(record, pipeline)):\n", "    if False:\n",
         f"{GUARDS}test_a_record_that_was_altered_is_not_served",
         "whoever can write to the database could make a champion",
     ),
     Mutant(
         "any key signs",
-        "champion/signing.py",
+        "version/signing.py",
         "    if public not in known_keys(context.settings):\n", "    if False:\n",
         f"{SIGNED}test_a_strangers_signature_is_refused_and_says_how_to_know_the_key",
         "the same, with a key of one's own",

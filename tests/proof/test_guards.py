@@ -23,11 +23,11 @@ from pipeline_components.ledger import Ledger, open_ledger
 from pipeline_components.ledger.connection import open_connection
 from pipeline_components.ledger.records import PromotionRecord, VerdictRecord
 from pipeline_components.register import door
-from pipeline_components.register.promotion import project_alias
 from pipeline_components.registry import Registry, champion_alias, open_registry
 from pipeline_components.registry import sqlite as sqlite_registry
 from pipeline_components.registry.client_errors import explained
 from pipeline_components.store.local import LocalStore
+from pipeline_components.version.promotion import project_alias
 from tests.proof.invariants import check_always, check_ledger
 from tests.proof.shown import ledger_rows
 from tests.unit.register.small_run import fitted, small_run

@@ -144,6 +144,8 @@ class Champions(RuleBasedStateMachine):
         """What a hand or a death has left is put right."""
         done = reconcile(NAME, self.workers[worker])
         self._settled()
+        once = {version for version, _ in self.journal}
+        assert shown(self.settings, NAME).alias in {None, *once}, "no champion but a chosen one"
         codes = {report.code for report in done.reports}
         left = {"RECONCILE-GONE", "RECONCILE-UNPROMOTED", "RECONCILE-UNFINISHED"}
         assert codes <= left, done.reports

@@ -37,6 +37,7 @@ WELL = Facts(
     pipeline="fares",
     registry="sqlite:///mlflow.db",
     head=head(2, B),
+    promoted=frozenset({A, B}),
     recorded=[record(1, A), record(2, B)],
     before=frozenset({A, B}),
     unfinished={},
@@ -54,7 +55,9 @@ def found(**changes):
 
 def test_all_well_is_nothing_to_do() -> None:
     assert found() == ([], [])
-    nothing = Facts("fares", "there", None, [], frozenset(), {}, frozenset(), None, [], [])
+    nothing = Facts(
+        "fares", "there", None, frozenset(), [], frozenset(), {}, frozenset(), None, [], []
+    )  # fmt: skip
     compared = differences(nothing)
     assert (compared.repairs, compared.reports) == ([], [])
 
@@ -62,6 +65,15 @@ def test_all_well_is_nothing_to_do() -> None:
 @pytest.mark.parametrize("alias", [None, 1, 99])
 def test_an_alias_that_was_moved_or_removed_is_put_back(alias: int | None) -> None:
     assert found(alias=alias) == (["alias"], [])
+
+
+@pytest.mark.parametrize(
+    ("promoted", "repairs"), [({B}, ["unnamed"]), ({A, B}, [])], ids=["never", "once"]
+)
+def test_while_the_champion_is_gone_the_alias_names_none_that_never_was(promoted, repairs) -> None:
+    left = {"versions": [ShownVersion(1, A)], "alias": 1, "promoted": frozenset(promoted)}
+    assert found(**left) == (repairs, ["RECONCILE-GONE"])
+    assert found(**{**left, "alias": None}) == ([], ["RECONCILE-GONE"])
 
 
 def test_an_alias_over_an_empty_journal_is_removed() -> None:

@@ -15,10 +15,10 @@ from pipeline_components.contracts.errors import IntegrityError, Unavailable
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger.records import RemovalRecord
 from pipeline_components.register import door
-from pipeline_components.register.dossier import dossier_digest
 from pipeline_components.registry import champion_alias, open_registry
 from pipeline_components.registry.client import ClientRegistry
 from pipeline_components.store import blob_key, result_key
+from pipeline_components.version.dossier import dossier_digest
 from tests.unit.register.small_run import SPEC, small_run
 from tests.unit.registry.served import mlflow_server
 

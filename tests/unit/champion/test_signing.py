@@ -21,15 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from pipeline_components.champion.signing import (
-    KEY_FILE,
-    known_keys,
-    message,
-    private_key,
-    signed,
-    verified,
-    verified_champion,
-)
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.errors import IntegrityError, UserError
 from pipeline_components.contracts.monitoring import MonitorRequest
@@ -39,6 +30,15 @@ from pipeline_components.door import Upstream
 from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.monitor.champion_at_work import ChampionAtWork
 from pipeline_components.register import door
+from pipeline_components.version.signing import (
+    KEY_FILE,
+    known_keys,
+    message,
+    private_key,
+    signed,
+    verified,
+    verified_champion,
+)
 from tests.unit.register.small_run import SPEC, small_run
 
 BYTES = Artifact(name="model.skops", digest="d" * 64, size=1)

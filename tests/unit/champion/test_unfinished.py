@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pipeline_components.champion.reconcile import reconcile
-from pipeline_components.champion.signing import verified
 from pipeline_components.champion.unfinished import intended_version
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.errors import IntegrityError, Unavailable
 from pipeline_components.register import door
-from pipeline_components.register.dossier import find_dossier
 from pipeline_components.registry.sqlite import SqliteRegistry
 from pipeline_components.store import result_key
+from pipeline_components.version.dossier import find_dossier
+from pipeline_components.version.signing import verified
 from tests.unit.register.small_run import SPEC, small_run
 
 

@@ -18,15 +18,15 @@ from pipeline_components.contracts.errors import Unavailable
 from pipeline_components.contracts.requests import TrainResult
 from pipeline_components.identity import code_digest, environment, source_digest
 from pipeline_components.register import door
-from pipeline_components.register.dossier import (
+from pipeline_components.store import blob_key
+from pipeline_components.version.dossier import (
     find_dossier,
     lock,
     packed,
     source_files,
     store_dossier,
 )
-from pipeline_components.register.made_with import made_as_told, made_here
-from pipeline_components.store import blob_key
+from pipeline_components.version.made_with import made_as_told, made_here
 from tests.unit.register.small_run import small_run
 
 ROOT = Path(__file__).resolve().parents[3]

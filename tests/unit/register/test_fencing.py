@@ -17,8 +17,9 @@ from pipeline_components.contracts.errors import Superseded
 from pipeline_components.contracts.requests import RegisterRequest, RegisterResult
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.ledger.records import PromotionRecord
-from pipeline_components.register import door, promotion
+from pipeline_components.register import door
 from pipeline_components.registry import champion_alias
+from pipeline_components.version import promotion
 from tests.unit.register.small_run import small_run
 
 FORK = multiprocessing.get_context("fork")

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from pipeline_components.contracts.requests import ColumnRole, TrainResult
-from pipeline_components.register.made_with import made_here
-from pipeline_components.register.model_code import source_files
-from pipeline_components.register.model_folder import (
+from pipeline_components.version.made_with import made_here
+from pipeline_components.version.model_code import source_files
+from pipeline_components.version.model_folder import (
     distributions,
     model_folder,
     modules_of,

@@ -9,8 +9,8 @@ from pipeline_components.contracts.errors import RequestError
 from pipeline_components.ledger.records import ApprovalRecord, PromotionRecord
 from pipeline_components.plan.past import find_run
 from pipeline_components.register import door
-from pipeline_components.register.promotion import promote_waiting
 from pipeline_components.registry import champion_alias, open_registry
+from pipeline_components.version.promotion import promote_waiting
 from tests.unit.register.small_run import SPEC, small_run
 from tests.unit.register.test_register import rows
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.evidence import SliceScore
 from pipeline_components.contracts.spans import Span
-from pipeline_components.register.run_log import (
+from pipeline_components.version.run_log import (
     clipped,
     datasets,
     key_safe,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline_components.contracts.errors import IntegrityError
 from pipeline_components.identity import source_digest
-from pipeline_components.register.dossier import packed, source_files
 from pipeline_components.reproduce.unpack_code import unpack_code
+from pipeline_components.version.dossier import packed, source_files
 
 PYTHON = {"a.py": b"x = 1\n", "deep/b.py": b"y = 2\n"}
 CODE = source_digest(PYTHON)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline_components.champion.signing import signed
 from pipeline_components.context import Context
 from pipeline_components.contracts.base import Digest
 from pipeline_components.contracts.errors import (
@@ -25,6 +24,7 @@ from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import PromotionRecord, VersionRecord
 from pipeline_components.registry import Registry
+from pipeline_components.version.signing import signed
 
 Awaits = Literal["", "observe", "approval"]
 

@@ -15,8 +15,8 @@ from pipeline_components.contracts.base import Digest, canonical_json
 from pipeline_components.contracts.dossier import Dossier
 from pipeline_components.contracts.requests import RegisterRequest
 from pipeline_components.identity import environment, installed, source_digest
-from pipeline_components.register.model_code import OURS
 from pipeline_components.store import Store, result_key
+from pipeline_components.version.model_code import OURS
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pipeline_components.context import Context
 from pipeline_components.contracts.artifacts import Artifact
 from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.requests import RegisterRequest
-from pipeline_components.register.made_with import MadeWith
-from pipeline_components.register.model_folder import model_folder
+from pipeline_components.version.made_with import MadeWith
+from pipeline_components.version.model_folder import model_folder
 
 
 def began(request: RegisterRequest, context: Context) -> int:

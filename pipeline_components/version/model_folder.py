@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from pipeline_components.contracts.requests import ColumnRole, TrainResult
-from pipeline_components.register.made_with import MadeWith
-from pipeline_components.register.model_code import OURS, source_files
-from pipeline_components.register.run_log import MLFLOW_TYPES
+from pipeline_components.version.made_with import MadeWith
+from pipeline_components.version.model_code import OURS, source_files
+from pipeline_components.version.run_log import MLFLOW_TYPES
 
 MODEL = "model.skops"
 

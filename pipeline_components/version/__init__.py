@@ -1,0 +1,1 @@
+"""A registered version: what it is made of, what it is rebuilt from, how it becomes champion."""
