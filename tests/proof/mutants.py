@@ -15,7 +15,7 @@ STORE = "tests/unit/store/test_store.py::"
 S3 = "tests/unit/store/test_s3.py::"
 LEDGER = "tests/unit/ledger/test_ledger.py::"
 LOADED = "tests/unit/model/test_save_and_load.py::"
-SIGNED = "tests/unit/champion/test_signing.py::"
+SIGNED = "tests/unit/version/test_signing.py::"
 REGISTER = "tests/unit/register/test_register.py::"
 
 
