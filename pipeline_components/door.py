@@ -169,6 +169,9 @@ def perform(order: Order, context: Context) -> Outcome:
     where = result_key(order.component, key)
     found = context.store.reuse(where) if component.CACHED else None
     if found is None:
+        # As its bytes say it, not as it was built: mappings in the order of a YAML would let one
+        # key stand for two results.
+        request = type(request).model_validate_json(canonical_json(request))
         log.info("%s %s: key %s", order.pipeline.name, order.component, key[:12])
         result = component.run(request, context)
         document = canonical_json(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -156,7 +157,9 @@ class FeatureSpec(Frozen):
         (), description="columns of the target's expression that are known at prediction time"
     )
     derive: dict[Identifier, str] = Field(
-        default_factory=dict, description="new column → expression; computed inside the model"
+        default_factory=dict,
+        description="new column → expression, which may read other new ones; computed inside the "
+        "model",
     )
     high_cardinality: int = Field(
         40, ge=2, description="distinct values from which text is no category of its own"
@@ -164,10 +167,23 @@ class FeatureSpec(Frozen):
 
     @field_validator("derive")
     @classmethod
-    def _parse(cls, derive: dict[str, str]) -> dict[str, str]:
-        for text in derive.values():
-            parse_expression(text)
-        return derive
+    def _in_order(cls, derive: dict[str, str]) -> dict[str, str]:
+        """In the order to compute them: what a column reads first, then by name.
+
+        Never as written: a spec that went through JSON has its names sorted, and trains the same.
+        """
+        reads = {name: columns_of(text) & derive.keys() for name, text in derive.items()}
+        graph = TopologicalSorter(reads)
+        try:
+            graph.prepare()
+        except CycleError as error:
+            raise ValueError(f"computed from each other: {' ← '.join(error.args[1])}") from None
+        order: list[str] = []
+        while graph.is_active():
+            ready = sorted(graph.get_ready())
+            graph.done(*ready)
+            order += ready
+        return {name: derive[name] for name in order}
 
 
 class WindowSpec(Frozen):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class DerivedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Add a column per expression, in order: a later one may read an earlier one.
 
+    The spec puts them in that order, whatever order they were written in.
+
     Parameters
     ----------
     expressions : dict of str to str

@@ -6,9 +6,15 @@ import json
 
 import pytest
 
+from pipeline_components.context import open_context
+from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.errors import NothingToDo
+from pipeline_components.contracts.settings import Settings
+from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.registry import champion_alias
+from pipeline_components.run import run_pipeline
 from pipeline_components.store import blob_key
+from tests.world import World
 
 
 def verdict(world, outcomes) -> str:
@@ -41,6 +47,21 @@ def test_nothing_changed_is_said_and_nothing_is_done(world) -> None:
     assert len(world.context.ledger.versions("quick")) == 1
     decisions = [e.decision for e in world.context.ledger.evaluations("quick")]
     assert decisions == ["train", "skip", "train"]
+
+
+def test_a_spec_trains_the_same_model_here_and_where_it_was_sent_as_json(world, tmp_path) -> None:
+    world.months(3)
+    world.spec["train"]["families"] = [
+        {"name": "gradient_boosting", "search": {"min_samples_leaf": [20, 5], "max_iter": [9, 5]}}
+    ]
+    world.spec["train"]["trials"] = 3
+    here = world.result(world.run(), "evaluate").candidate
+    sent = PipelineSpec.model_validate_json(canonical_json(world.load()))
+    data = str(world.context.settings.data)
+    elsewhere = {"EVERFIT_ROOT": str(tmp_path / "elsewhere"), "EVERFIT_DATA": data}
+    with open_context(Settings.from_environment(elsewhere)) as context:
+        there = World(context).result(run_pipeline(sent, context), "evaluate").candidate
+    assert (there.model, there.params) == (here.model, here.params)
 
 
 def test_a_file_that_is_touched_but_equal_is_the_same_span(world) -> None:

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline_components.contracts.base import canonical_json
 from pipeline_components.contracts.errors import SpecError, UserError
 from pipeline_components.contracts.spec_file import MAX_BYTES, find_spec, load_spec, spec_paths
 
@@ -173,6 +174,23 @@ def test_a_target_that_is_computed_must_say_which_columns_leak(tmp_path: Path) -
 def test_a_derived_column_cannot_read_what_is_hidden(tmp_path: Path) -> None:
     document = {**GOOD, "features": {"derive": {"cheat": "fare_amount * 2"}}}
     assert any("which is hidden" in line for line in problems(write(tmp_path, document)))
+
+
+def test_derived_columns_are_computed_in_one_order_however_they_are_written(tmp_path: Path) -> None:
+    derive = {"c": "1 + a", "z": "2", "a": "z * 2", "b": "3"}
+    written = load_spec(write(tmp_path, {**GOOD, "features": {"derive": derive}}))
+    assert list(written.features.derive) == ["b", "z", "a", "c"]
+    sent = type(written).model_validate_json(canonical_json(written))
+    assert list(sent.features.derive) == ["b", "z", "a", "c"]
+    turned = dict(reversed(derive.items()))
+    again = load_spec(write(tmp_path, {**GOOD, "features": {"derive": turned}}))
+    assert list(again.features.derive) == ["b", "z", "a", "c"]
+
+
+def test_columns_derived_from_each_other_are_refused(tmp_path: Path) -> None:
+    document = {**GOOD, "features": {"derive": {"a": "b + 1", "b": "a - 1"}}}
+    (line,) = problems(write(tmp_path, document))
+    assert "features.derive: computed from each other: " in line
 
 
 @given(st.recursive(
