@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,15 @@ from tests.services import (  # noqa: F401 (fixtures)
 )
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def loud_again() -> Iterator[None]:
+    """The command line quietens our logs in its process, and here that is the tests' own."""
+    logger = logging.getLogger("pipeline_components")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
