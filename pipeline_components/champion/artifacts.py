@@ -19,13 +19,21 @@ from pipeline_components.store import Store, blob_key
 def named_artifacts(ledger: Ledger, store: Store, pipeline: str) -> dict[Digest, str]:
     """Digest → what people call it: models and tables of versions, decisions, snapshots.
 
-    What retention has taken out is not among them.
+    What retention has taken out is not among them, unless a version needs it: a run that came back
+    after it was pruned may have been promoted since.
     """
     removed = removed_digests(ledger, pipeline)
+    versions = {record.run_key for record in ledger.versions(pipeline)}
     found: dict[Digest, str] = {}
-    for digest, name in _named(ledger, store, pipeline):
-        if digest not in removed:
-            found.setdefault(digest, name)
+    for digest, name in _of_versions(ledger, store, pipeline):
+        found.setdefault(digest, name)
+    for run in reversed(ledger.find_runs(pipeline)):
+        for digest, name in _of_run(run.run_key, ledger, store):
+            if digest not in removed or run.run_key in versions:
+                found.setdefault(digest, name)
+    for span in ledger.spans(pipeline):
+        if span.digest is not None and span.digest not in removed:
+            found.setdefault(span.digest, f"snapshot {span.name}")
     return found
 
 
@@ -62,27 +70,30 @@ def lost_artifacts(
         progress.update("artifacts", number, len(named))
 
 
-def _named(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest, str]]:
+def _of_versions(ledger: Ledger, store: Store, pipeline: str) -> Iterator[tuple[Digest, str]]:
+    spans = {span.digest: span.name for span in ledger.spans(pipeline)}
     for record in reversed(ledger.versions(pipeline)):
         yield record.champion.model.digest, f"v{record.version} model"
         yield record.champion.train.digest, f"v{record.version} training table"
         if record.dossier is not None:
             yield record.dossier, f"v{record.version} dossier"
             yield from _of_dossier(record.dossier, record.version, store)
-    for run in reversed(ledger.find_runs(pipeline)):
-        verdict = ledger.verdict(run.run_key)
-        if verdict is None:
-            continue
-        yield verdict.decision, f"run {run.run_key[:12]} decision"
-        try:
-            decision = GateResult.model_validate_json(store.get(verdict.decision))
-        except (IntegrityError, ValidationError):  # lost: named by now; or of an older Everfit
-            continue
-        yield decision.report_json.digest, f"run {run.run_key[:12]} decision report (JSON)"
-        yield decision.report_html.digest, f"run {run.run_key[:12]} decision report (page)"
-    for span in ledger.spans(pipeline):
-        if span.digest is not None:
-            yield span.digest, f"snapshot {span.name}"
+        for digest in (*record.champion.window, *record.champion.holdout):
+            if digest in spans:
+                yield digest, f"snapshot {spans[digest]}"
+
+
+def _of_run(run_key: Digest, ledger: Ledger, store: Store) -> Iterator[tuple[Digest, str]]:
+    verdict = ledger.verdict(run_key)
+    if verdict is None:
+        return
+    yield verdict.decision, f"run {run_key[:12]} decision"
+    try:
+        decision = GateResult.model_validate_json(store.get(verdict.decision))
+    except (IntegrityError, ValidationError):  # lost: named by now; or of an older Everfit
+        return
+    yield decision.report_json.digest, f"run {run_key[:12]} decision report (JSON)"
+    yield decision.report_html.digest, f"run {run_key[:12]} decision report (page)"
 
 
 def _of_dossier(digest: Digest, version: int, store: Store) -> Iterator[tuple[Digest, str]]:

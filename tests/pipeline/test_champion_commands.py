@@ -16,6 +16,7 @@ from pipeline_components.contracts.errors import NothingToDo
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.example.trips import month_csv
 from pipeline_components.ledger import Ledger
+from pipeline_components.ledger.records import RemovalRecord
 from pipeline_components.registry import champion_alias, open_registry
 from pipeline_components.store import blob_key
 from tests.world import World
@@ -423,6 +424,10 @@ def test_reconcile_names_each_artifact_that_is_missing_or_altered(checkout, ever
         one, two = context.ledger.versions("quick")
         span = context.ledger.spans("quick")[0]
         root = context.store.root
+        # Taken out once, while nothing needed it; a version needs it now.
+        context.ledger.record_removal(
+            "quick", RemovalRecord(digest=two.champion.train.digest, what="table", reason="old")
+        )
     model = root / blob_key(one.champion.model.digest)
     model.chmod(0o644)
     model.write_bytes(model.read_bytes() + b" ")
