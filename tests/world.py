@@ -18,6 +18,7 @@ from pipeline_components.contracts.requests import (
     RegisterResult,
     ValidateResult,
 )
+from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import load_spec
 from pipeline_components.contracts.steps import Outcome, Trigger, Wishes
@@ -53,6 +54,18 @@ QUICK: dict[str, Any] = {
     "train": {"families": ["linear"], "trials": 1, "folds": 2},
     "gate": {"metric": "mae", "superior_by": "1%", "baseline": "median"},
 }  # fmt: skip
+
+
+def settings_in(root: Path) -> Settings:
+    """Settings of a checkout, whatever this process' own say."""
+    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
+
+
+def new_checkout(root: Path) -> Settings:
+    """Make the folders of a checkout."""
+    (root / "dags" / "pipelines").mkdir(parents=True)
+    (root / "data").mkdir()
+    return settings_in(root)
 
 
 @dataclass

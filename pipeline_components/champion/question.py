@@ -7,6 +7,7 @@ from pipeline_components.contracts.errors import NothingToDo
 from pipeline_components.contracts.people import CheckShown, Question
 from pipeline_components.contracts.requests import GateResult
 from pipeline_components.contracts.verdicts import Check
+from pipeline_components.version.promotion import is_late
 
 from .approvals import told
 from .lookup import find_version
@@ -37,7 +38,7 @@ def question(pipeline: str, number: int, context: Context) -> Question:
         raise NothingToDo("PROMOTE-NOTHING", where, f"it was {told(answer)}")
     run, head = ledger.run(record.run_key), ledger.champion(pipeline)
     judged_by = run.champion if run else None
-    if (judged_by.sequence if judged_by else 0) != (head.sequence if head else 0):
+    if is_late(pipeline, judged_by, ledger):
         now = f"v{head.version}" if head else "nobody"
         raise NothingToDo(
             "PROMOTE-NOTHING", where,

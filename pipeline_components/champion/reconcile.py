@@ -16,7 +16,12 @@ from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import VersionRecord
 from pipeline_components.registry import Registry, ShownVersion, open_registry
 from pipeline_components.store import Store
-from pipeline_components.version.promotion import Intended, make_version, project_alias
+from pipeline_components.version.promotion import (
+    Intended,
+    is_late,
+    make_version,
+    project_alias,
+)
 
 from .artifacts import lost_artifacts, named_artifacts
 from .differences import Facts, Repair, differences, unpromoted
@@ -135,16 +140,14 @@ def _forgotten(record: VersionRecord, pipeline: str, ledger: Ledger) -> bool:
 
     One that a person is asked about, or that is only observed, is not; nor one that was refused.
     """
-    run, head = ledger.run(record.run_key), ledger.champion(pipeline)
-    verdict = ledger.verdict(record.run_key)
+    run, verdict = ledger.run(record.run_key), ledger.verdict(record.run_key)
     if run is None or verdict is None or verdict.verdict != "promote":
         return False
     if record.awaits:
         answer = ledger.approval(record.run_key)
         if answer is None or answer.answer == "refuse":
             return False
-    pinned = run.champion.sequence if run.champion else 0
-    return pinned == (head.sequence if head else 0)
+    return not is_late(pipeline, run.champion, ledger)
 
 
 def _make(repair: Repair, pipeline: str, context: Context, registry: Registry) -> str:

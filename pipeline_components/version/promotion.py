@@ -159,7 +159,7 @@ def settled(request: RegisterRequest, recorded: VersionRecord, context: Context)
     """
     pipeline, ledger = request.spec.name, context.ledger
     entry = promotion_of(pipeline, recorded.run_key, ledger)
-    if entry is None and recorded.awaits and not _is_late(pipeline, request.champion, ledger):
+    if entry is None and recorded.awaits and not is_late(pipeline, request.champion, ledger):
         answer = ledger.approval(recorded.run_key)
         if answer is None:
             return Settled(superseded=False, awaits=recorded.awaits, tags={})
@@ -223,7 +223,7 @@ def promotion_tags(recorded: VersionRecord, entry: PromotionRecord | None) -> di
     return {**tags, AWAITS: NOTHING} if recorded.awaits else tags
 
 
-def _is_late(pipeline: str, judged_by: ChampionRef | None, ledger: Ledger) -> bool:
+def is_late(pipeline: str, judged_by: ChampionRef | None, ledger: Ledger) -> bool:
     """Whether another run was promoted since the champion that this one was judged by."""
     head = ledger.champion(pipeline)
     return (head.sequence if head else 0) != (judged_by.sequence if judged_by else 0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,29 +12,22 @@ import pytest
 from pipeline_components.cli import main
 from pipeline_components.context import open_context
 from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.settings import Settings
 from pipeline_components.example.trips import month_csv
 from pipeline_components.ledger import Ledger
 from pipeline_components.ledger.records import RemovalRecord
 from pipeline_components.registry import champion_alias, open_registry
 from pipeline_components.store import blob_key
-from tests.world import World
+from tests.world import World, new_checkout, settings_in
 
 # MLflow's own store, on the SQLAlchemy that is pinned here.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning")
-
-
-def settings_in(root: Path) -> Settings:
-    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory) -> Path:
     """A checkout whose pipeline has lived a while; each test takes a copy."""
     root = tmp_path_factory.mktemp("lived")
-    (root / "dags" / "pipelines").mkdir(parents=True)
-    (root / "data").mkdir()
-    with open_context(settings_in(root)) as context:
+    with open_context(new_checkout(root)) as context:
         world = World(context)
         world.spec["features"] = {
             "drop": [*world.spec["features"]["drop"], "trip_distance"], "derive": {},
@@ -54,14 +46,13 @@ def lived(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def checkout(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def checkout(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "checkout"
     shutil.copytree(lived, root)
     monkeypatch.setenv("EVERFIT_ROOT", str(root))
     for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
-    yield root
-    logging.getLogger("pipeline_components").setLevel(logging.NOTSET)
+    return root
 
 
 @pytest.fixture

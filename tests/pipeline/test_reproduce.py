@@ -16,28 +16,21 @@ import pytest
 import pipeline_components
 from pipeline_components.cli import main
 from pipeline_components.context import open_context
-from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec_file import load_spec
 from pipeline_components.run import run_pipeline
 from pipeline_components.store import blob_key, digest_file
-from tests.world import World
+from tests.world import World, new_checkout, settings_in
 
 RUN = "import sys; from pipeline_components.cli import main; sys.exit(main(sys.argv[1:]))"
 
 Run = Callable[..., tuple[int, str, str]]
 
 
-def settings_in(root: Path) -> Settings:
-    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
-
-
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory) -> Path:
     """A checkout with v1, and v2 judged against it; each test takes a copy."""
     root = tmp_path_factory.mktemp("lived")
-    (root / "dags" / "pipelines").mkdir(parents=True)
-    (root / "data").mkdir()
-    with open_context(settings_in(root)) as context:
+    with open_context(new_checkout(root)) as context:
         world = World(context)
         world.spec["features"] = {
             "drop": [*world.spec["features"]["drop"], "trip_distance"], "derive": {},

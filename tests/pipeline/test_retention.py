@@ -22,25 +22,18 @@ from pipeline_components.cli import main
 from pipeline_components.clock import now
 from pipeline_components.context import Context, open_context
 from pipeline_components.contracts.errors import NothingToDo, UserError
-from pipeline_components.contracts.settings import Settings
 from pipeline_components.registry import MONITOR_KEY, open_registry
 from pipeline_components.reproduce.reproduce import reproduce
 from pipeline_components.retention.prune import Pruned, prune
 from pipeline_components.run import monitor_pipeline
-from tests.world import World
-
-
-def settings_in(root: Path) -> Settings:
-    return Settings.from_environment({"EVERFIT_ROOT": str(root)})
+from tests.world import World, new_checkout, settings_in
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory) -> Path:
     """v1, monitored; v2 judged against it, monitored; a run that was held."""
     root = tmp_path_factory.mktemp("lived")
-    (root / "dags" / "pipelines").mkdir(parents=True)
-    (root / "data").mkdir()
-    with open_context(settings_in(root)) as context:
+    with open_context(new_checkout(root)) as context:
         world = World(context)
         with_distance(world)
         world.spec["features"]["drop"].append("trip_distance")
