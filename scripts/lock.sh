@@ -11,3 +11,5 @@ compile pyproject.toml -c requirements.txt --extra components -o requirements/co
 compile pyproject.toml -c requirements.txt --extra components --extra dev -o requirements/components-dev.txt
 compile pyproject.toml -c requirements.txt --extra airflow -o requirements/airflow.txt
 compile pyproject.toml -c requirements.txt --extra airflow --extra airflow-dev -o requirements/airflow-dev.txt
+compile pyproject.toml -c requirements.txt --extra airflow --extra stack -o requirements/airflow-stack.txt
+compile pyproject.toml -c requirements.txt --extra mlflow-server -o requirements/mlflow-server.txt

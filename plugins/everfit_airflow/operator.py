@@ -90,6 +90,7 @@ class RunsComponents:
         ending = runner.run(
             canonical_json(order),
             child_environment(os.environ, str(settings.root), self._connections(order.pipeline)),
+            {},
             log.info,
             lambda process: memory.set(REMEMBERED, process) if memory is not None else None,
         )

@@ -38,6 +38,7 @@ class ProcessRunner:
         self,
         order: bytes,
         environment: Mapping[str, str],
+        secrets: Mapping[str, str],
         log: Callable[[str], None],
         remember: Callable[[dict[str, Any]], None],
     ) -> Ending:
@@ -50,7 +51,7 @@ class ProcessRunner:
             process = subprocess.Popen(  # noqa: S603 (our own program)
                 [*self._program, "--order", str(order_file), "--outcome", str(outcome_file)],
                 cwd=folder,
-                env=dict(environment),
+                env={**environment, **secrets},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
