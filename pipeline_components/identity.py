@@ -15,6 +15,7 @@ from typing import Any
 from pipeline_components.contracts.base import Digest, digest_of
 from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
+from pipeline_components.contracts.steps import CHAIN
 
 CAN_CHANGE_BITS = (
     "joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "threadpoolctl",
@@ -28,10 +29,12 @@ KERNEL_VARIABLES = (
 """Variables that choose the kernels of numerical libraries: another kernel adds up otherwise."""
 
 IN_NO_KEY: dict[str, Any] = {
-    **dict.fromkeys(("description", "owner", "tags", "triggers", "monitor", "notify"), True),
+    **dict.fromkeys(
+        ("description", "owner", "tags", "triggers", "monitor", "notify", "images"), True
+    ),
     "gate": {"mode", "approval"},
 }
-"""Fields of a spec that no model and no verdict depends on."""
+"""Fields of a spec that no model and no verdict depends on; of images, only the chain's count."""
 
 
 @cache
@@ -90,8 +93,14 @@ def environment_digest() -> Digest:
 
 
 def spec_digest(spec: PipelineSpec) -> Digest:
-    """sha-256 of the values that can change a result; not text, triggers, monitoring or mail."""
-    return digest_of(spec.model_dump(mode="json", exclude=IN_NO_KEY))
+    """sha-256 of the values that can change a result; not text, triggers, monitoring or mail.
+
+    Of images, those that the chain's components run in: ``default`` or all of them by name is the
+    same. Without one the digest is what it was before a spec could name any.
+    """
+    values = spec.model_dump(mode="json", exclude=IN_NO_KEY)
+    images = {name: image for name in CHAIN if (image := spec.image_of(name))}
+    return digest_of({**values, "images": images} if images else values)
 
 
 def own_checks(paths: Sequence[str]) -> dict[str, Digest]:

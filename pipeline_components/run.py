@@ -21,6 +21,7 @@ from pipeline_components.contracts.steps import (
     Wishes,
 )
 from pipeline_components.door import perform
+from pipeline_components.own_images import refuse_own_images
 
 Watcher = Callable[[Component, str | None, Outcome | None], None]
 """Called with the component and family when a step begins (None) and when it ends."""
@@ -39,7 +40,10 @@ def run_pipeline(
     ------
     NothingToDo
         If a step found nothing to do; the steps after it are not run.
+    UserError
+        If the spec names an image for one of the steps: none of them is run.
     """
+    refuse_own_images(spec, CHAIN)
     done: dict[Component, tuple[Digest, ...]] = {}
     outcomes: list[Outcome] = []
     for component, needs in CHAIN.items():
@@ -90,7 +94,10 @@ def monitor_pipeline(
     ------
     EverfitError
         Whatever a step failed with, after the sweep.
+    UserError
+        If the spec names an image for one of the steps: none of them is run.
     """
+    refuse_own_images(spec, (*MONITORING, "plan"))
     done: dict[Component, tuple[Digest, ...]] = {}
     outcomes: list[Outcome] = []
     failure: EverfitError | None = None

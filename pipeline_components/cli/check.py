@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline_components.contracts.errors import EverfitError, SpecError, UserError
+from pipeline_components.contracts.images import is_pinned
 from pipeline_components.contracts.named_columns import missing_columns
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec import PipelineSpec
@@ -42,6 +43,12 @@ def _look_at(path: Path, settings: Settings, spec_only: bool) -> int:
         sys.stderr.write(f"{error.line}\n")
         return error.exit_code
     sys.stdout.write(f"✓ {path.stem}{facts}\n")
+    for name, image in spec.images.items():
+        if not is_pinned(image):
+            sys.stderr.write(
+                f"SPEC {path.name} images.{name}: warning: {image} is a tag, and what it names may "
+                "change without any run being made anew; name it by digest: name@sha256:…\n"
+            )
     return 0
 
 
@@ -93,8 +100,13 @@ def _look(spec: PipelineSpec, settings: Settings) -> str:
     from pipeline_components.cli.newest_spans import newest_spans
     from pipeline_components.context import open_context
 
-    _look_at_estimators(spec)
-    _look_at_checks(spec)
+    # What an image of the pipeline's own holds, only the image can tell.
+    if spec.image_of("train") is None:
+        _look_at_estimators(spec)
+    if spec.image_of("gate") is None:
+        _look_at_checks(spec)
+    if spec.image_of("extract") is not None:
+        return "  source not looked at: extract has an image of its own"
     with open_context(settings) as context:
         (span,) = newest_spans(spec, context, 1)
         import pyarrow.parquet as pq

@@ -63,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     _add_champion_commands(commands)
     _add_trigger_command(commands)
     _add_replay_command(commands)
+    _add_delivery_commands(commands)
+    _add_upkeep_commands(commands)
     return top
 
 
@@ -100,6 +102,45 @@ def _add_replay_command(commands: Any) -> None:
     )
     replay.add_argument("--trainings", action="store_true", help="and list every training")
     replay.add_argument("--json", action="store_true", help="as JSON")
+
+
+def _add_delivery_commands(commands: Any) -> None:
+    """What a change is looked at with before it is merged."""
+    changed = commands.add_parser("changed", help="the pipelines that a change concerns")
+    changed.add_argument("--base", default="origin/main", metavar="REF", help="since then")
+    sample = commands.add_parser(
+        "sample", help="run pipelines on a sample in observe mode, touching nothing but the source"
+    )
+    sample.add_argument("names", nargs="*", metavar="NAME", help="default: those that changed")
+    sample.add_argument("--base", metavar="REF", help="what changed, and what to hold it against")
+    sample.add_argument(
+        "--to", type=Path, required=True, metavar="FOLDER", help="for the reports and the comment"
+    )
+    sample.add_argument("--spans", type=_count, default=4, metavar="N", help="the newest N (4)")
+    sample.add_argument(
+        "--rows", type=_count, default=2000, metavar="N", help="of each span (2000)"
+    )
+    sample.add_argument("--link", default="", metavar="URL", help="where the reports can be had")
+    bundle = commands.add_parser("bundle", help="the DAG files as one archive with a version")
+    bundle.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="for the archive")
+    bundle.add_argument("--commit", default="", metavar="ID", help="where the files come from")
+    deploy = commands.add_parser(
+        "deploy", help="a bundle and images by digest, together; only told unless --apply is given"
+    )
+    deploy.add_argument("--to", required=True, metavar="URL", help="file:// or s3://bucket/prefix")
+    what = deploy.add_mutually_exclusive_group(required=True)
+    what.add_argument("--bundle", type=Path, metavar="FOLDER", help="of everfit bundle")
+    what.add_argument("--back", type=_count, metavar="N", help="what deployment N named")
+    deploy.add_argument("--images", type=Path, metavar="FILE", help="lines NAME=image@sha256:…")
+    deploy.add_argument("--runners", type=Path, metavar="FILE", help="settings of the runners")
+    deploy.add_argument("--by", metavar="PERSON", help="who deploys; default: you")
+    deploy.add_argument("--apply", action="store_true", help="do it; else only tell")
+    deployed = commands.add_parser("deployed", help="what is deployed, newest last")
+    deployed.add_argument("--at", required=True, metavar="URL", help="where it is deployed to")
+    deployed.add_argument("--number", type=_count, metavar="N", help="default: the newest")
+    deployed.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="put images.env and runners.yaml there"
+    )
 
 
 def _add_champion_commands(commands: Any) -> None:
@@ -149,6 +190,18 @@ def _add_champion_commands(commands: Any) -> None:
     reconcile.add_argument(
         "--rebuild", action="store_true", help="make again what MLflow lacks: runs and versions"
     )
+
+
+def _add_upkeep_commands(commands: Any) -> None:
+    """Keeping what must not be lost."""
+    backup = commands.add_parser("backup", help="copy ledger and store to another place")
+    backup.add_argument(
+        "--to", required=True, metavar="PLACE", help="a folder, or s3://bucket/prefix"
+    )
+    backup.add_argument("--list", action="store_true", help="only list the backups there are")
+    restore = commands.add_parser("restore", help="fill an empty ledger and store from a backup")
+    restore.add_argument("--from", required=True, metavar="PLACE", help="where backups are")
+    restore.add_argument("--backup", metavar="NAME", help="which; default: the newest")
 
 
 def _add_people_commands(commands: Any) -> None:

@@ -8,6 +8,7 @@ from pipeline_components.contracts.requests import ExtractRequest
 from pipeline_components.contracts.spans import Span
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.steps import Order
+from pipeline_components.own_images import refuse_own_images
 from pipeline_components.source import list_spans
 
 
@@ -18,7 +19,10 @@ def newest_spans(spec: PipelineSpec, context: Context, count: int | None) -> tup
     ------
     SourceError
         If the source has no span, or none that can be read.
+    UserError
+        If the pipeline's spans are extracted in an image of its own.
     """
+    refuse_own_images(spec, ("extract",))
     from pipeline_components.extract import door
 
     listing = list_spans(spec.source, context.settings)

@@ -17,6 +17,7 @@ from pipeline_components.contracts.errors import UserError
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import find_spec, load_spec
+from pipeline_components.own_images import refuse_own_images
 from pipeline_components.replay.policies import read_policy
 from pipeline_components.replay.story import Story, Summary
 
@@ -30,10 +31,12 @@ def command(options: argparse.Namespace) -> int:
     """Replay each policy and show them side by side."""
     from pipeline_components.replay.moments import arrivals
     from pipeline_components.replay.replay import Stretch, replay
+    from pipeline_components.replay.sandbox import JUDGED, MEASURED
     from pipeline_components.source import list_spans
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
+    refuse_own_images(spec, ("plan", *JUDGED, *MEASURED))
     policies = _policies(options, spec)
     pin_threads(spec.train.threads)
     until = _time(options.until, "--until") if options.until else now()

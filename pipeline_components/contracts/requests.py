@@ -20,9 +20,10 @@ from .metrics import Task
 from .monitor_spec import PredictionLog
 from .planning import ChampionRef, Trigger
 from .spans import Refusal, Snapshot, Span, SpanRef
-from .spec import FamilySpec, FeatureSpec, PipelineSpec, SourceSpec
+from .spec import FeatureSpec, PipelineSpec, SourceSpec
 from .steps import Component
 from .table_schema import TableSchema
+from .train_spec import FamilySpec
 from .verdicts import Check, Comparison, Estimate, VerdictName
 
 

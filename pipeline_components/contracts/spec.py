@@ -13,10 +13,12 @@ from .anomalies import ANOMALIES
 from .base import Frozen, PipelineName
 from .expression import columns_of, parse_expression
 from .gate_spec import GateSpec, SliceSpec
+from .images import Component, Image, Imaged, known_components
 from .metrics import METRICS, PRIMARY, Task, metrics_of
 from .monitor_spec import MonitorSpec
 from .notices import Address
 from .table_schema import TableSchema
+from .train_spec import TrainSpec
 from .triggers import TriggerSpec
 
 Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -240,62 +242,6 @@ class ValidateSpec(Frozen):
         return ignore
 
 
-class FamilySpec(Frozen):
-    """A model family: a built-in name, or any scikit-learn estimator by import path."""
-
-    name: Identifier = Field(description="linear, gradient_boosting, random_forest, extra_trees, …")
-    estimator: str | None = Field(
-        None,
-        pattern=r"^[A-Za-z_][\w]*(\.[A-Za-z_]\w*)+$",
-        description="import path of an estimator class; default the built-in of that name",
-    )
-    params: dict[str, Any] = Field(default_factory=dict, description="fixed parameters")
-    search: dict[str, tuple[Any, ...]] | None = Field(
-        None, description="parameter → values to try; default the family's own space"
-    )
-
-
-FAMILIES = ("linear", "gradient_boosting", "random_forest", "extra_trees")
-"""The built-in model families."""
-
-
-class TrainSpec(Frozen):
-    """Which candidates are fitted and how hard they are searched."""
-
-    families: tuple[FamilySpec, ...] = Field(
-        (FamilySpec(name="linear"), FamilySpec(name="gradient_boosting")),
-        min_length=1,
-        description="names, or fields for more",
-    )
-    trials: int = Field(4, ge=1, le=500, description="parameter settings tried per family")
-    folds: int = Field(3, ge=2, le=20, description="cross-validation folds")
-    search_rows: int = Field(
-        200_000, ge=100, description="rows the search sees at most; the winner is refitted on all"
-    )
-    seed: int = Field(0, ge=0, lt=2**31, description="of every random choice")
-    threads: int = Field(1, ge=1, le=64, description="part of the run key: it can change bits")
-
-    @field_validator("families", mode="before")
-    @classmethod
-    def _names_are_families(cls, value: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            return value
-        return [{"name": item} if isinstance(item, str) else item for item in value]
-
-    @model_validator(mode="after")
-    def _known_and_distinct(self) -> TrainSpec:
-        names = [family.name for family in self.families]
-        if len(set(names)) != len(names):
-            raise ValueError("two families have the same name")
-        for family in self.families:
-            if family.estimator is None and family.name not in FAMILIES:
-                raise ValueError(
-                    f"{family.name!r} is no built-in family ({', '.join(FAMILIES)}) "
-                    "and names no estimator"
-                )
-        return self
-
-
 GROUP_METRICS: dict[Task, tuple[str, ...]] = {
     "regression": ("mean_error", "mae"),
     "binary": ("selection_rate", "true_positive_rate", "false_positive_rate", "accuracy"),
@@ -338,6 +284,14 @@ class PipelineSpec(Frozen):
         description="who is told: ``slack:#channel``, ``smtp:team@example.org``, ``apprise:tag``; "
         "``slack:#alerts[failed,drift]`` of these kinds only",
     )
+    images: dict[Imaged, Image] = Field(
+        default_factory=dict,
+        # As if there were no such field: what was digested before it must be the same after it,
+        # and an image made before it must be able to read an order.
+        exclude_if=lambda images: not images,
+        description="component, or ``default`` for all → the image of its own that it runs in, by "
+        "digest ([own components](own_components.md))",
+    )
     curated: TableSchema | None = Field(
         None, description="not written here: filled from <name>.schema.yaml beside the spec"
     )
@@ -346,6 +300,8 @@ class PipelineSpec(Frozen):
     @classmethod
     def _target_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    _known_components = field_validator("images", mode="before")(known_components)
 
     @model_validator(mode="after")
     def _holds_together(self) -> PipelineSpec:
@@ -397,6 +353,10 @@ class PipelineSpec(Frozen):
                     f"gate.fairness.{number}.metric of a {self.task} is one of {', '.join(allowed)}"
                 )
         return problems
+
+    def image_of(self, component: Component) -> str | None:
+        """The image that the pipeline names for a component; None: the installation's."""
+        return self.images.get(component) or self.images.get("default")
 
     @property
     def primary_metric(self) -> str:

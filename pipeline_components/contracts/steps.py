@@ -13,6 +13,7 @@ from pydantic import Field
 
 from .artifacts import Artifact
 from .base import Digest, Frozen
+from .images import Component
 from .notices import News
 from .planning import RunType, Signal, Trigger
 from .spec import PipelineSpec
@@ -20,11 +21,6 @@ from .spec import PipelineSpec
 __all__ = [
     "CHAIN", "MONITORING", "Asked", "Component", "Ended", "News", "Order", "Outcome", "RunType",
     "Trigger", "Wishes",
-]  # fmt: skip
-
-Component = Literal[
-    "plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register",
-    "watch", "monitor", "drift_report", "promote", "reconcile",
 ]  # fmt: skip
 
 CHAIN: dict[Component, tuple[Component, ...]] = {

@@ -8,9 +8,13 @@ and that is most of what an unchanged run may cost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline_components.contracts.errors import UserError
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 
 class Connection(Protocol):
@@ -30,6 +34,12 @@ class Connection(Protocol):
 
     def migrate(self) -> None:
         """Apply the migrations not yet applied, all or none, one process at a time."""
+
+    def reading(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """Every table as it is at one moment, whoever writes meanwhile."""
+
+    def writing(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """One transaction, all or none, one process at a time."""
 
     def close(self) -> None:
         """Let the database go."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from sqlalchemy import Connection as Transaction
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError, SQLAlchemyError
 
@@ -42,6 +43,8 @@ class ServerConnection:
         self.where, self._password = "ledger", None
         with self._plainly():
             address = make_url(url)
+            if "@" in (address.host or ""):
+                raise ValueError("the rest of a password")
             self.where = f"ledger {address.render_as_string(hide_password=True)}"
             self._password = address.password
             options = {} if "connect_timeout" in address.query else {
@@ -74,14 +77,28 @@ class ServerConnection:
             return row[0] if row else None
 
     def migrate(self) -> None:
-        """Apply the migrations not yet applied, in one transaction under an advisory lock."""
+        """Apply the migrations not yet applied, all or none."""
         from .migrations import upgrade
 
+        with self.writing() as connection:
+            upgrade(connection, self.where)
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Every table as it is at one moment; rows come in pieces."""
+        with self._plainly(), self._engine.connect() as connection:
+            yield connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True, yield_per=1000
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """One transaction under an advisory lock."""
         with self._plainly(), self._engine.begin() as connection:
             connection.execute(
                 text("SELECT pg_advisory_xact_lock(:number)"), {"number": MIGRATION_LOCK}
             )
-            upgrade(connection, self.where)
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""
@@ -94,8 +111,14 @@ class ServerConnection:
             yield
         except SQLAlchemyError as error:
             raise explained(error, self.where, self._password) from None
-        except ValueError as error:  # a port that is no number
-            raise _wrong_url(self.where, str(error), self._password) from None
+        except ValueError:  # what it holds may be a part of the password
+            raise _wrong_url(self.where, _NOT_ENCODED, self._password) from None
+
+
+_NOT_ENCODED = (
+    "its port is no number, or the password holds @ / : ? or # as it is, which are written "
+    "%40 %2F %3A %3F %23"
+)
 
 
 def explained(error: SQLAlchemyError, where: str, password: str | None) -> EverfitError:

@@ -8,11 +8,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline_components.contracts.errors import EverfitError, Unavailable, UserError
 
 from .statements import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    import sqlalchemy
 
 BUSY_SECONDS = 30.0
 """How long to wait for another process to finish writing."""
@@ -73,24 +76,41 @@ class SQLiteConnection:
             return row[0] if row else None
 
     def migrate(self) -> None:
-        """Apply the migrations not yet applied, in one transaction that holds the write lock."""
+        """Apply the migrations not yet applied, all or none."""
+        from .migrations import upgrade
+
+        with self.writing() as connection:
+            upgrade(connection, self.where)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlalchemy.Connection]:
+        """Every table as it is at one moment, which the write-ahead log keeps."""
+        with self._lock, self._plainly(), self._transaction("BEGIN") as connection:
+            yield connection.execution_options(yield_per=1000)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlalchemy.Connection]:
+        """One transaction whose first statement takes the write lock.
+
+        Whoever comes second finds all done.
+        """
+        with self._lock, self._plainly():
+            self._use_write_ahead_log()
+            with self._transaction("BEGIN IMMEDIATE") as connection:
+                yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlalchemy.Connection]:
         from sqlalchemy import StaticPool, create_engine, event
         from sqlalchemy.exc import DBAPIError
 
-        from .migrations import upgrade
-
-        with self._lock, self._plainly():
-            self._use_write_ahead_log()
-            engine = create_engine(
-                "sqlite://", creator=lambda: self._database, poolclass=StaticPool
-            )
-            # The first statement takes the write lock: whoever comes second finds all done.
-            event.listen(engine, "begin", lambda c: c.exec_driver_sql("BEGIN IMMEDIATE"))
-            try:
-                with engine.begin() as connection:
-                    upgrade(connection, self.where)
-            except DBAPIError as error:
-                raise explained(error.orig or error, self.where) from error
+        engine = create_engine("sqlite://", creator=lambda: self._database, poolclass=StaticPool)
+        event.listen(engine, "begin", lambda c: c.exec_driver_sql(begin))
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise explained(error.orig or error, self.where) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -34,7 +34,7 @@ def read_recorded(pipeline: str, record: VersionRecord, store: Store) -> Recorde
     Raises
     ------
     UserError
-        If there is none.
+        If there is none, or a table or the model was made in an image of the pipeline's own.
     IntegrityError
         If it is missing, altered, or of another model than the record's.
     """
@@ -49,6 +49,7 @@ def read_recorded(pipeline: str, record: VersionRecord, store: Store) -> Recorde
         document: dict[str, Any] = json.loads(text)
         request = document["request"]
         model: str = request["evaluated"]["candidate"]["model"]["digest"]
+        images = dict(request.get("spec", {}).get("images", {}))
         found = Recorded(
             called=called,
             dossier=record.dossier,
@@ -67,6 +68,13 @@ def read_recorded(pipeline: str, record: VersionRecord, store: Store) -> Recorde
             called,
             f"its model is {model[:12]}, and the ledger's {record.champion.model.digest[:12]}",
         )
+    named = {name: images.get(name, images.get("default")) for name in ("prepare", "train")}
+    if any(named.values()):
+        made = " and ".join(f"{name} in {image}" for name, image in named.items() if image)
+        raise UserError(
+            "REPRODUCE-IMAGES", called, "a version is rebuilt in a process with our own code",
+            f"its run had {made}", "Train with the same window and images, and compare the models",
+        )  # fmt: skip
     return found
 
 

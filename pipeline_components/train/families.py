@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline_components.contracts.metrics import Task
-from pipeline_components.contracts.spec import FamilySpec
+from pipeline_components.contracts.train_spec import FamilySpec
 from pipeline_components.model.table_encoder import MOST_DOUBLES
 
 from .estimator_path import build_estimator, import_estimator

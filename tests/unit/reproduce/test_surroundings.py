@@ -180,3 +180,21 @@ def test_a_dossier_that_is_not_the_versions_is_refused(text, found):
 def test_a_version_without_a_dossier_says_why():
     with pytest.raises(UserError, match=r"REPRODUCE-DOSSIER fare v3: .*wrote none"):
         read_recorded("fare", version(None), open_store("memory://recorded"))
+
+
+@pytest.mark.parametrize(
+    ("images", "refused"),
+    [({"train": "x@sha256:1"}, True), ({"default": "x:1"}, True), ({"gate": "x:1"}, False)],
+)
+def test_what_was_made_in_an_image_of_its_own_is_not_rebuilt_in_a_process(images, refused):
+    recorded_so = document()
+    request = recorded_so["request"]
+    assert isinstance(request, dict)
+    request["spec"] = {"images": images}
+    store = open_store(f"memory://images-{refused}-{next(iter(images))}")
+    kept = store.put("dossier.json", canonical_json(recorded_so))
+    if refused:
+        with pytest.raises(UserError, match=r"REPRODUCE-IMAGES fare v3: .*train in x"):
+            read_recorded("fare", version(kept.digest), store)
+    else:
+        assert read_recorded("fare", version(kept.digest), store).code == "f" * 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.spec import FAMILIES, FamilySpec
+from pipeline_components.contracts.train_spec import FAMILIES, FamilySpec
 from pipeline_components.train.families import TREE_ROWS, family_of
 
 

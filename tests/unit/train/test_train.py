@@ -18,7 +18,8 @@ import pytest
 from pipeline_components.contracts.errors import SourceError, UserError
 from pipeline_components.contracts.requests import PrepareRequest, TrainRequest
 from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import FamilySpec, FeatureSpec
+from pipeline_components.contracts.spec import FeatureSpec
+from pipeline_components.contracts.train_spec import FamilySpec
 from pipeline_components.model import class_codes, load_model, predict_scores
 from pipeline_components.prepare import door as prepare_door
 from pipeline_components.table.frames import read_table
