@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AIRFLOW_PY := .venv-airflow/bin/python
 
-.PHONY: help setup setup-dev demo test lint types imports unit proof dags airflow format lock bench bench-gate clean
+.PHONY: help setup setup-dev demo test lint types imports unit proof dags airflow format lock bench bench-gate images docker kubernetes bench-containers up down logs stack-example stack clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,7 @@ lint:  ## ruff
 
 types:  ## mypy --strict
 	@$(PY) -m mypy pipeline_components
-	@MYPYPATH=plugins:. $(PY) -m mypy --python-executable $(AIRFLOW_PY) -p everfit_airflow -p everfit_launch
+	@MYPYPATH=plugins:. $(PY) -m mypy --python-executable $(AIRFLOW_PY) -p everfit_airflow -p everfit_docker_guard -p everfit_launch
 
 imports:  ## the house's import rules
 	@PYTHONPATH=plugins .venv/bin/lint-imports
@@ -43,6 +43,31 @@ dags:  ## DAG files and plugins, without running them
 airflow:  ## a real scheduler: real tables, every trigger, storms, notices; one Airflow at a time
 	@for file in tests/airflow/test_*.py; do $(AIRFLOW_PY) -m pytest -q $$file || exit 1; done
 
+images:  ## build the three images with the Docker engine (docs/images.md)
+	@scripts/images.sh
+
+docker: setup-dev images  ## what needs a Docker engine: the images, components in containers, the guard
+	@$(AIRFLOW_PY) -m pytest -q tests/docker
+
+kubernetes: setup-dev  ## the kubernetes runner against a real API server, built once (minutes; docs/kubernetes.md)
+	@tests/dags/kubernetes_api_server.sh .everfit/kubernetes
+	@EVERFIT_TEST_API_SERVER=$(CURDIR)/.everfit/kubernetes $(AIRFLOW_PY) -m pytest -q tests/dags/test_kubernetes_flow.py
+
+up:  ## start the stack of docker-compose.yaml, wait until it is healthy (docs/compose.md)
+	@scripts/stack.sh up
+
+down:  ## stop the stack; what it keeps is kept
+	@scripts/stack.sh down
+
+logs:  ## follow what the stack logs
+	@scripts/stack.sh logs
+
+stack-example:  ## months of the example into the stack's bucket
+	@scripts/stack.sh example
+
+stack: setup-dev images  ## the stack, used and broken: trained through Celery, every part killed (minutes)
+	@$(AIRFLOW_PY) -m pytest -q tests/stack
+
 format:  ## rewrite the code in the house's format
 	@$(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
@@ -55,5 +80,53 @@ bench:  ## the chain beside a plain script (minutes)
 bench-gate:  ## 10,000 simulated years of the gate, in six worlds (minutes)
 	@$(PY) benchmarks/gate.py
 
+bench-containers:  ## a container per component beside a process; the engine otherwise idle (minutes)
+	@$(AIRFLOW_PY) benchmarks/containers.py
+
 clean:  ## forget runs, models and environments of this checkout
 	rm -rf .venv .venv-airflow .everfit data
+
+# Delivery of pipelines (docs/delivery.md): what the workflows in deploy/workflows call.
+# BASE: what a change is held against; OUT: the folder for what is made.
+DELIVERY := check-specs changed sample comment login push-images sbom sign verify bundle deploy deployed
+.PHONY: $(DELIVERY)
+$(DELIVERY): export BASE ?= origin/main
+$(DELIVERY): export OUT ?= build
+$(DELIVERY): export SPANS ?= 4
+$(DELIVERY): export ROWS ?= 2000
+
+check-specs:  ## every pipeline's YAML and source; SPEC_ONLY=true leaves the sources alone
+	@.venv/bin/everfit check $(if $(filter true 1,$(SPEC_ONLY)),--spec-only)
+
+changed:  ## the pipelines that differ from BASE
+	@.venv/bin/everfit changed --base "$$BASE"
+
+sample:  ## run those on a sample in observe mode; reports and comment.md in OUT/sample
+	@.venv/bin/everfit sample --base "$$BASE" --spans "$$SPANS" --rows "$$ROWS" --link "$${LINK:-}" --to "$$OUT/sample"
+
+comment:  ## put OUT/sample/comment.md on the pull request
+	@python3 -m pipeline_components.delivery.post "$$OUT/sample/comment.md"
+
+login:  ## log in to REGISTRY as REGISTRY_USER with REGISTRY_PASSWORD
+	@printf '%s' "$$REGISTRY_PASSWORD" | docker login "$${REGISTRY%%/*}" --username "$$REGISTRY_USER" --password-stdin
+
+push-images:  ## push the images to REGISTRY; their digests in OUT/images.env
+	@scripts/push_images.sh "$$OUT/images.env"
+
+sbom:  ## a bill of materials of each image's environment, in OUT/sbom
+	@scripts/sbom.sh "$$OUT/sbom"
+
+bundle:  ## the DAG files as one archive with a version, in OUT/bundle
+	@.venv/bin/everfit bundle --to "$$OUT/bundle" --commit "$$(git rev-parse HEAD)"
+
+sign:  ## sign OUT's images by digest, their list, bundle and bills of materials
+	@scripts/sign.sh sign "$$OUT/images.env" "$$OUT/images.env" $$(ls -d "$$OUT"/bundle/bundle.json "$$OUT"/sbom/*.cdx.json 2>/dev/null)
+
+verify:  ## the same, verified
+	@scripts/sign.sh verify "$$OUT/images.env" "$$OUT/images.env" $$(ls -d "$$OUT"/bundle/bundle.json "$$OUT"/sbom/*.cdx.json 2>/dev/null)
+
+deploy:  ## tell what deploying OUT to DEPLOY_TO changes; APPLY=true does it, BACK=N goes back
+	@scripts/deploy.sh
+
+deployed:  ## what is deployed at DEPLOY_TO; images.env and runners.yaml of it in OUT/deployed
+	@.venv/bin/everfit deployed --at "$$DEPLOY_TO" --write "$$OUT/deployed"

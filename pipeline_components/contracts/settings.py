@@ -20,8 +20,9 @@ class Settings(Frozen):
     """Everything Everfit writes by default: ``EVERFIT_HOME`` (``<root>/.everfit``)."""
     pipelines: Path
     """The folder of specs: ``EVERFIT_PIPELINES`` (``<root>/dags/pipelines``)."""
-    data: Path
-    """What ``{data}`` in a source stands for: ``EVERFIT_DATA`` (``<root>/data``)."""
+    data: Path | str
+    """What ``{data}`` in a source stands for: ``EVERFIT_DATA`` (``<root>/data``); a string where
+    it is in ``s3://``."""
     store: str
     """``EVERFIT_STORE``: ``file://``, ``s3://`` or ``memory://``."""
     ledger: str
@@ -47,13 +48,14 @@ class Settings(Frozen):
         env = os.environ if environ is None else environ
         root = Path(env.get("EVERFIT_ROOT") or find_root(Path.cwd())).resolve()
         home = Path(env.get("EVERFIT_HOME") or root / ".everfit").resolve()
+        data = env.get("EVERFIT_DATA") or ""
         mlflow = env.get("EVERFIT_MLFLOW") or env.get("MLFLOW_TRACKING_URI")
         page = mlflow if mlflow and mlflow.startswith(("http://", "https://")) else None
         return cls(
             root=root,
             home=home,
             pipelines=Path(env.get("EVERFIT_PIPELINES") or root / "dags" / "pipelines").resolve(),
-            data=Path(env.get("EVERFIT_DATA") or root / "data").resolve(),
+            data=data if data.startswith("s3://") else Path(data or root / "data").resolve(),
             store=env.get("EVERFIT_STORE") or (home / "store").as_uri(),
             ledger=env.get("EVERFIT_LEDGER") or f"sqlite:///{home / 'ledger.db'}",
             mlflow=mlflow or f"sqlite:///{home / 'mlflow.db'}",

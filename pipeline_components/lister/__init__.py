@@ -12,4 +12,7 @@ the order in which they are ready:
 
 Where one fails the answer is ``{"id", "error", "code", "retry"}``. No answer and no argument of
 the process ever holds a secret; the URL of a connection comes with the request.
+
+The same lines are spoken over TCP with ``--listen HOST:PORT`` (``service``), where the first may be
+``{"id", "do": "enter", "token"}``.
 """

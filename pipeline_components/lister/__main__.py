@@ -1,4 +1,8 @@
-"""``python -m pipeline_components.lister --parent PID``: requests in, answers out, to the end."""
+"""``python -m pipeline_components.lister``: requests in, answers out, to the end.
+
+``--parent PID`` serves the process that started it, ``--listen HOST:PORT`` a whole network, and
+``--ping HOST:PORT`` asks whether such a service answers.
+"""
 
 from __future__ import annotations
 
@@ -11,32 +15,49 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
+from pipeline_components.contracts.errors import EverfitError
 from pipeline_components.contracts.settings import Settings
 
-from .answers import answer
-
-LOOKING = 8
-"""Sources looked at in one moment: a folder or server that hangs holds up none of the others."""
-
-WAITING = 200
-"""Queues waited for in one moment; threads are only made for as many as there are."""
+from .answers import LOOKING, WAITING, answer
 
 PARENT = 2.0
 """Seconds between two looks at whether the process that asked for this one is still there."""
 
 
 def main() -> None:
+    """Serve whom the arguments name."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    told = argparse.ArgumentParser(description="Looks at sources for another process.")
+    told.add_argument("--listen", metavar="HOST:PORT", help="serve who connects there")
+    told.add_argument("--ping", metavar="HOST:PORT", help="exit 0 where such a service answers")
+    # Told, and not asked for later: it may have gone before that line.
+    told.add_argument("--parent", type=int, default=os.getppid(), help="whom to end with")
+    options = told.parse_args()
+    if options.listen is None and options.ping is None:
+        _serve_parent(options.parent)
+    from . import service
+
+    try:
+        if options.ping is not None:
+            sys.exit(0 if service.ping(options.ping) else 1)
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+        service.listen(options.listen, Settings.from_environment())
+    except KeyboardInterrupt:
+        os._exit(0)  # looks under way are waited for by nobody
+    except EverfitError as error:
+        sys.stderr.write(f"{error.line}\n")
+        sys.exit(error.exit_code)
+    except OSError as error:
+        sys.exit(f"LISTER {options.listen}: the address must be free; {error.strerror or error}.")
+
+
+def _serve_parent(parent: int) -> NoReturn:
     """Serve until the input ends or the parent is gone, then end at once, whatever is under way."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the triggerer, which then ends us
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints is no answer
-    # Told, and not asked for here: it may have gone before this line.
-    told = argparse.ArgumentParser(description="Looks at sources for another process.")
-    told.add_argument("--parent", type=int, default=os.getppid(), help="whom to end with")
-    parent = told.parse_args().parent
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     serve(sys.stdin.buffer, answers, Settings.from_environment())
     os._exit(0)

@@ -16,6 +16,12 @@ from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec import SourceSpec
 from pipeline_components.source import list_spans
 
+LOOKING = 8
+"""Sources looked at in one moment: a folder or server that hangs holds up none of the others."""
+
+WAITING = 200
+"""Queues waited for in one moment; threads are only made for as many as there are."""
+
 NOTES = 5
 """Sentences in an answer."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.spec import SourceSpec
 
+from .data_folder import with_data
 from .listing import Fetched, Listing, Source
 from .refused import SpanRefused
 
@@ -17,6 +18,7 @@ __all__ = ["Fetched", "Listing", "Source", "SpanRefused", "list_spans", "open_so
 
 def open_source(source: SourceSpec, settings: Settings) -> Source:
     """The source of files or objects that a spec names (not SQL, whose spans are rows)."""
+    source = with_data(source, settings)
     if source.uri.startswith("s3://"):
         from .s3 import S3Source
 

@@ -20,10 +20,9 @@ from pipeline_components.contracts.spec import SourceSpec
 
 from .arrived import is_manifest, judge_files
 from .complete import Judged, Present, fingerprint_without, whole
+from .data_folder import MAGIC, refuse_placeholders
 from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
 from .refused import changed, gone, growing
-
-_MAGIC = re.compile(r"[*?\[]")
 
 
 class FileSource:
@@ -229,14 +228,9 @@ def _fingerprint(status: os.stat_result) -> str:
 def _split(uri: str) -> tuple[str, tuple[str, ...]]:
     """Divide a uri into its fixed part, as written, and the components with wildcards."""
     text = unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri
-    unknown = re.search(r"\{(?!data\})[^}/]*\}", text)
-    if unknown:
-        raise SourceError(
-            "SOURCE-PLACEHOLDER", "source.uri", "the only placeholder of a path is {data}",
-            f"it holds {unknown.group(0)}", "Write a wildcard such as * instead",
-        )  # fmt: skip
+    refuse_placeholders(text)
     parts = text.split("/")
-    first = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+    first = next((i for i, part in enumerate(parts) if MAGIC.search(part)), len(parts))
     pattern = tuple(part for part in parts[first:] if part)
     if ".." in pattern:
         raise SourceError(

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline_components.contracts.errors import (
-    CredentialsError,
-    EverfitError,
-    SourceError,
-    Unavailable,
-    shortlist,
-)
+from pipeline_components.contracts.errors import Unavailable, shortlist
 from pipeline_components.contracts.spans import SpanRef
 from pipeline_components.contracts.spec import SourceSpec
 
@@ -30,17 +22,15 @@ from .complete import (
     fingerprint_without,
     whole,
 )
+from .data_folder import MAGIC
 from .listing import Fetched, Listing, has_known_suffix, is_candidate, order
 from .manifest import LARGEST
-from .refused import changed, gone, growing
+from .refused import changed, growing
+from .s3_errors import explained
 
-_MAGIC = re.compile(r"[*?\[]")
-_REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
-            "InvalidToken"}  # fmt: skip
 _MOST_MANIFESTS = 1000
 _manifests: dict[tuple[str, str, str], bytes] = {}
 """Manifests read before, by bucket, key and etag."""
-_ABSENT = {"404", "NoSuchKey", "NoSuchVersion"}
 
 
 class S3Source:
@@ -54,9 +44,11 @@ class S3Source:
         self._source = source
         self.bucket, _, key = source.uri.removeprefix("s3://").partition("/")
         parts = key.split("/")
-        first = next((i for i, part in enumerate(parts) if _MAGIC.search(part)), len(parts))
+        first = next((i for i, part in enumerate(parts) if MAGIC.search(part)), len(parts))
         self.fixed = "/".join(parts[:first])
         self.pattern = tuple(parts[first:])
+        # An object that is named itself is a span whatever its name, as a file is.
+        self._single = self.fixed if not self.pattern else None
 
     def list(self) -> Listing:
         """List the objects below the prefix."""
@@ -67,13 +59,15 @@ class S3Source:
             items = list(items)
         for item in items:
             key, name = item["Key"], self._name(item["Key"])
-            if name is None or not is_candidate(name) or is_manifest(name, complete):
+            if name is None or is_manifest(name, complete):
+                continue
+            if key != self._single and not all(map(is_candidate, name.split("/"))):
                 continue
             seen.append(name)
             if self.pattern and not _glob(name, self.pattern):
                 continue
             age = (_now() - item["LastModified"]).total_seconds()
-            if self._source.format == "auto" and not has_known_suffix(name):
+            if key != self._single and self._source.format == "auto" and not has_known_suffix(name):
                 others.append(name)
             elif age < self._source.settle:
                 others.append(f"{name} (changed {age:.0f} s ago)")
@@ -128,7 +122,7 @@ class S3Source:
         if where not in _manifests:
             if item["Size"] > LARGEST:
                 return bytes(LARGEST + 1)
-            with self._errors(None):
+            with explained(self._source.uri):
                 reply = self._client.get_object(Bucket=self.bucket, Key=item["Key"])
                 data = bytes(reply["Body"].read())
             while len(_manifests) >= _MOST_MANIFESTS:
@@ -143,7 +137,7 @@ class S3Source:
         etag = plain.removeprefix("etag=").partition(" ")[0]
         target = scratch / "object"
         digest = hashlib.sha256()
-        with self._errors(ref):
+        with explained(ref.location, ref):
             head = self._client.head_object(Bucket=self.bucket, Key=key)
             if head["ETag"].strip('"') != etag:
                 if ref.size is not None and head["ContentLength"] > ref.size:
@@ -183,74 +177,18 @@ class S3Source:
         return key[len(prefix) :] if key.startswith(prefix) and not key.endswith("/") else None
 
     def _objects(self) -> Iterator[dict[str, Any]]:
-        with self._errors(None):
+        with explained(self._source.uri):
+            below = f"{self.fixed}/" if self.pattern and self.fixed else self.fixed
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.fixed
+                Bucket=self.bucket, Prefix=below
             )
             for page in pages:
                 yield from page.get("Contents", ())
 
     @property
     def _client(self) -> Any:
-        with self._errors(None):
+        with explained(self._source.uri):
             return client("s3")
-
-    @contextmanager
-    def _errors(self, ref: SpanRef | None) -> Iterator[None]:
-        from botocore import exceptions
-
-        where = ref.location if ref else self._source.uri
-        try:
-            yield
-        except exceptions.ClientError as error:
-            raise self._translated(error, ref, where) from error
-        except (
-            exceptions.NoCredentialsError,
-            exceptions.PartialCredentialsError,
-            exceptions.ProfileNotFound,
-            exceptions.ConfigParseError,
-            exceptions.ConfigNotFound,
-            exceptions.TokenRetrievalError,
-        ) as error:
-            raise _credentials(where, str(error)) from error
-        except exceptions.NoRegionError as error:
-            raise _credentials(where, "no region is set: set AWS_DEFAULT_REGION") from error
-        except exceptions.ParamValidationError as error:
-            raise SourceError(
-                "SOURCE-URI", where, "an S3 source is s3://bucket/prefix",
-                str(error).splitlines()[-1], "Correct source.uri",
-            ) from error  # fmt: skip
-        except (exceptions.BotoCoreError, OSError) as error:
-            raise Unavailable(
-                "SOURCE-UNAVAILABLE", where, "S3 must answer", type(error).__name__,
-                "Check the network and AWS_ENDPOINT_URL, and try again",
-            ) from error  # fmt: skip
-
-    def _translated(self, error: Any, ref: SpanRef | None, where: str) -> EverfitError:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if ref is not None and code in ("PreconditionFailed", "412"):
-            return changed(ref, "it was written to while it was opened")
-        if ref is not None and code in _ABSENT:
-            return gone(ref)
-        if code == "NoSuchBucket" or status == 404:
-            return SourceError(
-                "SOURCE-MISSING", where, "the source must exist", f"S3 says {code}",
-                "Correct source.uri",
-            )  # fmt: skip
-        if code in _REFUSED or status in (401, 403):
-            return _credentials(where, f"S3 says {code}")
-        return Unavailable(
-            "SOURCE-UNAVAILABLE", where, "S3 must answer", f"it says {code} ({status})",
-            "Try again later",
-        )  # fmt: skip
-
-
-def _credentials(where: str, found: str) -> CredentialsError:
-    return CredentialsError(
-        "SOURCE-CREDENTIALS", where, "credentials must allow listing and reading", found,
-        "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role that may read it",
-    )  # fmt: skip
 
 
 def _present(name: str, item: dict[str, Any]) -> Present:

@@ -251,10 +251,13 @@ def _url(name: str) -> Any:
         )  # fmt: skip
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+        if "@" in (url.host or ""):
+            raise ValueError("the rest of a password")
+    except (sa.exc.ArgumentError, ValueError):  # whose text may hold a part of the password
         raise CredentialsError(
             "SOURCE-CONNECTION", name, "a connection must be a SQLAlchemy URL", "it is none",
-            "Write it like postgresql+psycopg://user:password@host/db",
+            "Write it like postgresql+psycopg://user:password@host/db, and of the password "
+            "@ / : ? # as %40 %2F %3A %3F %23",
         ) from None  # fmt: skip
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,14 @@ from airflow.triggers.base import BaseEventTrigger
 from airflow.triggers.shared_stream import SharedStreamManager
 from everfit_airflow.watching import lister as lister_module
 from everfit_airflow.watching import remember_consumed, source_watchers, stream
-from everfit_airflow.watching.lister import Lister, ListerGone, components_lister, shared_lister
+from everfit_airflow.watching.lines import Program
+from everfit_airflow.watching.lister import (
+    Lister,
+    ListerGone,
+    components_lister,
+    service_lister,
+    shared_lister,
+)
 from everfit_airflow.watching.stream import Seen, SourceStream
 from everfit_airflow.watching.trigger import SourceChanged, watched_part
 from everfit_airflow.watching.watermark import CONSUMED
@@ -40,14 +48,14 @@ def pipeline(name="fares", **source):
 def real_lister():
     """The lister, run by this Python: for a folder it needs no more than the contracts do."""
     own = {"PYTHONPATH": str(REPOSITORY), "EVERFIT_ROOT": str(REPOSITORY)}
-    return (sys.executable, "-m", "pipeline_components.lister"), {**os.environ, **own}
+    return Program((sys.executable, "-m", "pipeline_components.lister"), {**os.environ, **own})
 
 
 def scripted(tmp_path, body):
     """A lister of one's own."""
     script = tmp_path / "lister.py"
     script.write_text("import json, os, sys, time\n" + body)
-    return lambda: ((sys.executable, str(script)), dict(os.environ))
+    return lambda: Program((sys.executable, str(script)), dict(os.environ))
 
 
 class Store:
@@ -132,7 +140,9 @@ def test_airflow_keeps_no_secret(monkeypatch):
 def test_the_lister_is_told_of_everfit_and_nothing_of_airflow(monkeypatch):
     monkeypatch.setenv("EVERFIT_PYTHON", sys.executable)
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "correct-horse")
-    command, environment = components_lister()
+    way = components_lister()
+    command, environment = way.command, way.environment
+    assert "correct-horse" not in repr(way)
     assert command[:3] == (sys.executable, "-m", "pipeline_components.lister")
     assert command[3:] == ("--parent", str(os.getpid()))
     assert environment["EVERFIT_ROOT"] == str(REPOSITORY)
@@ -427,9 +437,129 @@ def test_one_that_hangs_is_ended_and_started_again(tmp_path):
 def test_a_program_that_is_not_there_is_said(tmp_path):
     async def test():
         with pytest.raises(ListerGone, match="must start"):
-            await Lister(lambda: (("/nowhere/python",), {})).ask({})
+            await Lister(lambda: Program(("/nowhere/python",), {})).ask({})
 
     run(test())
+
+
+# The service.
+
+
+class Listening:
+    """A lister as a service, on a port it keeps."""
+
+    def __init__(self, token=None):
+        self._told = {"EVERFIT_LISTER_TOKEN": str(token)} if token else {}
+        self.address = "127.0.0.1:0"
+        self.start()
+
+    def start(self):
+        own = {"PYTHONPATH": str(REPOSITORY), "EVERFIT_ROOT": str(REPOSITORY), **self._told}
+        command = (sys.executable, "-m", "pipeline_components.lister", "--listen", self.address)
+        self.process = subprocess.Popen(
+            command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True
+        )
+        line = self.process.stderr.readline()
+        assert "listens on" in line, line
+        self.address = line.split()[-1]
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def service(watched, monkeypatch):
+    """A service, and a triggerer that is told of it."""
+    listening = Listening()
+    monkeypatch.setenv("EVERFIT_LISTER", listening.address)
+    monkeypatch.setattr(lister_module, "components_lister", lambda: pytest.fail("a process"))
+    yield listening
+    listening.kill()
+
+
+def test_a_service_is_asked_instead_of_a_process(watched, service):
+    async def test():
+        manager = SharedStreamManager()
+        events = next_event(manager, changed(watched), 1)
+        arrive(watched, "a.csv")
+        assert (await anext(events))["spans"] == 1
+        assert shared_lister().pid is None
+        replies = await asyncio.gather(
+            *(shared_lister().ask({"do": "look", "source": {"uri": str(watched)}})
+              for _ in range(200))
+        )  # fmt: skip
+        assert {reply["spans"] for reply in replies} == {1}
+        await manager.stop_all()
+
+    run(test())
+
+
+def test_a_service_that_comes_back_is_connected_to_again_and_nothing_is_lost(
+    watched, service, caplog
+):
+    async def test():
+        manager = SharedStreamManager()
+        events = next_event(manager, changed(watched), 1)
+        arrive(watched, "a.csv")
+        await anext(events)
+        service.kill()
+        arrive(watched, "b.csv")
+        for _ in range(20):
+            with pytest.raises(ListerGone):
+                await shared_lister().ask({"do": "ping"})
+        with pytest.raises(ListerGone, match="it died just now, and is started in"):
+            await shared_lister().ask({"do": "ping"})
+        service.start()
+        assert (await anext(events))["spans"] == 2
+        await manager.stop_all()
+
+    with caplog.at_level(logging.WARNING):
+        run(test())
+    assert "The lister ended with its connection" in caplog.text
+
+
+def test_who_does_not_know_the_token_is_told_nothing(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("correct-horse\n")
+    (tmp_path / "other").write_text("battery-staple\n")
+    listening = Listening(tmp_path / "token")
+    look = {"do": "look", "source": {"uri": str(tmp_path)}}
+
+    async def ask(token):
+        if token:
+            monkeypatch.setenv("EVERFIT_LISTER_TOKEN", str(tmp_path / token))
+        lister = Lister(lambda: service_lister(listening.address))
+        try:
+            return await lister.ask(look)
+        finally:
+            await lister.close()
+
+    async def test():
+        assert (await ask(None))["code"] == "LISTER-TOKEN"
+        with pytest.raises(ListerGone, match="LISTER-TOKEN"):
+            await ask("other")
+        assert (await ask("token"))["spans"] == 0
+
+    try:
+        run(test())
+    finally:
+        listening.kill()
+
+
+@pytest.mark.parametrize("address", ["lister", ":1", "lister:", "lister:x", "lister:0", "l:99999"])
+def test_an_address_that_is_none_is_said(address):
+    with pytest.raises(ListerGone, match="must be host:port"):
+        service_lister(address)
+
+
+def test_a_token_that_cannot_be_read_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVERFIT_LISTER_TOKEN", str(tmp_path / "absent"))
+    with pytest.raises(ListerGone, match="EVERFIT_LISTER_TOKEN"):
+        service_lister("lister:8790")
+    (tmp_path / "token").write_text("correct-horse")
+    monkeypatch.setenv("EVERFIT_LISTER_TOKEN", str(tmp_path / "token"))
+    assert "correct-horse" not in repr(service_lister("lister:8790"))
 
 
 # What was dealt with.

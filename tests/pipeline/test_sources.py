@@ -16,7 +16,7 @@ import pytest
 from pipeline_components.context import open_context
 from pipeline_components.contracts.errors import NothingToDo
 from pipeline_components.registry import champion_alias
-from tests.world import World
+from tests.world import World, new_checkout
 
 
 @contextmanager
@@ -89,6 +89,33 @@ def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
         world.spec["source"]["uri"] = f"s3://{bucket}/trips/"
         assert reaches_a_champion(world)["extract"]["spans"] == 3
         assert not (settings.home / "store").exists()
+
+
+def test_the_data_folder_in_s3_gives_the_very_run_that_a_folder_gives(
+    world, bucket, tmp_path
+) -> None:
+    import boto3
+
+    world.months(3, rows=300)
+    client = boto3.client("s3")
+    for path in world.trips.iterdir():
+        client.put_object(Bucket=bucket, Key=f"in/trips/{path.name}", Body=path.read_bytes())
+    client.close()
+    here = world.run()
+    elsewhere = new_checkout(tmp_path / "elsewhere")
+    with world_on(elsewhere, data=f"s3://{bucket}/in") as other:
+        assert other.spec == world.spec
+        there = other.run()
+        mine, others = world.result(here, "validate"), other.result(there, "validate")
+        assert others.run_key == mine.run_key
+        assert (others.window, others.holdout) == (mine.window, mine.holdout)
+        assert len({span.digest for span in (*mine.window, *mine.holdout)}) == 3
+        models = [w.result(o, "evaluate").candidate.model
+                  for w, o in ((world, here), (other, there))]  # fmt: skip
+        assert models[0] == models[1]
+        assert not list((elsewhere.root / "data").iterdir())
+        with pytest.raises(NothingToDo, match="nothing changed"):
+            other.run()
 
 
 def columns(rows: list[dict[str, str]], moment: str, text: str, number: str) -> str:

@@ -1,7 +1,9 @@
-"""The one process of a triggerer that looks at sources, in the components' environment.
+"""What looks at sources for a triggerer, in the components' environment.
 
-It is started when first asked, started again when it has died, and ends with the triggerer: its
-input then ends, and it watches its parent, so that not even a SIGKILL leaves it behind.
+By default one process of its own: started when first asked, started again when it has died, and
+ending with the triggerer: its input then ends, and it watches its parent, so that not even a
+SIGKILL leaves it behind. With ``EVERFIT_LISTER=host:port`` a service on a private network, which is
+connected to anew when the connection is lost.
 """
 
 from __future__ import annotations
@@ -12,50 +14,45 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from everfit_airflow.child_environment import child_environment
+from everfit_airflow.watching.lines import Line, ListerGone, Program, Service, Way
 from pipeline_components.contracts.settings import Settings, find_root
+
+__all__ = ["Lister", "ListerGone", "components_lister", "service_lister", "shared_lister"]
 
 log = logging.getLogger(__name__)
 
+ADDRESS, TOKEN = "EVERFIT_LISTER", "EVERFIT_LISTER_TOKEN"
+
 PATIENCE = 300.0
-"""Seconds for an answer; after that the process hangs, and a new one takes its place."""
+"""Seconds for an answer; after that it hangs, and a new one takes its place."""
 
 HOLD_OFF = 60.0
-"""Seconds at most between two starts of a process that keeps dying."""
-
-_LONGEST = 8 << 20
-"""Bytes of an answer."""
-
-
-class ListerGone(Exception):
-    """There is no answer, and will be none; the next request may have better luck."""
+"""Seconds at most between two starts of one that keeps dying, or cannot be reached."""
 
 
 class Lister:
-    """Asks the process; of one event loop, and safe to use by many tasks at once.
+    """Asks the lister; of one event loop, and safe to use by many tasks at once.
 
     Parameters
     ----------
-    command : callable
-        Gives the program with its arguments, and its whole environment; may raise ``ListerGone``.
+    way : callable
+        Gives the way to it; may raise ``ListerGone``.
     patience : float
         Seconds for an answer.
     """
 
-    def __init__(
-        self, command: Callable[[], tuple[Sequence[str], Mapping[str, str]]],
-        patience: float = PATIENCE,
-    ) -> None:  # fmt: skip
-        self._command, self._patience = command, patience
+    def __init__(self, way: Callable[[], Way], patience: float = PATIENCE) -> None:
+        self._way, self._patience = way, patience
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._starting = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
-        self._readers: tuple[asyncio.Task[None], ...] = ()
+        self._line: Line | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._deaths, self._not_before = 0, 0.0
 
     async def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,19 +61,18 @@ class Lister:
         Raises
         ------
         ListerGone
-            If the process cannot be started, dies or hangs.
+            If it cannot be started or reached, dies or hangs.
         """
-        process = await self._running()
+        line = await self._running()
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            assert process.stdin is not None
-            process.stdin.write(json.dumps({"id": number, **request}).encode() + b"\n")
-            await process.stdin.drain()
+            line.writer.write(json.dumps({"id": number, **request}).encode() + b"\n")
+            await line.writer.drain()
             return await asyncio.wait_for(answer, self._patience)
         except TimeoutError:
-            _kill(process)
+            line.cut()
             raise ListerGone(
                 f"LISTER: an answer must come within {self._patience:g} s; none did. "
                 "It is started anew."
@@ -88,60 +84,59 @@ class Lister:
 
     @property
     def pid(self) -> int | None:
-        """The process at work, None where there is none."""
-        process = self._process
-        return process.pid if process is not None and process.returncode is None else None
+        """The process at work, None where there is none, or a service instead."""
+        return self._line.pid if self._line is not None else None
 
     async def close(self) -> None:
-        """End the process."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            _kill(process)
-            await asyncio.gather(*self._readers, return_exceptions=True)
+        """End the process or the connection."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.cut()
+        if self._reading is not None:
+            await asyncio.gather(self._reading, return_exceptions=True)
 
-    async def _running(self) -> asyncio.subprocess.Process:
+    async def _running(self) -> Line:
         async with self._starting:
-            process = self._process
-            if process is not None and process.returncode is None and not self._readers[0].done():
-                return process
+            line, reading = self._line, self._reading
+            if line is not None and line.open() and reading is not None and not reading.done():
+                return line
             loop = asyncio.get_running_loop()
             if (wait := self._not_before - loop.time()) > 0:
                 raise ListerGone(f"LISTER: it died just now, and is started in {wait:.0f} s.")
-            command, environment = self._command()
+            way = self._way()
             try:
-                process = await asyncio.create_subprocess_exec(
-                    *command, cwd="/", env=dict(environment), limit=_LONGEST,
-                    stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                )  # fmt: skip
-            except OSError as error:
-                raise ListerGone(f"LISTER {command[0]}: must start; {error.strerror}.") from None
-            self._process = process
-            self._readers = (
-                asyncio.create_task(self._read(process, loop.time()), name="everfit-lister"),
+                line = await way.open()
+            except ListerGone:
+                self._count_death()
+                raise
+            self._line = line
+            self._reading = asyncio.create_task(
+                self._read(line, loop.time()), name="everfit-lister"
             )
-            return process
+            return line
 
-    async def _read(self, process: asyncio.subprocess.Process, started: float) -> None:
-        """Hand answers to who asked, until the process ends; then tell the rest."""
-        assert process.stdout is not None and process.stderr is not None
-        last = asyncio.create_task(_last_line(process.stderr))
+    async def _read(self, line: Line, started: float) -> None:
+        """Hand answers to who asked, until they end; then tell the rest."""
         with contextlib.suppress(ConnectionError, ValueError):  # ValueError: too long a line
-            while line := await process.stdout.readline():
-                self._hand_over(line)
-        _kill(process)
-        code, words = await process.wait(), await last
-        loop = asyncio.get_running_loop()
-        self._deaths = 0 if loop.time() - started > HOLD_OFF else self._deaths + 1
+            while answer := await line.reader.readline():
+                self._hand_over(answer)
+        line.cut()
+        how, words = await line.ending()
+        if asyncio.get_running_loop().time() - started > HOLD_OFF:
+            self._deaths = 0
+        else:
+            self._count_death()
+        if self._line is line:
+            log.warning("The lister ended with %s: %s", how, words or "it said nothing")
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ListerGone(f"LISTER: it must keep running; {how}."))
+
+    def _count_death(self) -> None:
+        self._deaths += 1
         if self._deaths > 1:
-            self._not_before = loop.time() + min(2.0**self._deaths, HOLD_OFF)
-        if self._process is process:
-            log.warning("The lister ended with code %s: %s", code, words or "it said nothing")
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(ListerGone(f"LISTER: it must keep running; code {code}."))
+            now = asyncio.get_running_loop().time()
+            self._not_before = now + min(2.0 ** min(self._deaths, 10), HOLD_OFF)
 
     def _hand_over(self, line: bytes) -> None:
         try:
@@ -154,22 +149,7 @@ class Lister:
             answer.set_result(reply)
 
 
-async def _last_line(stream: asyncio.StreamReader) -> str:
-    """Read to the end and keep the last line; what it holds is written by the lister alone."""
-    kept = b""
-    while piece := await stream.read(1 << 16):
-        kept = (kept + piece)[-2000:]
-    lines = kept.decode(errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-
-
-def components_lister() -> tuple[Sequence[str], Mapping[str, str]]:
+def components_lister() -> Program:
     """The lister's program in the components' environment, and the environment it gets."""
     from everfit_airflow.failures import MendFirst
     from everfit_airflow.operator import door_program
@@ -180,10 +160,33 @@ def components_lister() -> tuple[Sequence[str], Mapping[str, str]]:
         python = door_program(settings.root, os.environ)[0]
     except MendFirst as error:  # made for a task, it would end the whole triggerer
         raise ListerGone(str(error)) from None
-    return (
+    return Program(
         (python, "-m", "pipeline_components.lister", "--parent", str(os.getpid())),
         child_environment(os.environ, str(settings.root), {}),
     )
+
+
+def service_lister(address: str) -> Service:
+    """The service at ``host:port``, with the token it wants."""
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ListerGone(f"LISTER {ADDRESS}: must be host:port; it is {address!r}.")
+    path = os.environ.get(TOKEN)
+    if not path:
+        return Service(host, int(port))
+    found = "it is empty"
+    try:
+        if token := Path(path).read_text(encoding="utf-8").strip():
+            return Service(host, int(port), token)
+    except (OSError, UnicodeDecodeError) as error:
+        found = type(error).__name__
+    raise ListerGone(f"LISTER {TOKEN}: it must name a file with a token; {found}.")
+
+
+def _way() -> Way:
+    address = os.environ.get(ADDRESS)
+    return service_lister(address) if address else components_lister()
 
 
 _shared: dict[asyncio.AbstractEventLoop, Lister] = {}
@@ -195,5 +198,5 @@ def shared_lister() -> Lister:
     if loop not in _shared:
         for other in [each for each in _shared if each.is_closed()]:
             del _shared[other]
-        _shared[loop] = Lister(components_lister)
+        _shared[loop] = Lister(_way)
     return _shared[loop]
