@@ -24,6 +24,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import resource
 import sys
 import time
@@ -49,6 +50,7 @@ from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import CHAIN, Component, Ended, News, Order, Outcome
 from pipeline_components.identity import code_digest, environment_digest
 from pipeline_components.ledger.records import EvaluationRecord
+from pipeline_components.outcome_size import fitted, limit_of
 from pipeline_components.store import result_key
 from pipeline_components.version.signing import verified_champion
 
@@ -158,8 +160,11 @@ def perform(order: Order, context: Context) -> Outcome:
     began, worked = time.monotonic(), _cpu_seconds()
     component = step(order.component)
     request = component.request(order, Upstream(order, context), context)
+    # Another image is another program, though it may hold the same code of ours.
+    image = order.pipeline.image_of(order.component)
     key = digest_of(
         {
+            **({"image": image} if image else {}),
             "component": order.component,
             "code": code_digest(),
             "environment": environment_digest(),
@@ -279,18 +284,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("pipeline_components").setLevel(logging.INFO)
+    limit: int | None = None
     try:
+        limit = limit_of(os.environ)
         order = read_order(options.order)
         pin_threads(order.pipeline.train.threads)
         with open_context(Settings.from_environment()) as context:
             outcome = perform(order, context)
-        options.outcome.write_bytes(canonical_json(outcome))
+        options.outcome.write_bytes(fitted(outcome, limit))
     except NothingToDo as reason:
-        options.outcome.write_bytes(
-            reason.document or canonical_json(Ended(nothing_to_do=reason.line))
-        )
-        log.info("%s", reason.line)
-        return reason.exit_code
+        return _end(reason, options.outcome, limit)
     except EverfitError as error:
         log.debug("details", exc_info=True)
         log.error("%s", error.line)
@@ -304,6 +307,20 @@ def main(arguments: list[str] | None = None) -> int:
         log.exception("INTERNAL: this is a defect of Everfit; please report it with this log")
         return EXIT_RETRY
     return 0
+
+
+def _end(reason: NothingToDo, outcome: Path, limit: int | None) -> int:
+    """Leave what there is to say of an end without work."""
+    ended = Ended(nothing_to_do=reason.line)
+    if reason.document:
+        ended = Ended.model_validate_json(reason.document)
+    try:
+        outcome.write_bytes(fitted(ended, limit))
+    except EverfitError as error:
+        log.error("%s", error.line)
+        return error.exit_code
+    log.info("%s", reason.line)
+    return reason.exit_code
 
 
 if __name__ == "__main__":

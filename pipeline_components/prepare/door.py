@@ -60,12 +60,13 @@ def settle(request: PrepareRequest, result: PrepareResult, context: Context, ord
 
 
 def tell(result: PrepareResult, context: Context) -> Telling:  # noqa: ARG001
-    """Rows on each side and rows left out."""
+    """Rows on each side, rows left out, and the run they are of."""
     return Telling(
         summary={
             "rows_train": result.rows_train,
             "rows_holdout": result.rows_holdout,
             "features": sum(column.role == "feature" for column in result.columns),
             "dropped": sum(result.dropped.values()),
+            "run_key": result.run_key[:12],
         }
     )

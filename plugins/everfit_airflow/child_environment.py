@@ -16,11 +16,34 @@ DIALECTS = {
 }
 """Airflow connection type → SQLAlchemy dialect, where their names differ."""
 
+HANDED_ON = (
+    "EVERFIT_STORE", "EVERFIT_DATA", "EVERFIT_MLFLOW_PAGE",
+    # What chooses the kernels of numerical libraries: the same bits in a container as beside it.
+    "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES", "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+)  # fmt: skip
+"""What of Airflow's environment means something in a container, where paths are other ones."""
+
+OF_CONTAINERS = {"HOME": "/tmp", "EVERFIT_HOME": "/tmp/everfit"}  # noqa: S108
+"""The only folder that a container writes to, where no volume is mounted."""
+
+
+def container_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a component in a container, but for its credentials.
+
+    Parameters
+    ----------
+    environ : mapping
+        Airflow's own environment.
+    """
+    kept = {name: environ[name] for name in HANDED_ON if environ.get(name)}
+    return OF_CONTAINERS | kept
+
 
 def child_environment(
-    environ: Mapping[str, str], root: str, connections: Mapping[str, str]
+    environ: Mapping[str, str], root: str, connections: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The whole environment of a component.
+    """The whole environment of a component that is a process.
 
     Parameters
     ----------
@@ -28,12 +51,12 @@ def child_environment(
         Airflow's own environment.
     root : str
         The folder that holds ``dags/``: the component runs in a private folder and cannot find it.
-    connections : mapping
+    connections : mapping, optional
         Connection name → URL; handed on as ``EVERFIT_CONN_<NAME>``.
     """
     kept = {name: value for name, value in environ.items() if not HIDDEN.search(name)}
     kept["EVERFIT_ROOT"] = root
-    kept.update({variable_of(name): url for name, url in connections.items()})
+    kept.update({variable_of(name): url for name, url in (connections or {}).items()})
     return kept
 
 

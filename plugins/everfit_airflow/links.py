@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperatorLink
 
 from everfit_airflow.report_pages import report_address
 from everfit_airflow.run_tab import ENDED, MLFLOW, REPORTS
+from everfit_airflow.store_pages import readable
 from pipeline_components.contracts.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def _mlflow_run(ti_key: TaskInstanceKey) -> str:
 
 
 class _ReportLink(BaseOperatorLink):
-    """A page of the store, or the MLflow run that holds a copy where the store is remote."""
+    """A page of the store, or the MLflow run that holds a copy where Airflow cannot read it."""
 
     report: ClassVar[str]
 
@@ -48,7 +49,7 @@ class _ReportLink(BaseOperatorLink):
         if dag is not None and task not in dag.task_ids:
             task = ti_key.task_id  # where a person promotes, no gate is in the same run
         page = _outcome(ti_key, task).get("reports", {}).get(self.report)
-        if page and Settings.from_environment().store.startswith("file://"):
+        if page and readable(Settings.from_environment().store):
             return report_address(page["digest"])
         return _mlflow_run(ti_key)
 

@@ -9,12 +9,12 @@ import hashlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from everfit_airflow.run_tab import BECAUSE, DECIDED, ENDED, WAKE, RunSoFar, run_tab
 from everfit_airflow.simple_page import simple_page
+from everfit_airflow.store_pages import blob
 from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
 from pipeline_components.contracts.settings import Settings
 from pipeline_components.contracts.steps import CHAIN, MONITORING
@@ -80,7 +80,7 @@ def build_app() -> Any:
     def report(digest: str) -> Response:
         page = read_report(Settings.from_environment().store, digest)
         if page is None:
-            raise HTTPException(404, "There is no such report in this machine's store.")
+            raise HTTPException(404, "There is no such report in the store.")
         return Response(page, media_type="text/html; charset=utf-8", headers=headers_of(page))
 
     may_read = Depends(requires_access_dag("GET", DagAccessEntity.XCOM))
@@ -132,12 +132,12 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
 
 
 def read_report(store: str, digest: str) -> bytes | None:
-    """A page from a store in a folder, its digest verified.
+    """A page from the store, its digest verified.
 
     Parameters
     ----------
     store : str
-        Store URL; only ``file://`` is read here.
+        Store URL: ``file://`` or ``s3://``.
     digest : str
         From the address: anything but 64 hexadecimal digits names nothing.
 
@@ -146,17 +146,10 @@ def read_report(store: str, digest: str) -> bytes | None:
     bytes or None
         None where there is no such page, or its bytes are not what they were.
     """
-    parts = urlsplit(store)
-    if parts.scheme != "file" or re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         return None
-    path = Path(unquote(parts.path), "blobs", digest[:2], digest)
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        page = path.read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(page).hexdigest() != digest:
+    page = blob(store, digest, MOST_BYTES)
+    if page is None or hashlib.sha256(page).hexdigest() != digest:
         return None
     if page.startswith(CARD):
         return card_page(page)

@@ -89,8 +89,18 @@ def airflow_environment(
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # Where nobody listens to lineage, its provider is not even loaded by a task.
+        "AIRFLOW__OPENLINEAGE__DISABLED": str(not lineage_is_heard(kept)),
         **(further or {}),
     }
+
+
+def lineage_is_heard(environ: Mapping[str, str]) -> bool:
+    """Whether OpenLineage's own variables say where its events go."""
+    return any(
+        value and name.startswith(("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE__TRANSP"))
+        for name, value in environ.items()
+    )
 
 
 def airflow_program(settings: Settings) -> Path:

@@ -108,6 +108,8 @@ class Stand:
         URLs of empty PostgreSQL databases: of Airflow, and ``EVERFIT_LEDGER``.
     environ : mapping, optional
         Further settings.
+    further : mapping, optional
+        Further ``AIRFLOW__*``.
     """
 
     def __init__(
@@ -117,6 +119,7 @@ class Stand:
         ledger: str,
         environ: Mapping[str, str] | None = None,
         schedulers: int = len(SCHEDULERS),
+        further: Mapping[str, str] | None = None,
     ) -> None:
         self.data, self.specs = folder / "data", folder / "pipelines"
         for made in (self.data, self.specs):
@@ -134,18 +137,17 @@ class Stand:
             **(environ or {}),
         }
         self.settings = Settings.from_environment(environment)
-        further = {**FAST, **on_postgresql(database)}
-        self.airflow = AirflowHere(self.settings, environment, 5, further, schedulers=schedulers)
+        more = {**FAST, **on_postgresql(database), **(further or {})}
+        self.airflow = AirflowHere(self.settings, environment, 5, more, schedulers=schedulers)
         self.api = self.airflow.api
 
     def start(self) -> None:
         """Start every part, the triggerer too."""
-        opened = "with open_ledger(sys.argv[1]) as ledger: ledger.runs('none')"
+        opened = "with open_ledger(os.environ['LEDGER']) as ledger: ledger.runs('none')"
         subprocess.run(
             [REPOSITORY / ".venv" / "bin" / "python", "-c",
-             f"import sys; from pipeline_components.ledger import open_ledger\n{opened}",
-             self.settings.ledger],
-            check=True, cwd=REPOSITORY,
+             f"import os; from pipeline_components.ledger import open_ledger\n{opened}"],
+            check=True, cwd=REPOSITORY, env={**os.environ, "LEDGER": self.settings.ledger},
         )  # fmt: skip
         self.airflow.start()
         self.api = self.airflow.api

@@ -6,8 +6,10 @@ Airflow reads its settings when it is first imported, so they are set before any
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EVERFIT_ROOT", str(tmp_path))
     monkeypatch.setenv("EVERFIT_PIPELINES", str(pipelines))
     return pipelines
+
+
+@pytest.fixture
+def component(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Gives a function that makes the components' Python a script of one's own."""
+
+    def make(body: str) -> Path:
+        path = tmp_path / "python"
+        path.write_text(
+            "#!/bin/bash\n"
+            'while [ $# -gt 0 ]; do case "$1" in --order) order=$2;; --outcome) outcome=$2;; '
+            "esac; shift; done\n" + body
+        )
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("EVERFIT_PYTHON", str(path))
+        return path
+
+    return make

@@ -201,6 +201,18 @@ def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
     ]
 
 
+FURTHER = {
+    "everfit_airflow/runners/docker_engine.py": {"docker", "urllib3"},
+    "everfit_airflow/runners/cluster_api.py": {"kubernetes", "urllib3"},
+    "everfit_airflow/metrics.py": {"opentelemetry"},
+    "everfit_airflow/lineage_facets.py": {"attr", "openlineage"},
+    "everfit_airflow/signing_keys.py": {"cryptography"},
+    "everfit_airflow/store_pages.py": {"botocore"},
+    "everfit_docker_guard/": {"everfit_docker_guard", "httpx", "starlette", "uvicorn"},
+}
+"""What single files and packages of the plugins import besides."""
+
+
 def test_dag_files_and_plugins_import_only_what_they_may():
     import ast
 
@@ -209,6 +221,7 @@ def test_dag_files_and_plugins_import_only_what_they_may():
         "everfit_airflow", "everfit_launch", *sys.stdlib_module_names,
     }  # fmt: skip
     for path in [*(REPOSITORY / "dags").glob("*.py"), *(REPOSITORY / "plugins").rglob("*.py")]:
+        of_file = [more for where, more in FURTHER.items() if f"/plugins/{where}" in str(path)]
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
             if isinstance(node, ast.Import):
@@ -219,4 +232,4 @@ def test_dag_files_and_plugins_import_only_what_they_may():
                 if name.startswith("pipeline_components"):
                     assert name.startswith("pipeline_components.contracts"), (path, name)
                 else:
-                    assert name.split(".")[0] in allowed, (path, name)
+                    assert name.split(".")[0] in allowed.union(*of_file), (path, name)

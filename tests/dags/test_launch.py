@@ -60,6 +60,21 @@ def test_another_airflow_on_the_machine_leaks_nothing_in(settings):
     assert [bundle["name"] for bundle in bundles] == ["dags-folder", "spec-errors"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "disabled"),
+    [
+        ("OPENLINEAGE_URL", "False"),
+        ("OPENLINEAGE_CONFIG", "False"),
+        ("OPENLINEAGE__TRANSPORT__TYPE", "False"),
+        ("OPENLINEAGE_NAMESPACE", "True"),
+    ],
+)
+def test_lineage_is_off_where_nobody_listens(settings, variable, disabled):
+    found = airflow_environment(settings, 8080, {variable: "x"}, 30)
+    assert found["AIRFLOW__OPENLINEAGE__DISABLED"] == disabled
+    assert airflow_environment(settings, 8080, {}, 30)["AIRFLOW__OPENLINEAGE__DISABLED"] == "True"
+
+
 @pytest.fixture
 def services(tmp_path, monkeypatch):
     monkeypatch.setattr("everfit_launch.services.PATIENCE", (0.2, 0.2, 5.0))

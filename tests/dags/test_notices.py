@@ -371,11 +371,15 @@ def test_every_task_tells_and_the_dag_stays_the_same_each_time_it_is_read(folder
 def test_reading_the_dags_imports_no_provider(folder):
     teller(folder, "smtp:a@example.org", "slack:#a", "apprise:a")
     code = (
-        "import sys; from pathlib import Path; "
+        "import sys; from pathlib import Path; from airflow.sdk import Asset; "
+        # Airflow imports what providers have for URIs of assets, with whatever hook they use for
+        # it, when any DAG makes its first asset: that is not ours to spare.
+        "Asset('none://of/ours'); airflows = {m for m in sys.modules if '.hooks' in m}; "
         "from everfit_airflow.pipeline_dags import pipeline_dags; "
         f"assert pipeline_dags(Path({str(folder / 'fares.yaml')!r})); "
         "bad = [m for m in sys.modules if m.split('.')[0] in ('apprise', 'slack_sdk', 'aiosmtplib')"
-        " or m.startswith('airflow.providers') and ('.notifications' in m or '.hooks' in m)]; "
+        " or m.startswith('airflow.providers') and ('.notifications' in m"
+        " or '.hooks' in m and m not in airflows)]; "
         "assert not bad, bad"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -1,100 +1,16 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
-import signal
-import stat
-import threading
-import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import SimpleNamespace
+from datetime import timedelta
 
 import pytest
-from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowSkipException
-from airflow.sdk.execution_time.context import OutletEventAccessors
-from everfit_airflow import operator as operator_module
 from everfit_airflow.assets import bells, signal_asset
 from everfit_airflow.failures import RETRIES, ComponentFailed, MendFirst
-from everfit_airflow.operator import BECAUSE, ENDED, REMEMBERED, ComponentOperator
+from everfit_airflow.operator import ComponentOperator
+from everfit_airflow.run_tab import BECAUSE, ENDED
 
-DIGEST = "ab" * 32
-
-OUTCOME = {
-    "component": "extract", "result": DIGEST, "key": "cd" * 32, "cached": False, "seconds": 1.0,
-    "summary": {"rows": 3}, "reports": {}, "links": {}, "signals": [], "news": [],
-}  # fmt: skip
-
-
-class Ti:
-    """What the operator asks of a task instance."""
-
-    def __init__(self, xcoms=None):
-        self.xcoms, self.pushed = xcoms or {}, {}
-
-    def xcom_pull(self, task_ids):
-        return [value for name in task_ids for value in self.xcoms.get(name, [])]
-
-    def xcom_push(self, key, value):
-        self.pushed[key] = value
-
-
-class Memory(dict):
-    """The task state store: survives tries."""
-
-    def set(self, key, value):
-        self[key] = json.loads(json.dumps(value))
-
-
-@pytest.fixture
-def component(tmp_path, monkeypatch):
-    """Gives a function that makes the components' Python a script of one's own."""
-
-    def make(body: str) -> Path:
-        path = tmp_path / "python"
-        path.write_text(
-            "#!/bin/bash\n"
-            'while [ $# -gt 0 ]; do case "$1" in --order) order=$2;; --outcome) outcome=$2;; '
-            "esac; shift; done\n" + body
-        )
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("EVERFIT_PYTHON", str(path))
-        return path
-
-    return make
-
-
-def task(folder, component="extract", **kwargs) -> ComponentOperator:
-    return ComponentOperator(
-        task_id=component, component=component, spec_file=str(folder / "fares.yaml"), **kwargs
-    )
-
-
-TICK = datetime(2026, 3, 2, 3, tzinfo=UTC)
-
-
-def context(memory=None, ti=None, run_type="manual", rang=(), **form) -> dict:
-    return {
-        "params": {"window": None, "force": False, "reason": None, **form},
-        "ti": ti or Ti({"plan": [{**OUTCOME, "component": "plan"}]}),
-        "dag_run": SimpleNamespace(
-            run_type=run_type,
-            run_id="manual__1",
-            run_after=TICK + timedelta(minutes=1),
-            logical_date=None if run_type == "asset_triggered" else TICK,
-        ),
-        "triggering_asset_events": {
-            asset: [SimpleNamespace(timestamp=at, source_run_id=by)] for asset, at, by in rang
-        },
-        "outlet_events": OutletEventAccessors(),
-        "task_state_store": memory if memory is not None else Memory(),
-    }
-
-
-def leave(outcome: dict) -> str:
-    return f"cat > \"$outcome\" <<'END'\n{json.dumps(outcome)}\nEND\n"
+from tests.dags.tasks import DIGEST, OUTCOME, TICK, Ti, context, leave, task
 
 
 def test_the_outcome_is_the_xcom(folder, component):
@@ -249,6 +165,16 @@ def test_what_is_left_where_nothing_is_to_do_is_kept(folder, component):
     assert ti.pushed[ENDED]["news"][0]["what"] == "no verdict for 30 days"
 
 
+@pytest.mark.parametrize("left", ["no JSON", '{"component": "extract"}', "[]"])
+def test_an_outcome_that_is_none_is_told_in_a_line(folder, component, left):
+    component(f"echo '{left}' > \"$outcome\"\n")
+    ti = Ti({"plan": [OUTCOME]})
+    with pytest.raises(MendFirst, match=r"OUTCOME extract: an outcome must be as the co") as caught:
+        task(folder).execute(context(ti=ti))
+    assert "\n" not in str(caught.value)
+    assert ti.pushed == {BECAUSE: str(caught.value)}
+
+
 def test_an_end_without_an_outcome_is_a_failure(folder, component):
     component("exit 0\n")
     with pytest.raises(ComponentFailed, match="left none"):
@@ -279,185 +205,3 @@ def test_a_missing_result_is_a_mistake(folder, component):
     component("exit 0\n")
     with pytest.raises(MendFirst, match="ORDER-UPSTREAM plan"):
         task(folder).execute(context(ti=Ti()))
-
-
-def test_lines_arrive_while_the_component_works(folder, component, tmp_path):
-    gate = tmp_path / "go"
-    component(
-        f"echo 'extract: 10 %' >&2; while [ ! -e {gate} ]; do sleep 0.02; done\n" + leave(OUTCOME)
-    )
-    seen = []
-
-    class Listen(logging.Handler):
-        def emit(self, record):
-            seen.append(record.getMessage())
-            if "10 %" in seen[-1]:
-                gate.touch()  # without this line, while it runs, the component never ends
-
-    handler, logger = Listen(), logging.getLogger("everfit.extract")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        task(folder).execute(context())
-    finally:
-        logger.removeHandler(handler)
-    assert seen == ["extract: 10 %"]
-
-
-def test_the_component_sees_no_airflow_and_no_secret_of_it(
-    folder, component, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql://u:hunter2@h/db")
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER", "postgresql://u:hunter2@h/db")
-    monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    monkeypatch.setenv("EVERFIT_STORE", "s3://bucket/prefix")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3")
-    component(f"env > {tmp_path}/env\n" + leave(OUTCOME))
-    task(folder).execute(context())
-    seen = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
-    assert not [name for name in seen if "AIRFLOW" in name or name.startswith("PYTHON")]
-    assert "hunter2" not in "".join(seen.values())
-    assert seen["EVERFIT_STORE"] == "s3://bucket/prefix"
-    assert seen["AWS_ENDPOINT_URL"] == "http://s3"
-    assert seen["EVERFIT_ROOT"] == str(folder.parents[1])
-
-
-def test_a_connection_is_handed_on_and_masked(folder, component, tmp_path, monkeypatch):
-    text = (
-        (folder / "fares.yaml")
-        .read_text()
-        .replace(
-            'source: {uri: "{data}/*.csv"}',
-            "source: {uri: sql, connection: trips, query: SELECT * FROM t, watermark: at}",
-        )
-    )
-    (folder / "fares.yaml").write_text(text)
-    found = Connection(
-        conn_id="trips", conn_type="postgres", host="db", login="me", password="p@ss/word",
-        port=5432, schema="taxi",
-    )  # fmt: skip
-    masked = []
-    monkeypatch.setattr(Connection, "get", classmethod(lambda cls, name: found))
-    monkeypatch.setattr(operator_module, "mask_secret", masked.append)
-    component(f'echo "$EVERFIT_CONN_TRIPS" > {tmp_path}/seen\n' + leave(OUTCOME))
-    task(folder).execute(context())
-    url = "postgresql+psycopg://me:p%40ss%2Fword@db:5432/taxi"
-    assert (tmp_path / "seen").read_text().strip() == url
-    assert masked == ["p@ss/word", url]
-
-
-def test_killing_the_task_ends_the_whole_group(folder, component, tmp_path):
-    # The component ignores a polite word, and so does its child.
-    component(
-        f"trap '' TERM; (trap '' TERM; echo $BASHPID > {tmp_path}/child; while :; do sleep 1; done)"
-        f" & echo $$ > {tmp_path}/leader; while :; do sleep 1; done\n"
-    )
-    operator = task(folder)
-    failures = []
-
-    def run():
-        try:
-            operator.execute(context())
-        except ComponentFailed as error:
-            failures.append(str(error))
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    pids = [_read(tmp_path / "leader"), _read(tmp_path / "child")]
-    operator.on_kill()
-    thread.join(timeout=20)
-    assert not thread.is_alive()
-    assert all(_gone(pid) for pid in pids)
-    assert "signal 9" in failures[0]
-
-
-def test_a_task_killed_before_its_component_starts_never_starts_it(folder, component, tmp_path):
-    component(f"touch {tmp_path}/started\n" + leave(OUTCOME))
-    operator = task(folder)
-    operator.on_kill()
-    with pytest.raises(ComponentFailed, match="stopped before it was started"):
-        operator.execute(context())
-    assert not (tmp_path / "started").exists()
-
-
-def test_whatever_outlives_the_component_is_ended_with_it(folder, component, tmp_path):
-    component(
-        f"(echo $BASHPID > {tmp_path}/child; while :; do sleep 1; done) >/dev/null 2>&1 &\n"
-        f"while [ ! -s {tmp_path}/child ]; do sleep 0.02; done\n" + leave(OUTCOME)
-    )
-    task(folder).execute(context())
-    assert _gone(_read(tmp_path / "child"))
-
-
-def test_a_retry_first_ends_what_the_try_before_left_running(folder, component, tmp_path):
-    memory = Memory()
-    pid = os.fork()
-    if pid == 0:  # a task process that is killed while its component works
-        component(f"echo $$ > {tmp_path}/leader; while :; do sleep 1; done\n")
-        try:
-            task(folder).execute(context(_Written(tmp_path / "memory")))
-        finally:
-            os._exit(0)
-    left = _read(tmp_path / "leader")
-    memory[REMEMBERED] = json.loads(_text(tmp_path / "memory"))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    assert _alive(left)
-    component(leave(OUTCOME))
-    task(folder).execute(context(memory))
-    assert _gone(left)
-
-
-def test_a_number_that_was_given_to_another_process_is_left_alone(folder, component):
-    import subprocess
-
-    from everfit_airflow.runners.process import identity
-
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
-        stale = {**identity(other.pid), "started": "another-boot/123"}
-        elsewhere = {**identity(other.pid), "host": "another-machine"}
-        component(leave(OUTCOME))
-        for remembered in (stale, elsewhere, {}, {"group": 1}):
-            task(folder).execute(context(Memory({REMEMBERED: remembered})))
-            assert other.poll() is None
-        other.kill()
-
-
-class _Written(Memory):
-    def __init__(self, path):
-        super().__init__()
-        self._path = path
-
-    def set(self, key, value):
-        aside = self._path.with_suffix(".part")
-        aside.write_text(json.dumps(value))
-        aside.rename(self._path)
-
-
-def _text(path: Path) -> str:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        if path.exists() and (text := path.read_text().strip()):
-            return text
-        time.sleep(0.02)
-    raise AssertionError(f"{path.name} was never written")
-
-
-def _read(path: Path) -> int:
-    return int(_text(path))
-
-
-def _alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def _gone(pid: int) -> bool:
-    """Whether it ends soon; the kernel may take a moment after the signal."""
-    deadline = time.monotonic() + 10
-    while _alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not _alive(pid)

@@ -227,6 +227,7 @@ def test_a_slip_in_a_form_is_one_line(form, part):
 class Ti:
     def __init__(self, xcoms=None):
         self.id, self.xcoms, self.pushed = DIGEST, xcoms or {}, {}
+        self.dag_id, self.run_id, self.task_id, self.map_index = "fares", "manual__1", "ask", -1
 
     def xcom_pull(self, task_ids):
         return self.xcoms.get(task_ids) if isinstance(task_ids, str) else []

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import pytest
 from everfit_airflow import report_pages
 from everfit_airflow.report_pages import ReportPages, build_app, read_report, report_address
+from everfit_airflow.store_pages import readable
 
 from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
 
@@ -47,8 +49,68 @@ def test_a_store_also_holds_data_which_is_no_page(store):
     assert read_report(store.url, store(b"PAR1 rows of people")) is None
 
 
-def test_a_remote_store_is_not_read(store):
-    assert read_report("s3://bucket/prefix", store(PAGE)) is None
+@pytest.fixture
+def in_s3(bucket):
+    """Gives a function that puts bytes into a store in a bucket, as the components do."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    client = S3Hook(aws_conn_id=None).get_conn()
+
+    def put(data: bytes, digest: str = "") -> str:
+        digest = digest or hashlib.sha256(data).hexdigest()
+        client.put_object(Bucket=bucket, Key=f"every/fit/blobs/{digest[:2]}/{digest}", Body=data)
+        return digest
+
+    put.url = f"s3://{bucket}/every/fit"
+    return put
+
+
+def test_a_page_is_read_from_a_bucket(in_s3):
+    assert read_report(in_s3.url, in_s3(PAGE)) == PAGE
+    assert read_report(in_s3.url + "/", in_s3(PAGE)) == PAGE
+
+
+def test_what_is_in_a_bucket_is_held_against_its_digest(in_s3):
+    digest = in_s3(PAGE)
+    in_s3(PAGE + b"<script>", digest)
+    assert read_report(in_s3.url, digest) is None
+    assert read_report(in_s3.url, "a" * 64) is None
+    assert read_report(in_s3.url, in_s3(b"PAR1 rows of people")) is None
+
+
+def test_no_more_is_read_from_a_bucket_than_a_page_may_have(in_s3, monkeypatch):
+    monkeypatch.setattr(report_pages, "MOST_BYTES", len(PAGE))
+    assert read_report(in_s3.url, in_s3(PAGE)) == PAGE
+    assert read_report(in_s3.url, in_s3(PAGE + b" ")) is None
+
+
+def test_the_connection_that_the_installation_names_reads_the_bucket(
+    in_s3, monkeypatch, tmp_path, s3_endpoint
+):
+    digest = in_s3(PAGE)
+    runners = tmp_path / "runners.yaml"
+    runners.write_text("connections: {aws: lake}\n")
+    monkeypatch.setenv("EVERFIT_RUNNERS", str(runners))
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    extra = {"endpoint_url": s3_endpoint, "region_name": "us-east-1"}
+    lake = {"conn_type": "aws", "login": "tester", "password": "s3cret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(lake))
+    assert read_report(in_s3.url, digest) == PAGE
+
+
+def test_a_bucket_that_does_not_answer_is_a_line_without_its_text(bucket, monkeypatch, caplog):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://canary:canary-pass@127.0.0.1:9")
+    assert read_report(f"s3://{bucket}", "a" * 64) is None
+    assert "A report could not be read from the store's bucket" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_of_other_stores_nothing_is_read(store):
+    assert read_report("memory://here", store(PAGE)) is None
+    assert not readable("memory://here")
+    assert readable(store.url)
+    assert readable("s3://bucket")
 
 
 def test_the_address_is_below_airflows_own(monkeypatch):

@@ -22,7 +22,9 @@ SOURCES = [
 ]
 
 
-@pytest.mark.parametrize("script", ["spec_reference.py", "error_reference.py"])
+@pytest.mark.parametrize(
+    "script", ["spec_reference.py", "error_reference.py", "contract_schemas.py"]
+)
 def test_the_references_are_what_the_code_says(script: str) -> None:
     path = ROOT / "scripts" / script
     assert subprocess.run([sys.executable, path, "--check"], check=False).returncode == 0

@@ -7,6 +7,7 @@ from urllib.parse import quote, urljoin
 
 from everfit_airflow.report_pages import report_address
 from everfit_airflow.run_tab import REPORTS
+from everfit_airflow.store_pages import readable
 from pipeline_components.contracts.settings import Settings
 
 
@@ -22,8 +23,8 @@ def links_of(ti: Any, told: dict[str, Any], report: str | None) -> tuple[tuple[s
     """
     found: list[tuple[str, str]] = []
     page = _report(ti, told, report) if report else None
-    if report and page and Settings.from_environment().store.startswith("file://"):
-        # A store elsewhere is not read by Airflow's server; its reports are in MLflow too.
+    if report and page and readable(Settings.from_environment().store):
+        # Of a store that Airflow's server cannot read, the reports are in MLflow too.
         name = REPORTS[report][1] if report in REPORTS else report.replace("_", " ").capitalize()
         found.append((name, urljoin(base_url(), report_address(str(page["digest"])))))
     mlflow = told.get("links", {}).get("mlflow_run")

@@ -224,3 +224,38 @@ def test_example_months_are_equal_however_often_they_are_made(home) -> None:
     assert path.read_bytes() == first
     main(["example", "--next", "--rows", "100"])
     assert sorted(p.name for p in path.parent.iterdir()) == ["2018-01.csv", "2018-02.csv"]
+
+
+def test_example_months_arrive_in_a_bucket_as_in_a_folder(home, bucket, capsys, monkeypatch):
+    import boto3
+
+    main(["example", "--months", "2", "--rows", "50"])
+    folder = home / "data" / "nyc_yellow"
+    monkeypatch.setenv("EVERFIT_DATA", f"s3://{bucket}/team/data/")
+    assert main(["example", "--months", "2", "--rows", "50"]) == 0
+    said = capsys.readouterr().out
+    assert f"s3://{bucket}/team/data/nyc_yellow: 2 months, 2 of them new." in said
+    assert main(["example", "--next", "--rows", "50"]) == 0
+    assert "3 months, 1 of them new." in capsys.readouterr().out
+    client = boto3.client("s3")
+    objects = client.list_objects_v2(Bucket=bucket)["Contents"]
+    prefix = "team/data/nyc_yellow/"
+    assert [o["Key"] for o in objects] == [f"{prefix}2018-0{n}.csv" for n in (1, 2, 3)]
+    for name in ("2018-01.csv", "2018-02.csv"):
+        body = client.get_object(Bucket=bucket, Key=prefix + name)["Body"].read()
+        assert body == (folder / name).read_bytes()
+    client.close()
+    assert main(["check"]) == 0
+    assert "✓ quick  3 spans, newest 2018-03.csv with 50 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [("s3://no-such-bucket-here", "SOURCE-MISSING"), ("s3://b/*", "SOURCE-DATA EVERFIT_DATA")],
+)
+def test_an_example_that_cannot_be_put_is_said(
+    home, s3_environment, capsys, monkeypatch, place, code
+):
+    monkeypatch.setenv("EVERFIT_DATA", place)
+    assert main(["example", "--months", "1", "--rows", "50"]) == 2
+    assert code in capsys.readouterr().err
