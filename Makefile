@@ -32,10 +32,10 @@ imports:  ## the house's import rules
 	@PYTHONPATH=plugins .venv/bin/lint-imports
 
 unit:  ## components, contracts and the whole chain in one process
-	@$(PY) -m pytest -q tests/unit tests/contract tests/pipeline
+	@$(PY) -m pytest -q -n auto --dist loadfile tests/unit tests/contract tests/pipeline
 
 proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/proof.md)
-	@$(PY) -m pytest -q tests/proof
+	@$(PY) -m pytest -q -n auto --dist loadfile tests/proof
 
 dags:  ## DAG files and plugins, without running them
 	@$(AIRFLOW_PY) -m pytest -q tests/dags
@@ -84,7 +84,7 @@ bench-containers:  ## a container per component beside a process; the engine oth
 	@$(AIRFLOW_PY) benchmarks/containers.py
 
 clean:  ## forget runs, models and environments of this checkout
-	rm -rf .venv .venv-airflow .everfit data
+	rm -rf .venv .venv-airflow .venv-tools .everfit data build
 
 # Delivery of pipelines (docs/delivery.md): what the workflows in deploy/workflows call.
 # BASE: what a change is held against; OUT: the folder for what is made.

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Runs a program of the component image with the credentials of the stack, read from files.
+set -eu
+secret() { cat "/run/secrets/$1" 2>/dev/null || true; }
+if [ -e /run/secrets/everfit_database_password ]; then
+  EVERFIT_LEDGER="postgresql+psycopg://everfit:$(secret everfit_database_password)@postgres:5432/everfit"
+  export EVERFIT_LEDGER
+fi
+if [ -e /run/secrets/mlflow_admin_password ]; then
+  MLFLOW_TRACKING_USERNAME=admin MLFLOW_TRACKING_PASSWORD=$(secret mlflow_admin_password)
+  export MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD
+fi
+[ ! -e /run/secrets/signing_key ] || export EVERFIT_SIGNING_KEY=/run/secrets/signing_key
+exec "$@"
