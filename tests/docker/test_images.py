@@ -41,7 +41,7 @@ print(json.dumps({{str(p.relative_to(app)): hashlib.sha256(p.read_bytes()).hexdi
                   for p in ours}}))
 """
 TOOLS = """
-for tool in pip pip3 uv conda gcc cc g++ clang ld as make cmake cargo git curl wget sudo; do
+for tool in pip pip3 uv conda gcc cc g++ clang ld as make cmake cargo curl wget sudo; do
   command -v $tool && exit 1
 done
 python -c 'import pip' 2>/dev/null && { echo pip; exit 1; }
@@ -76,6 +76,19 @@ def test_it_runs_as_nobody_in_particular_behind_an_init(engine, image):
 
 def test_nothing_is_left_that_builds_or_installs(engine, image):
     assert ran(engine, image, "sh", "-c", TOOLS) == (0, "")
+
+
+def test_airflow_alone_has_git_for_bundles_of_dags(engine, image):
+    expected = "/usr/bin/git\n" if image == "airflow" else ""
+    assert ran(engine, image, "sh", "-c", "command -v git || true") == (0, expected)
+
+
+def test_airflow_starts_celery_and_bundles_from_git(engine):
+    code = (
+        "import airflow.providers.celery.executors.celery_executor, "
+        "airflow.providers.git.bundles.git"
+    )
+    assert ran(engine, "airflow", "python", "-c", code)[0] == 0
 
 
 def test_its_user_owns_none_of_it_and_can_change_none_of_it(engine, image):
