@@ -40,8 +40,8 @@ proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point
 dags:  ## DAG files and plugins, without running them
 	@$(AIRFLOW_PY) -m pytest -q tests/dags
 
-airflow:  ## a real scheduler: real tables, every trigger, storms, notices; one Airflow at a time
-	@for file in tests/airflow/test_*.py; do $(AIRFLOW_PY) -m pytest -q $$file || exit 1; done
+airflow:  ## a real scheduler: real tables, every trigger, storms, notices; two Airflows at a time
+	@printf '%s\n' tests/airflow/test_*.py | xargs -P 2 -n 1 $(AIRFLOW_PY) -m pytest -q
 
 images:  ## build the three images with the Docker engine (docs/images.md)
 	@scripts/images.sh

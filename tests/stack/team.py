@@ -23,6 +23,7 @@ from everfit_launch.errors import LaunchError
 from everfit_launch.rest import FINISHED, AirflowApi
 
 from tests.airflow.stand import QUICK, day_csv, day_of
+from tests.canary import Canaries
 from tests.stack.stand_ins import compose_v2, image, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -112,6 +113,26 @@ class Team:
     def secret(self, name: str) -> str:
         """What a file of the stack's secrets holds."""
         return (self.secrets / name).read_text().strip()
+
+    def canaries(self) -> Canaries:
+        """Every secret of this stack; of a key in PEM its one line that is nobody else's."""
+        shown = {"s3_access_key", "verify_key"}  # a name, and what everybody may know
+        made_of_others = {"aws_credentials", "connections.json"}
+        return Canaries(
+            {
+                file.name: max(file.read_text().split("\n"), key=len)
+                for file in self.secrets.iterdir()
+                if file.name not in shown | made_of_others
+            }
+        )
+
+    def services(self) -> list[str]:
+        """The services of the stack that have a container."""
+        project = f"label=com.docker.compose.project={self.name}"
+        shown = '{{.Label "com.docker.compose.service"}}'
+        return sorted(
+            set(run("docker", "ps", "-a", "--filter", project, "--format", shown).split())
+        )
 
     # Pipelines and their data.
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.canary import ProcessList, find
 from tests.stack.team import REPOSITORY, Team, docker, refused, until
 
 EXAMPLE = "taxi_fare"
@@ -169,6 +170,30 @@ def test_services_go_away_in_mid_run(team: Team, trained: str) -> None:
             again = team.start(name)
             assert team.ended(name, again) == "success", team.why(name, again)
         _kept_its_word(team, name)
+
+
+def test_no_secret_is_where_it_must_not_be(team: Team, trained: str) -> None:
+    """After all of that: logs, databases, objects, image layers and the process list."""
+    canaries = team.canaries()
+    with ProcessList(canaries, every=0.25) as watched:
+        name = team.pipeline("watched")
+        team.arrive(name, range(3))
+        run_id = team.start(name)
+        assert team.ended(name, run_id) == "success", team.why(name, run_id)
+    assert watched.found == set()
+    every = [part for service in team.services() for part in team.parts(service)]
+    postgres = team.parts("postgres")[0]["Id"]
+    found = find(
+        canaries,
+        commands=[
+            *(["docker", "logs", part["Id"]] for part in every),
+            *(["docker", "history", "--no-trunc", id] for id in {part["Image"] for part in every}),
+            *(["docker", "image", "inspect", id] for id in {part["Image"] for part in every}),
+            ["docker", "exec", postgres, "pg_dumpall", "--username", "postgres"],
+        ],
+        buckets=[(team.s3(), f"everfit-{of}") for of in ("data", "store", "mlflow", "logs")],
+    )
+    assert not found, [str(one) for one in found]
 
 
 def _ready(team: Team, name: str) -> str:
