@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from .base import Frozen, PipelineName
+from .images import Image
 from .spec import PipelineSpec
 from .steps import Component
 
@@ -63,7 +64,6 @@ def _is_size(text: str) -> str:
 
 Size = Annotated[str, AfterValidator(_is_size)]
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Image = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")]
 
 
 class Mount(Frozen):

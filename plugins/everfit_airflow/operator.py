@@ -13,7 +13,6 @@ from everfit_airflow.failures import MendFirst
 from everfit_airflow.links import LINKS
 from everfit_airflow.orders import Woken, make_order
 from everfit_airflow.performing import RunsComponents
-from everfit_airflow.runners.choice import door_program
 from pipeline_components.contracts.errors import SpecError
 from pipeline_components.contracts.spec import PipelineSpec
 from pipeline_components.contracts.spec_file import load_spec
@@ -22,7 +21,7 @@ from pipeline_components.contracts.steps import CHAIN, MONITORING, Asked, Compon
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-__all__ = ["ComponentOperator", "RunsComponents", "door_program", "read_spec", "ring", "woken"]
+__all__ = ["ComponentOperator", "RunsComponents", "read_spec", "ring", "woken"]
 
 COLOURS: dict[Component, str] = {
     "plan": "#e8eaf6", "extract": "#e0f2f1", "validate": "#e0f7fa", "prepare": "#e3f2fd",

@@ -152,7 +152,7 @@ class Lister:
 def components_lister() -> Program:
     """The lister's program in the components' environment, and the environment it gets."""
     from everfit_airflow.failures import MendFirst
-    from everfit_airflow.operator import door_program
+    from everfit_airflow.runners.choice import door_program
 
     root = find_root(Path(__file__).resolve().parent)
     settings = Settings.from_environment({"EVERFIT_ROOT": str(root), **os.environ})
