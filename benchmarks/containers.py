@@ -46,10 +46,12 @@ from pipeline_components.contracts.spec_file import load_spec  # noqa: E402
 from pipeline_components.contracts.steps import CHAIN, Order  # noqa: E402
 
 TITLE = "# A container per component"
-KEPT_LOW = """What keeps it low: Python is compiled in the image (nothing is at run time), the list of fonts and
-a migrated MLflow database are baked in, the entry point is a few lines of shell before the door, order
-and outcome are two small files, and a component that needs no network gets none. What is left is the
-engine making, starting and removing a container: the same for every component, whatever it does."""
+KEPT_LOW = """\
+What keeps it low: Python is compiled in the image (nothing is at run time), the list of fonts
+and a migrated MLflow database are baked in, the entry point is a few lines of shell before the
+door, order and outcome are two small files, and a component that needs no network gets none.
+What is left is the engine making, starting and removing a container: the same for every
+component, whatever it does."""
 SPEC = ROOT / "dags" / "pipelines" / "taxi_fare.yaml"
 TICK = os.sysconf("SC_CLK_TCK")
 START = """
