@@ -40,10 +40,8 @@ def container_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return OF_CONTAINERS | kept
 
 
-def child_environment(
-    environ: Mapping[str, str], root: str, connections: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """The whole environment of a component that is a process.
+def child_environment(environ: Mapping[str, str], root: str) -> dict[str, str]:
+    """The environment of a component that is a process.
 
     Parameters
     ----------
@@ -51,12 +49,9 @@ def child_environment(
         Airflow's own environment.
     root : str
         The folder that holds ``dags/``: the component runs in a private folder and cannot find it.
-    connections : mapping, optional
-        Connection name → URL; handed on as ``EVERFIT_CONN_<NAME>``.
     """
     kept = {name: value for name, value in environ.items() if not HIDDEN.search(name)}
     kept["EVERFIT_ROOT"] = root
-    kept.update({variable_of(name): url for name, url in (connections or {}).items()})
     return kept
 
 

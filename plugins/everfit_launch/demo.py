@@ -182,7 +182,7 @@ class Demo:
         """Who serves, and since when; empty where nobody does."""
         told = subprocess.run(  # noqa: S603 (our own program)
             [str(self._settings.root / ".venv" / "bin" / "everfit"), "champion", name, "--json"],
-            env=child_environment(self._environ, str(self._settings.root), {}),
+            env=child_environment(self._environ, str(self._settings.root)),
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         try:

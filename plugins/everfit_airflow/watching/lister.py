@@ -162,7 +162,7 @@ def components_lister() -> Program:
         raise ListerGone(str(error)) from None
     return Program(
         (python, "-m", "pipeline_components.lister", "--parent", str(os.getpid())),
-        child_environment(os.environ, str(settings.root), {}),
+        child_environment(os.environ, str(settings.root)),
     )
 
 
