@@ -1,4 +1,4 @@
-"""Packages of Debian 13 to test with, unpacked and not installed: cosign, and an image registry."""
+"""Packages of Debian 13 to test with, unpacked and not installed: cosign, an image registry."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def debian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Unpack a package from the mirror this machine's apt uses; installs nothing.
+def packages(folder: Path) -> Callable[[str], Path]:
+    """What unpacks a package from the mirror this machine's apt uses, and gives its root.
 
     Where that is Debian's, from Debian 13, whatever this machine is; else from its own release.
+    Installs nothing; all that is fetched is in the folder, which is empty before.
     """
-    folder = tmp_path_factory.mktemp("debian")
     (folder / "lists" / "partial").mkdir(parents=True)
     (folder / "cache").mkdir()
     options = [
@@ -48,16 +47,22 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         subprocess.run(["apt-get", *options, "-qq", "download", package], check=True, cwd=where)
         (file,) = where.glob("*.deb")
         subprocess.run(["dpkg-deb", "-x", file, where / "root"], check=True)
-        return where / "root" / "usr" / "bin"
+        return where / "root"
 
     return unpack
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Unpacks a package into a folder of these tests."""
+    return packages(tmp_path_factory.mktemp("debian"))
 
 
 @pytest.fixture(scope="session")
 def cosign(debian: Callable[[str], Path]) -> Path:
     """The folder that holds ``cosign``."""
     found = shutil.which("cosign")
-    return Path(found).parent if found else debian("cosign")
+    return Path(found).parent if found else debian("cosign") / "usr" / "bin"
 
 
 @pytest.fixture(scope="session")
@@ -74,7 +79,7 @@ def registry(
         f"storage: {{filesystem: {{rootdirectory: {folder}}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\n"
     )
-    program = debian("docker-registry") / "docker-registry"
+    program = debian("docker-registry") / "usr" / "bin" / "docker-registry"
     log = (folder / "log").open("wb")
     with subprocess.Popen(
         [program, "serve", folder / "config.yml"], stdout=log, stderr=log, env=dict(os.environ)
