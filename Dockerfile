@@ -32,21 +32,21 @@ ARG ANEW=
 COPY deploy/images/application.py /build/
 COPY dags /opt/everfit/app/dags
 COPY plugins /opt/everfit/app/plugins
-COPY pipeline_components/__init__.py /opt/everfit/app/pipeline_components/
-COPY pipeline_components/contracts /opt/everfit/app/pipeline_components/contracts
+COPY pipeline_components/everfit/__init__.py pipeline_components/everfit/airflow.py /opt/everfit/app/pipeline_components/everfit/
+COPY pipeline_components/everfit/contracts /opt/everfit/app/pipeline_components/everfit/contracts
 # The launcher of `make demo` is for a laptop: it starts processes of environments not in here.
 RUN rm -rf /opt/everfit/app/plugins/everfit_launch \
  && /opt/everfit/bin/python /build/application.py
 
 FROM environment
 COPY --from=app /out /
-ENV PATH=/opt/everfit/bin:$PATH PYTHONPATH=/opt/everfit/app:/opt/everfit/app/plugins \
+ENV PATH=/opt/everfit/bin:$PATH PYTHONPATH=/opt/everfit/app/pipeline_components:/opt/everfit/app/plugins \
     PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONWARNINGS=ignore::DeprecationWarning \
     HOME=/tmp LANG=C.UTF-8 EVERFIT_ROOT=/opt/everfit/app AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/everfit/app/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/everfit/app/plugins \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
-    AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST='[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}, {"name": "spec-errors", "classpath": "everfit_airflow.spec_errors.SpecErrors", "kwargs": {}}]' \
+    AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST='[{"name": "dags-folder", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {}}, {"name": "spec-errors", "classpath": "everfit_airflow.dags.spec_errors.SpecErrors", "kwargs": {}}]' \
     AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT=60 \
     AIRFLOW__LOGGING__COLORED_CONSOLE_LOG=False \
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AIRFLOW_PY := .venv-airflow/bin/python
 
-.PHONY: help setup setup-dev demo test lint types imports unit proof dags airflow format lock bench bench-gate images docker kubernetes bench-containers up down logs stack-example stack clean
+.PHONY: help setup setup-dev demo test lint types imports unit proof dags package airflow browser format lock bench bench-gate bench-drift images docker kubernetes bench-containers up down logs preflight rotate backup restore stack-example stack clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,29 +19,40 @@ demo: setup  ## train the example through a real Airflow scheduler, then show it
 	@.venv/bin/everfit example
 	@PYTHONPATH=plugins $(AIRFLOW_PY) -m everfit_launch.demo taxi_fare
 
-test: setup-dev lint types imports unit proof dags airflow  ## everything CI runs
+test:  ## everything CI runs without a Docker engine; says how long each part took
+	@times=; for part in setup-dev lint types imports unit proof dags package airflow browser; do \
+	  printf '\n--- make %s\n' $$part; began=$$SECONDS; \
+	  $(MAKE) --no-print-directory $$part || exit 1; \
+	  times+=$$(printf '%5s s  %s;' $$((SECONDS - began)) $$part); \
+	done; printf '\n'; tr ';' '\n' <<<"$$times"
 
 lint:  ## ruff
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
 types:  ## mypy --strict
-	@$(PY) -m mypy pipeline_components
-	@MYPYPATH=plugins:. $(PY) -m mypy --python-executable $(AIRFLOW_PY) -p everfit_airflow -p everfit_docker_guard -p everfit_launch
+	@$(PY) -m mypy
+	@MYPYPATH=plugins:pipeline_components $(PY) -m mypy --python-executable $(AIRFLOW_PY) -p everfit_airflow -p everfit_docker_guard -p everfit_launch
 
 imports:  ## the house's import rules
-	@PYTHONPATH=plugins .venv/bin/lint-imports
+	@PYTHONPATH=plugins:pipeline_components .venv/bin/lint-imports
 
 unit:  ## components, contracts and the whole chain in one process
-	@$(PY) -m pytest -q -n auto --dist loadfile tests/unit tests/contract tests/pipeline
+	@$(PY) -m pytest -q -n auto --dist loadfile tests/unit tests/contract tests/pipeline tests/field
 
 proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/proof.md)
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/proof
+
+package:  ## the wheel in empty environments and folders, without a network
+	@$(PY) -m pytest -q tests/package
 
 dags:  ## DAG files and plugins, without running them
 	@$(AIRFLOW_PY) -m pytest -q tests/dags
 
 airflow:  ## a real scheduler: real tables, every trigger, storms, notices; two Airflows at a time
 	@printf '%s\n' tests/airflow/test_*.py | xargs -P 2 -n 1 $(AIRFLOW_PY) -m pytest -q
+
+browser:  ## Chromium clicks through Airflow's pages (needs Debian's chromium)
+	@$(AIRFLOW_PY) -m pytest -q tests/browser
 
 images:  ## build the three images with the Docker engine (docs/images.md)
 	@scripts/images.sh
@@ -62,6 +73,18 @@ down:  ## stop the stack; what it keeps is kept
 logs:  ## follow what the stack logs
 	@scripts/stack.sh logs
 
+preflight:  ## say everything that is wrong with the stack's settings; starts nothing
+	@scripts/stack.sh preflight
+
+rotate:  ## SECRET=name [FROM=file]: a new value for a secret of the running stack (docs/upkeep.md)
+	@scripts/stack.sh rotate $(SECRET) $(FROM)
+
+backup:  ## TO=folder: what the stack must not lose (docs/upkeep.md)
+	@scripts/stack.sh backup $(TO)
+
+restore:  ## FROM=folder: a backup, into an empty stack
+	@scripts/stack.sh restore $(FROM)
+
 stack-example:  ## months of the example into the stack's bucket
 	@scripts/stack.sh example
 
@@ -77,8 +100,12 @@ lock:  ## resolve the requirements anew
 bench:  ## the chain beside a plain script (minutes)
 	@$(PY) benchmarks/chain.py
 
-bench-gate:  ## 10,000 simulated years of the gate, in six worlds (minutes)
+bench-gate:  ## 10,000 simulated years of the gate in six worlds, and worlds of rare bad rows (minutes)
 	@$(PY) benchmarks/gate.py
+
+bench-drift:  ## level and power of drift in every world, and the worst world found (tens of minutes)
+	@$(PY) benchmarks/drift.py table
+	@$(PY) benchmarks/drift.py search
 
 bench-containers:  ## a container per component beside a process; the engine otherwise idle (minutes)
 	@$(AIRFLOW_PY) benchmarks/containers.py
@@ -87,7 +114,7 @@ clean:  ## forget runs, models and environments of this checkout
 	rm -rf .venv .venv-airflow .venv-tools .everfit data build
 
 # Delivery of pipelines (docs/delivery.md): what the workflows in deploy/workflows call.
-# BASE: what a change is held against; OUT: the folder for what is made.
+# BASE: what a change is compared with; OUT: the folder for what is made.
 DELIVERY := check-specs changed sample comment login push-images sbom sign verify bundle deploy deployed
 .PHONY: $(DELIVERY)
 $(DELIVERY): export BASE ?= origin/main
@@ -105,7 +132,7 @@ sample:  ## run those on a sample in observe mode; reports and comment.md in OUT
 	@.venv/bin/everfit sample --base "$$BASE" --spans "$$SPANS" --rows "$$ROWS" --link "$${LINK:-}" --to "$$OUT/sample"
 
 comment:  ## put OUT/sample/comment.md on the pull request
-	@python3 -m pipeline_components.delivery.post "$$OUT/sample/comment.md"
+	@PYTHONPATH=pipeline_components python3 -m everfit.operations.delivery.post "$$OUT/sample/comment.md"
 
 login:  ## log in to REGISTRY as REGISTRY_USER with REGISTRY_PASSWORD
 	@printf '%s' "$$REGISTRY_PASSWORD" | docker login "$${REGISTRY%%/*}" --username "$$REGISTRY_USER" --password-stdin
@@ -128,5 +155,5 @@ verify:  ## the same, verified
 deploy:  ## tell what deploying OUT to DEPLOY_TO changes; APPLY=true does it, BACK=N goes back
 	@scripts/deploy.sh
 
-deployed:  ## what is deployed at DEPLOY_TO; images.env and runners.yaml of it in OUT/deployed
-	@.venv/bin/everfit deployed --at "$$DEPLOY_TO" --write "$$OUT/deployed"
+deployed:  ## what is deployed at DEPLOY_TO; images.env, runners.yaml and guard.yaml of it in OUT/deployed
+	@.venv/bin/everfit deployed --at "$$DEPLOY_TO" --write "$$OUT/deployed" --runners "$${EVERFIT_RUNNERS_FILE:-deploy/compose/runners.yaml}" --guard "$${EVERFIT_GUARD_FILE:-deploy/compose/guard.yaml}"

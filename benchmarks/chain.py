@@ -80,10 +80,12 @@ def homes(folder: Path, data: Path) -> dict[str, str]:
 
 def stages() -> None:
     """Child: one run of the chain with the CPU seconds of each step, as JSON."""
-    from pipeline_components.context import open_context, pin_threads
-    from pipeline_components.contracts.settings import Settings
-    from pipeline_components.contracts.spec_file import find_spec, load_spec
-    from pipeline_components.run import run_pipeline
+    from everfit.contracts.messages.steps import find_summary
+    from everfit.contracts.messages.summaries import EvaluateSummary
+    from everfit.contracts.settings import Settings
+    from everfit.contracts.spec.load import find_spec, load_spec
+    from everfit.engine.context import open_context, pin_threads
+    from everfit.engine.pipeline import run_pipeline
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, "chain"))
@@ -100,8 +102,8 @@ def stages() -> None:
 
     with open_context(settings) as context:
         outcomes = run_pipeline(spec, context, watch=watch)
-    scored = next(o.summary for o in outcomes if o.component == "evaluate")
-    print(json.dumps({"stages": found, "best": scored["candidate"], "log_loss": scored["score"]}))
+    scored = find_summary(outcomes, EvaluateSummary)
+    print(json.dumps({"stages": found, "best": scored.candidate, "log_loss": scored.score}))
 
 
 def compare(rows: int, times: int, folder: Path) -> dict[str, object]:
@@ -154,11 +156,14 @@ def last_line(measured: dict[str, float]) -> Any:
 def report(results: list[dict[str, object]]) -> str:
     """The page ``benchmarks/results.md``."""
     lines = [
-        "# The chain beside a plain script", "",
+        "# The chain beside a plain script",
+        "",
         f"{os.cpu_count()} cores, Python {platform.python_version()}, one thread each, "
-        "medians of the runs, taken in turn. Method: the docstring of `benchmarks/chain.py`.", "",
-        "| rows | | runs | CPU s | wall s | peak MB |", "| --- | --- | --- | --- | --- | --- |",
-    ]  # fmt: skip
+        "medians of the runs, taken in turn. Method: the docstring of `benchmarks/chain.py`.",
+        "",
+        "| rows | | runs | CPU s | wall s | peak MB |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for result in results:
         rows = {"plain script": "plain", "`everfit run`": "everfit"}
         for title, name in rows.items():

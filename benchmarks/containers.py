@@ -6,7 +6,7 @@ Method: the example's chain, component by component, and at last an order that i
 the price of a start alone. Before each component the home (store, ledger, registry) is copied once
 for every turn, so each turn does the same work and none finds a result. Turns alternate:
 
-- *process*: the door started by a parent of the same image, in a container that runs all the while
+- *process*: the entry started by a parent of the same image, in a container that runs all the while
   with the same limits; from its start to its end, CPU seconds by `wait4`. Same Python, same
   libraries, same mount: what differs is the container alone.
 - *container*: `DockerRunner`, as Airflow's operator calls it: created, order put in, started, log
@@ -38,18 +38,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "plugins")]
 
+from everfit.contracts.messages.chain import training_tasks  # noqa: E402
+from everfit.contracts.messages.steps import Order  # noqa: E402
+from everfit.contracts.runners import Place  # noqa: E402
+from everfit.contracts.spec.load import load_spec  # noqa: E402
 from everfit_airflow.runners import Task  # noqa: E402
 from everfit_airflow.runners.docker import DockerRunner  # noqa: E402
-
-from pipeline_components.contracts.runners import Place  # noqa: E402
-from pipeline_components.contracts.spec_file import load_spec  # noqa: E402
-from pipeline_components.contracts.steps import CHAIN, Order  # noqa: E402
 
 TITLE = "# A container per component"
 KEPT_LOW = """\
 What keeps it low: Python is compiled in the image (nothing is at run time), the list of fonts
-and a migrated MLflow database are baked in, the entry point is a few lines of shell before the
-door, order and outcome are two small files, and a component that needs no network gets none.
+and a migrated MLflow database are baked in, the entry point is a few lines of shell before
+Python, order and outcome are two small files, and a component that needs no network gets none.
 What is left is the engine making, starting and removing a container: the same for every
 component, whatever it does."""
 SPEC = ROOT / "dags" / "pipelines" / "taxi_fare.yaml"
@@ -120,17 +120,27 @@ class Bench:
         self.engine, self.folder = engine, folder
         self.place = Place.model_validate(
             {
-                "runner": "docker", "image": image, "pull": "never",
+                "runner": "docker",
+                "image": image,
+                "pull": "never",
                 "mounts": [{"source": str(folder), "target": str(folder), "read_only": False}],
             }
-        )  # fmt: skip
+        )
         self.parent = engine.containers.run(
-            image, entrypoint=["sleep", "infinity"], detach=True, network_mode="none",
-            read_only=True, cap_drop=["ALL"], security_opt=["no-new-privileges"],
-            tmpfs={"/tmp": "mode=1777,size=1073741824"}, mem_limit="4g", nano_cpus=2 * 10**9,
-            pids_limit=512, labels={"everfit.bench": "containers"},
+            image,
+            entrypoint=["sleep", "infinity"],
+            detach=True,
+            network_mode="none",
+            read_only=True,
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            tmpfs={"/tmp": "mode=1777,size=1073741824"},
+            mem_limit="4g",
+            nano_cpus=2 * 10**9,
+            pids_limit=512,
+            labels={"everfit.bench": "containers"},
             volumes={str(folder): {"bind": str(folder), "mode": "rw"}},
-        )  # fmt: skip
+        )
         self.parent.reload()
         self.usage, self.unit = usage_file(self.parent.attrs["State"]["Pid"])
         self.daemons = daemons()
@@ -138,9 +148,11 @@ class Bench:
     def environment(self, home: Path) -> dict[str, str]:
         """Where store, ledger, registry and data are."""
         return {
-            "EVERFIT_HOME": str(home), "EVERFIT_DATA": str(self.folder / "data"),
-            "EVERFIT_ROOT": str(self.folder), "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
+            "EVERFIT_HOME": str(home),
+            "EVERFIT_DATA": str(self.folder / "data"),
+            "EVERFIT_ROOT": str(self.folder),
+            "OMP_NUM_THREADS": "1",
+        }
 
     def inside(self, *command: str, **options: Any) -> str:
         """Run something beside the parent's `sleep`."""
@@ -201,23 +213,20 @@ def measure(bench: Bench, times: int) -> list[dict[str, Any]]:
     bench.inside("mkdir", str(home))
     bench.inside("everfit", "example", environment=bench.environment(home))
     spec, done, rows = load_spec(SPEC), {}, []
-    for component, needs in CHAIN.items():
-        families = [f.name for f in spec.train.families] if component == "train" else [None]
-        digests = []
-        for family in families:
-            order = Order(
-                component=component, pipeline=spec, family=family,
-                upstream={need: done[need] for need in needs},
-            )  # fmt: skip
-            name = component if family is None else f"{component} {family}"
-            row = bench.turns(name, order.model_dump_json().encode(), home, times)
-            if row["outcome"] is None:
-                raise SystemExit(f"{name} had no outcome; run it by hand in {home}")
-            digests.append(row["outcome"]["result"])
-            rows.append(row)
-            shutil.rmtree(home)
-            (bench.folder / "last-container").rename(home)
-        done[component] = tuple(digests)
+    for task in training_tasks(spec):
+        order = Order(
+            component=task.component,
+            pipeline=spec,
+            family=task.family,
+            upstream={name: done[name] for name in task.upstream},
+        )
+        row = bench.turns(task.name, order.model_dump_json().encode(), home, times)
+        if row["outcome"] is None:
+            raise SystemExit(f"{task.name} had no outcome; run it by hand in {home}")
+        done[task.component] = (*done.get(task.component, ()), row["outcome"]["result"])
+        rows.append(row)
+        shutil.rmtree(home)
+        (bench.folder / "last-container").rename(home)
     rows.append(bench.turns("refused order", b"{}", home, times))
     return rows
 
@@ -230,19 +239,19 @@ def median(turns: list[Turn], field: str) -> float:
 def report(rows: list[dict[str, Any]], times: int, size: float) -> str:
     """This benchmark's part of the page."""
     lines = [
-        TITLE, "",
+        TITLE,
+        "",
         f"The example's chain (6 months of 10,000 trips), {os.cpu_count()} cores, medians of "
         f"{times} turns taken in turn, image of {size:.0f} MB; method: the docstring of "
-        "`benchmarks/containers.py`.", "",
+        "`benchmarks/containers.py`.",
+        "",
         "| component | process: wall s | CPU s | container: wall s | CPU s | engine CPU s "
         "| more wall s | ratio of wall | ratio of CPU |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]  # fmt: skip
+    ]
     for row in rows:
         process, container = row["process"], row["container"]
-        more = statistics.median(
-            b.wall - a.wall for a, b in zip(process, container, strict=True)
-        )  # fmt: skip
+        more = statistics.median(b.wall - a.wall for a, b in zip(process, container, strict=True))
         ratios = [
             statistics.median(
                 getattr(b, of) / getattr(a, of) for a, b in zip(process, container, strict=True)

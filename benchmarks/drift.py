@@ -7,8 +7,10 @@ reference and of 9 older spans. Evidently: ``Report([DataDriftPreset()]).run`` o
 as pandas frames, and nothing else of it (no HTML). CPU seconds of this process, one thread, in
 turn; imports are not counted.
 
-``… level`` and ``… power`` run the simulations of ``drift_level.py`` and ``drift_power.py``. Their
-figures are kept in a file, by seed, so that a run goes on where the last one ended.
+``… table`` runs the worlds of ``drift_worlds.py``, level and power; ``… search`` looks for the
+world in which most windows are wrong. ``… level`` and ``… power`` run the simulations of
+``drift_level.py`` and ``drift_power.py``. Their figures are kept in a file, by seed, so that a run
+goes on where the last one ended.
 """
 
 from __future__ import annotations
@@ -28,11 +30,13 @@ import pandas as pd
 import pyarrow as pa
 from drift_level import SPEC, run_levels
 from drift_power import run_powers
+from drift_search import search
 from drift_spans import digest, mix, profiled
+from drift_table import run_table
 
-from pipeline_components.monitor.drift import measure_against
-from pipeline_components.monitor.reference import prepare_reference
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.monitor.drift import measure_against
+from everfit.steps.monitor.reference import prepare_reference
 
 
 def table_of(rng: np.random.Generator, rows: int) -> pd.DataFrame:
@@ -90,14 +94,20 @@ def run_cpu(out: Path, rows: int, times: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["level", "power", "cpu"])
+    parser.add_argument("what", choices=["table", "search", "level", "power", "cpu"])
     parser.add_argument("--windows", type=int, default=1000)
+    parser.add_argument("--streams", type=int, default=40)
+    parser.add_argument("--worlds", type=int, default=60)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("drift-figures.json"))
     parser.add_argument("--only")
     args = parser.parse_args()
-    if args.what == "level":
+    if args.what == "table":
+        run_table(args.out, args.streams, args.only)
+    elif args.what == "search":
+        print(search(args.worlds, 4))
+    elif args.what == "level":
         run_levels(args.out, args.windows, args.only)
     elif args.what == "power":
         run_powers(args.out, args.windows)

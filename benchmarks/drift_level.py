@@ -19,8 +19,8 @@ import numpy as np
 from drift_spans import NAMES, drawn_span
 from scipy import stats
 
-from pipeline_components.contracts.monitor_spec import MonitorSpec
-from pipeline_components.monitor.drift import measure_drift
+from everfit.contracts.spec.monitor import MonitorSpec
+from everfit.steps.monitor.drift import measure_drift
 
 SPEC = MonitorSpec()
 
@@ -75,21 +75,38 @@ def level(kind: str, rows: int, current: int, past: int, windows: int, seed: int
             naive += any(c.score >= SPEC.effect for c in found.columns)
             done += 1
     return {
-        "kind": kind, "reference": 3 * rows, "current": current, "past": past, "windows": done,
-        "alarms": alarms, "effect alone": naive, "broken": broken, "columns": columns,
-    }  # fmt: skip
+        "kind": kind,
+        "reference": 3 * rows,
+        "current": current,
+        "past": past,
+        "windows": done,
+        "alarms": alarms,
+        "effect alone": naive,
+        "broken": broken,
+        "columns": columns,
+    }
 
 
 LEVELS = [
-    ("iid", 100, 100, 4), ("iid", 100, 100, 16), ("iid", 10_000, 10_000, 16),
-    ("iid", 1_000_000, 1_000_000, 4), ("iid", 10_000, 100, 16), ("iid", 100, 10_000, 16),
-    ("blocks", 100, 100, 16), ("blocks", 10_000, 10_000, 16),
-    ("luck", 100, 100, 16), ("luck", 10_000, 10_000, 16), ("luck", 1_000_000, 1_000_000, 16),
-    ("luck", 10_000, 10_000, 6), ("luck", 1_000, 100_000, 16),
+    ("iid", 100, 100, 4),
+    ("iid", 100, 100, 16),
+    ("iid", 10_000, 10_000, 16),
+    ("iid", 1_000_000, 1_000_000, 4),
+    ("iid", 10_000, 100, 16),
+    ("iid", 100, 10_000, 16),
+    ("blocks", 100, 100, 16),
+    ("blocks", 10_000, 10_000, 16),
+    ("luck", 100, 100, 16),
+    ("luck", 10_000, 10_000, 16),
+    ("luck", 1_000_000, 1_000_000, 16),
+    ("luck", 10_000, 10_000, 6),
+    ("luck", 1_000, 100_000, 16),
     ("autocorrelated luck", 10_000, 10_000, 16),
-    ("season of 12", 1_000, 1_000, 24), ("season of 12", 1_000_000, 1_000_000, 24),
-    ("weekends", 1_000, 1_000, 21), ("weekends", 1_000_000, 1_000_000, 21),
-]  # fmt: skip
+    ("season of 12", 1_000, 1_000, 24),
+    ("season of 12", 1_000_000, 1_000_000, 24),
+    ("weekends", 1_000, 1_000, 21),
+    ("weekends", 1_000_000, 1_000_000, 21),
+]
 
 
 def keep(path: Path, key: str, make) -> dict:

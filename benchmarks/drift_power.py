@@ -16,7 +16,7 @@ import pandas as pd
 from drift_level import SPEC, keep
 from drift_spans import NAMES, drawn_span, profiled, rows_of
 
-from pipeline_components.monitor.drift import measure_drift
+from everfit.steps.monitor.drift import measure_drift
 
 
 def evidently_alarms(reference: pd.DataFrame, current: pd.DataFrame, names: list[str]) -> set[str]:
@@ -39,14 +39,21 @@ def evidently_alarms(reference: pd.DataFrame, current: pd.DataFrame, names: list
 
 
 SHIFTED = {
-    "normal": ["normal1"], "lognormal": ["lognormal8"], "Student t (2)": ["student11"],
-    "text of 4": ["text4"], "three columns": ["normal1", "lognormal8", "text4"],
-}  # fmt: skip
+    "normal": ["normal1"],
+    "lognormal": ["lognormal8"],
+    "Student t (2)": ["student11"],
+    "text of 4": ["text4"],
+    "three columns": ["normal1", "lognormal8", "text4"],
+}
 POWERS = [
-    ("normal", 0.1, 10_000, 2_000), ("normal", 0.15, 10_000, 2_000), ("normal", 0.2, 10_000, 2_000),
-    ("lognormal", 0.2, 10_000, 2_000), ("Student t (2)", 0.2, 10_000, 2_000),
-    ("text of 4", 0.35, 10_000, 2_000), ("three columns", 0.15, 10_000, 10_000),
-]  # fmt: skip
+    ("normal", 0.1, 10_000, 2_000),
+    ("normal", 0.15, 10_000, 2_000),
+    ("normal", 0.2, 10_000, 2_000),
+    ("lognormal", 0.2, 10_000, 2_000),
+    ("Student t (2)", 0.2, 10_000, 2_000),
+    ("text of 4", 0.35, 10_000, 2_000),
+    ("three columns", 0.15, 10_000, 10_000),
+]
 
 
 def power(names: str, effect: float, rows: int, current: int, windows: int, seed: int) -> dict:
@@ -77,10 +84,15 @@ def power(names: str, effect: float, rows: int, current: int, windows: int, seed
         theirs += bool(evidently_alarms(reference, now, shifted))
         false += bool(drifted - set(shifted))
     return {
-        "shift": names, "effect": effect, "reference": 3 * third, "current": current,
-        "windows": windows, "ours": ours, "evidently": theirs,
+        "shift": names,
+        "effect": effect,
+        "reference": 3 * third,
+        "current": current,
+        "windows": windows,
+        "ours": ours,
+        "evidently": theirs,
         "others, ours": false,
-    }  # fmt: skip
+    }
 
 
 def run_powers(out: Path, windows: int) -> None:
@@ -90,6 +102,7 @@ def run_powers(out: Path, windows: int) -> None:
         shares = [got[k] / windows for k in ("ours", "evidently", "others, ours")]
         print(
             f"| {names} | {effect} | {rows:,} | {current:,} | {windows} | "
-            + " | ".join(f"{share:.1%}" for share in shares) + " |",
+            + " | ".join(f"{share:.1%}" for share in shares)
+            + " |",
             flush=True,
-        )  # fmt: skip
+        )

@@ -14,16 +14,19 @@ import pandas as pd
 import pyarrow as pa
 from scipy import stats
 
-from pipeline_components.contracts.statistics import QUANTILES, ColumnStatistics, SpanStatistics
-from pipeline_components.statistics.bins import cells_of_values, quantile, to_bins
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.contracts.messages.statistics import QUANTILES, ColumnStatistics, SpanStatistics
+from everfit.ml.profiles.bins import cells_of_values, quantile, to_bins
+from everfit.ml.profiles.span_statistics import profile_table
 
 ATOMS = 2_000
 GRID = (np.arange(ATOMS) + 0.5) / ATOMS
 LAWS = {
-    "normal": stats.norm(), "lognormal": stats.lognorm(1), "student": stats.t(2),
-    "poisson": stats.poisson(6), "boolean": stats.bernoulli(0.3),
-}  # fmt: skip
+    "normal": stats.norm(),
+    "lognormal": stats.lognorm(1),
+    "student": stats.t(2),
+    "poisson": stats.poisson(6),
+    "boolean": stats.bernoulli(0.3),
+}
 NUMBERS = ["normal"] * 8 + ["lognormal"] * 3 + ["student"] * 2 + ["poisson"] * 2 + ["boolean"]
 TEXTS = [2, 4, 12, 60]
 NAMES = [f"{law}{i}" for i, law in enumerate(NUMBERS)] + [f"text{k}" for k in TEXTS]
@@ -64,19 +67,31 @@ def number_column(name: str, law: str, counts: np.ndarray, missing: int) -> Colu
     cells = cells_of_values(values, number)
     mean = float(np.average(values, weights=number))
     return ColumnStatistics(
-        name=name, type=kind, rows=rows, nulls=missing, distinct=len(values),
-        min=float(values[0]), max=float(values[-1]), mean=mean,
+        name=name,
+        type=kind,
+        rows=rows,
+        nulls=missing,
+        distinct=len(values),
+        min=float(values[0]),
+        max=float(values[-1]),
+        mean=mean,
         std=float(np.sqrt(np.average((values - mean) ** 2, weights=number))),
-        quantiles=tuple(quantile(cells, np.array(QUANTILES)).tolist()), bins=to_bins(cells),
-    )  # fmt: skip
+        quantiles=tuple(quantile(cells, np.array(QUANTILES)).tolist()),
+        bins=to_bins(cells),
+    )
 
 
 def text_column(name: str, counts: np.ndarray, missing: int) -> ColumnStatistics:
     listed = sorted(((f"c{i}", int(c)) for i, c in enumerate(counts) if c), key=lambda x: -x[1])
     return ColumnStatistics(
-        name=name, type="string", rows=int(counts.sum()) + missing, nulls=missing,
-        distinct=len(listed), categories=tuple(listed), categories_complete=True,
-    )  # fmt: skip
+        name=name,
+        type="string",
+        rows=int(counts.sum()) + missing,
+        nulls=missing,
+        distinct=len(listed),
+        categories=tuple(listed),
+        categories_complete=True,
+    )
 
 
 def drawn_span(

@@ -10,10 +10,10 @@ where the relation comes back to what an old champion has learnt and a fresh can
 from __future__ import annotations
 
 import numpy as np
-from gate_looks import CHUNK, WEEKS, Judged, alphas, called_detectable, judge
+from gate_evaluations import CHUNK, WEEKS, Judged, alphas, called_detectable, judge
 from gate_worlds import ROWS, Case, Floats, World, edges
 
-from pipeline_components.looks.power import REMEMBERED
+from everfit.ml.holdout_budget.power import REMEMBERED
 
 LEARNT = 8
 """Weeks a model is trained on."""
@@ -22,7 +22,7 @@ SWING, WANDER, OWN = 0.3, 0.03, 0.05
 
 
 def squared_errors(rng: np.random.Generator, off: Floats) -> Floats:
-    """Gains of rows where champion and candidate are off the relation: (2, looks, ROWS)."""
+    """Gains of rows where champion and candidate are off the relation: (2, evaluations, ROWS)."""
     old, new = off
     x, noise = rng.standard_normal((2, *old.shape), dtype=np.float32)
     return np.asarray((old**2 - new**2) * x**2 + 2 * (old - new) * x * noise)
@@ -40,14 +40,19 @@ def drifting_years(case: Case, years: int, seed: int) -> dict[str, Floats]:
     -------
     dict
         ``false`` and ``promoted``: (years,) counts; a promotion is false where the true gain on
-        the look's rows is not what the gate asks for. ``at_risk``: (years,) looks at which a
-        promotion would have been false. ``found``: for each look with a true gain that was called
-        detectable before it, whether it was found; ``found_declared``: the same for those of the
-        ``DECLARED`` effect or more. ``gains``: (years, WEEKS) true gains.
+        the evaluation's rows is not what the gate asks for. ``at_risk``: (years,) evaluations in
+        which a promotion would have been false. ``found``: for each with a true gain that was
+        called detectable before it, whether it was found; ``found_declared``: the same for those of
+        the ``DECLARED`` effect or more. ``gains``: (years, WEEKS) true gains.
     """
-    chunks = [_some_years(case, min(CHUNK, years - start), np.random.default_rng(
-        [seed, 77, int(case.intention == "superior_by"), start]))
-        for start in range(0, years, CHUNK)]  # fmt: skip
+    chunks = [
+        _some_years(
+            case,
+            min(CHUNK, years - start),
+            np.random.default_rng([seed, 77, int(case.intention == "superior_by"), start]),
+        )
+        for start in range(0, years, CHUNK)
+    ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
@@ -77,7 +82,10 @@ def _some_years(case: Case, years: int, rng: np.random.Generator) -> dict[str, F
     wrong = gains < case.need if case.need < 0 else gains <= case.need
     told = (gains >= called_detectable(case.need, below, error))[:, REMEMBERED:]
     return {
-        "false": (promoted & wrong).sum(axis=1), "promoted": promoted.sum(axis=1),
-        "at_risk": wrong.sum(axis=1), "found": promoted[:, REMEMBERED:][told],
-        "found_declared": promoted[gains >= DECLARED[case.intention]], "gains": gains,
-    }  # fmt: skip
+        "false": (promoted & wrong).sum(axis=1),
+        "promoted": promoted.sum(axis=1),
+        "at_risk": wrong.sum(axis=1),
+        "found": promoted[:, REMEMBERED:][told],
+        "found_declared": promoted[gains >= DECLARED[case.intention]],
+        "gains": gains,
+    }

@@ -1,7 +1,7 @@
 """How often other intervals miss, beside the one that was chosen.
 
-A look has 500 units of two rows; the true gain is 0, and a miss is a lower bound above it. Looks
-are judged by all methods at once. Bootstraps draw 10,000 resamples, the same for every look.
+An evaluation has 500 units of two rows; the true gain is 0, and a miss is a lower bound above it.
+Each is judged by all methods at once. Bootstraps draw 10,000 resamples, the same for all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gate_worlds import Floats, Law, absolute_errors, endless_tail, rare_disaste
 from scipy.special import ndtr, ndtri, stdtrit
 from scipy.stats import skew
 
-from pipeline_components.scoring.tails import tails
+from everfit.ml.scoring.tails import tails
 
 LEVELS = (0.025, 0.004, 0.001)
 LAWS: dict[str, Law] = {
@@ -24,27 +24,27 @@ LAWS: dict[str, Law] = {
 UNITS, DRAWS, TOGETHER = 500, 10_000, 400
 
 
-def misses(looks: int, seed: int) -> list[tuple[str, str, tuple[float, ...]]]:
+def misses(evaluations: int, seed: int) -> list[tuple[str, str, tuple[float, ...]]]:
     """Law, method and, for each level, misses as a share of what the level allows."""
     drawn = np.random.default_rng([seed, 66]).multinomial(UNITS, np.full(UNITS, 1 / UNITS), DRAWS)
     counts = drawn.astype(np.float32)
     lines = []
     for number, (name, law) in enumerate(LAWS.items()):
         total: dict[str, Floats] = {}
-        for start in range(0, looks, TOGETHER):
+        for start in range(0, evaluations, TOGETHER):
             rng = np.random.default_rng([seed, 67, number, start])
-            some = min(TOGETHER, looks - start)
+            some = min(TOGETHER, evaluations - start)
             units = law(rng, np.zeros(some)).reshape(some, UNITS, -1).mean(axis=-1, dtype=float)
             for method, lows in _lows(units, counts).items():
                 found = (lows >= 0).sum(axis=0)
                 total[method] = total.get(method, 0) + found
         for method, found in total.items():
-            lines.append((name, method, tuple(found / looks / np.array(LEVELS))))
+            lines.append((name, method, tuple(found / evaluations / np.array(LEVELS))))
     return lines
 
 
 def _lows(units: Floats, counts: Floats) -> dict[str, Floats]:
-    """Method → (looks, levels) lower bounds."""
+    """Method → (evaluations, levels) lower bounds."""
     mean, spread = units.mean(axis=1), units.std(axis=1, ddof=1)
     g, n = skew(units, axis=1, bias=False), UNITS
     z = ((units - mean[:, None]) / spread[:, None]).astype(np.float32).T
@@ -79,10 +79,13 @@ def _lows(units: Floats, counts: Floats) -> dict[str, Floats]:
         return studied[int(np.ceil((1 - level) * DRAWS)) - 1]
 
     methods: dict[str, Callable[[float], Floats]] = {
-        "Student's t": student, "expanded percentile bootstrap": percentile, "BCa": bca,
-        "bootstrap-t": bootstrap_t, "wider of Student's and Johnson's": johnson,
+        "Student's t": student,
+        "expanded percentile bootstrap": percentile,
+        "BCa": bca,
+        "bootstrap-t": bootstrap_t,
+        "wider of Student's and Johnson's": johnson,
         "wider of Student's and Hall's": hall,
-    }  # fmt: skip
+    }
     lows = {
         name: np.column_stack([mean - spread * far(level) for level in LEVELS])
         for name, far in methods.items()

@@ -1,7 +1,7 @@
 """How often the truth lies outside the bounds, for every metric and in evaluate's own code.
 
 Rows of two models that are not alike: the candidate is closer on most rows and far off on two of a
-hundred. The true gain is that of a million rows; a miss is a look whose bound lies beyond it.
+hundred. The true gain is that of a million rows; a miss is one whose bound lies beyond it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from gate_worlds import ROWS, Floats
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.evaluate.estimates import Estimates, compare, estimate
-from pipeline_components.scoring.metric_sums import exact_score
-from pipeline_components.scoring.resampling import Resampling
-from pipeline_components.scoring.scored import Scored
-from pipeline_components.scoring.tails import levels_of
+from everfit.contracts.spec.margins import Margin
+from everfit.contracts.spec.metrics import METRICS
+from everfit.ml.scoring.metric_sums import exact_score
+from everfit.ml.scoring.resampling import Resampling
+from everfit.ml.scoring.scored import Scored
+from everfit.ml.scoring.tails import levels_of
+from everfit.steps.evaluate.estimates import Estimates, compare, estimate
 
 LEVELS = tuple(levels_of(0.95)[step] for step in (0, 8, 14))
 """Of those published: 0.025, about 0.004 and 0.001."""
@@ -60,15 +60,15 @@ def binary(rng: np.random.Generator, rows: int) -> tuple[Scored, Scored]:
     return tuple(Scored.of("binary", truth, np.column_stack([1 - p, p])) for p in answers)
 
 
-def missed(task: str, units: int, metrics: tuple[str, ...], looks: int, seed: int) -> list[Missed]:
-    """Simulate looks at 1,000 rows."""
+def missed(task: str, units: int, metrics: tuple[str, ...], many: int, seed: int) -> list[Missed]:
+    """Simulate evaluations at 1,000 rows."""
     make = regression if task == "regression" else binary
     rng = np.random.default_rng([seed, units, len(task)])
     truth = _gains(metrics, make(rng, 1_000_000))
     unit = np.arange(ROWS) * units // ROWS
     resampling = Resampling(unit, units, np.ones((2, units)), "", in_time=units < 100)
     low, high, absent = (np.zeros((len(metrics), n)) for n in (len(LEVELS), len(LEVELS), 1))
-    for _ in range(looks):
+    for _ in range(many):
         both = [estimate(scored, resampling, 0.95) for scored in make(rng, ROWS)]
         for row, metric in enumerate(metrics):
             bounds = _bounds(both, resampling, metric)
@@ -77,9 +77,13 @@ def missed(task: str, units: int, metrics: tuple[str, ...], looks: int, seed: in
                 bound = next(one for one in bounds if one.alpha == level)
                 low[row, column] += bound.low > truth[row]
                 high[row, column] += bound.high < truth[row]
-    share = looks * np.array(LEVELS)
-    return [Missed(metric, units, tuple(low[row] / share), tuple(high[row] / share),
-                   int(absent[row, 0])) for row, metric in enumerate(metrics)]  # fmt: skip
+    share = many * np.array(LEVELS)
+    return [
+        Missed(
+            metric, units, tuple(low[row] / share), tuple(high[row] / share), int(absent[row, 0])
+        )
+        for row, metric in enumerate(metrics)
+    ]
 
 
 def _gains(metrics: tuple[str, ...], both: tuple[Scored, Scored]) -> Floats:
@@ -90,7 +94,12 @@ def _gains(metrics: tuple[str, ...], both: tuple[Scored, Scored]) -> Floats:
 
 def _bounds(both: list[Estimates], resampling: Resampling, metric: str) -> tuple:
     found = compare(
-        *both, resampling, metric=metric, baseline_name="champion", confidence=0.95,
-        intention="superior_by", margin=Margin(value=0.0),
-    )  # fmt: skip
+        *both,
+        resampling,
+        metric=metric,
+        baseline_name="champion",
+        confidence=0.95,
+        intention="superior_by",
+        margin=Margin(value=0.0),
+    )
     return found.bounds if found else ()

@@ -1,4 +1,4 @@
-"""What simpler rules promote, and what 52 looks at one holdout do to them and to the gate.
+"""What simpler rules promote, and what 52 evaluations on one holdout do to them and to the gate.
 
 Equally good classifiers that disagree on 11 % of the rows, a new candidate every week. Each rule
 promotes or not; every promotion is false.
@@ -7,7 +7,7 @@ promotes or not; every promotion is false.
 from __future__ import annotations
 
 import numpy as np
-from gate_looks import CHUNK, WEEKS, Judged, alphas, judge, judge_units
+from gate_evaluations import CHUNK, WEEKS, Judged, alphas, judge, judge_units
 from gate_worlds import DISAGREE, ROWS, WORLDS, Floats
 from scipy.stats import t as student
 
@@ -17,7 +17,7 @@ POINT = 0.01
 
 
 def fresh_holdouts(years: int, seed: int) -> dict[str, Floats]:
-    """Each look has 1,000 rows of its own.
+    """Each evaluation has 1,000 rows of its own.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def fresh_holdouts(years: int, seed: int) -> dict[str, Floats]:
 def one_holdout(
     years: int, seed: int, days: float, stays: bool, rules: tuple[str, ...] = RULES
 ) -> dict[str, Floats]:
-    """All 52 looks are at the same 1,000 rows.
+    """All 52 evaluations are at the same 1,000 rows.
 
     A model's loss on a row is the row's own, which cancels, and the model's own, with a spread that
     gives differences the same spread as those of ``fresh_holdouts``.
@@ -64,13 +64,20 @@ def one_holdout(
     """
     spends = np.array(alphas(days, fresh=False, years=1))
     return {
-        rule: np.concatenate([
-            _one_holdout(rule, min(CHUNK, years - start), spends, stays,
-                         np.random.default_rng([seed, 99, start]))
-            for start in range(0, years, CHUNK)
-        ])
+        rule: np.concatenate(
+            [
+                _one_holdout(
+                    rule,
+                    min(CHUNK, years - start),
+                    spends,
+                    stays,
+                    np.random.default_rng([seed, 99, start]),
+                )
+                for start in range(0, years, CHUNK)
+            ]
+        )
         for rule in rules
-    }  # fmt: skip
+    }
 
 
 def _one_holdout(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from pipeline_components.scoring.resampling import UNITS, time_blocks
+from everfit.ml.scoring.resampling import UNITS, time_blocks
 
 ROWS = 1_000
 DISAGREE = 0.11
@@ -22,7 +22,7 @@ DISAGREE = 0.11
 Floats = NDArray[np.floating]
 Rng = np.random.Generator
 Law = Callable[[Rng, Floats], Floats]
-"""Random numbers and (looks,) true gains → (looks, ROWS) gains of rows."""
+"""Random numbers and (evaluations,) true gains → (evaluations, ROWS) gains of rows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class World:
         return self.kind == "time blocks"
 
     def units(self, gains: Floats) -> tuple[Floats, Floats]:
-        """The mean gain of each look, and what each unit says of it: (looks,), (looks, units)."""
+        """The mean gain of each evaluation, and what each unit says of it: (n,), (n, units)."""
         if self.kind == "entities":
             return _by_entity(gains)
         units = int(time_blocks(ROWS)[-1]) + 1 if self.in_time else min(UNITS, ROWS)
@@ -130,25 +130,41 @@ def endless_tail(rng: Rng, gain: Floats) -> Floats:
 
 
 WORLDS: tuple[World, ...] = (
-    World("equal models", classes, (
-        Case("superior_by", 0.0, 0.0), Case("superior_by", 0.01, 0.0),
-        Case("superior_by", 0.01, 0.01), Case("not_worse_than", 0.01, -0.01),
-    )),
-    World("slightly worse", absolute_errors, (
-        Case("superior_by", 0.0, -0.01), Case("not_worse_than", 0.01, -0.01),
-    )),
-    World("better, not by enough", log_losses, (
-        Case("superior_by", 0.02, 0.01), *edges(0.02),
-    )),
+    World(
+        "equal models",
+        classes,
+        (
+            Case("superior_by", 0.0, 0.0),
+            Case("superior_by", 0.01, 0.0),
+            Case("superior_by", 0.01, 0.01),
+            Case("not_worse_than", 0.01, -0.01),
+        ),
+    ),
+    World(
+        "slightly worse",
+        absolute_errors,
+        (
+            Case("superior_by", 0.0, -0.01),
+            Case("not_worse_than", 0.01, -0.01),
+        ),
+    ),
+    World(
+        "better, not by enough",
+        log_losses,
+        (
+            Case("superior_by", 0.02, 0.01),
+            *edges(0.02),
+        ),
+    ),
     World("dependent rows: in time", spells, edges(0.05), "time blocks"),
     World("dependent rows: entities", entities, edges(0.05), "entities"),
     World("heavy-tailed, skewed", rare_disasters, edges(0.05)),
     World("endless tail (a limit)", endless_tail, edges(0.05)),
-)  # fmt: skip
+)
 
 
-def _normal(rng: Rng, looks: int) -> Floats:
-    return rng.standard_normal((looks, ROWS), dtype=np.float32)
+def _normal(rng: Rng, evaluations: int) -> Floats:
+    return rng.standard_normal((evaluations, ROWS), dtype=np.float32)
 
 
 def _column(gain: Floats) -> Floats:

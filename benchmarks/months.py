@@ -28,9 +28,8 @@ ROOT = HERE.parent
 for folder in (ROOT, ROOT / "plugins"):
     sys.path.insert(0, str(folder))
 
+from everfit.contracts.settings import Settings  # noqa: E402
 from everfit_launch.airflow_here import AirflowHere  # noqa: E402
-
-from pipeline_components.contracts.settings import Settings  # noqa: E402
 
 NAME = "months"
 FIRST = 3
@@ -132,13 +131,16 @@ def rest(here: AirflowHere, monitored: int) -> None:
 def told_by(environment: dict[str, str], command: str) -> str:
     return subprocess.run(
         [str(ROOT / ".venv" / "bin" / "everfit"), command, NAME],
-        env=environment, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 PROGRAM = """
 import json, sys
-from pipeline_components.ledger import open_ledger
+from everfit.storage.ledger import open_ledger
 with open_ledger(sys.argv[1]) as ledger:
     print(json.dumps({
         "monitored": [m.model_dump(mode="json") for m in ledger.monitorings(sys.argv[2])],
@@ -156,9 +158,12 @@ def measured(settings: Settings) -> list[str]:
     found = json.loads(
         subprocess.run(
             [str(ROOT / ".venv" / "bin" / "python"), "-c", PROGRAM, settings.ledger, NAME],
-            capture_output=True, text=True, check=True, cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
         ).stdout
-    )  # fmt: skip
+    )
     promoted = {entry["run_key"]: entry["version"] for entry in found["history"]}
     lines = []
     for one in found["monitored"]:
@@ -169,17 +174,23 @@ def measured(settings: Settings) -> list[str]:
             else "-"
         )
         lines.append(
-            (one["at"], f"| {one['name'].removesuffix('.csv')} | v{one['version']} | {loss} | "
-             f"{', '.join(one['strongest'][:4]) or '-'} | {one['because']} |")
-        )  # fmt: skip
+            (
+                one["at"],
+                f"| {one['name'].removesuffix('.csv')} | v{one['version']} | {loss} | "
+                f"{', '.join(one['strongest'][:4]) or '-'} | {one['because']} |",
+            )
+        )
     for run in found["runs"]:
         verdict = found["verdicts"][run["run_key"]]
         said = verdict["verdict"] if verdict else "unfinished"
         version = f" v{promoted[run['run_key']]}" if run["run_key"] in promoted else ""
-        woken = run["trigger"]["reason"] or run["trigger"]["run_type"]
+        trigger = run["trigger"]["reason"] or run["trigger"]["run_type"]
         why = verdict["because"] if verdict else ""
         lines.append(
-            (run["at"], f"| | | | | **trained** (woken for {woken}): **{said}{version}** {why} |")
+            (
+                run["at"],
+                f"| | | | | **trained** (triggered by {trigger}): **{said}{version}** {why} |",
+            )
         )
     head = [
         "| month | champion | its MAE (beside when it was judged) | columns that moved | what the "

@@ -98,15 +98,18 @@ families = {
         RandomForestClassifier(100, random_state=0),
         {"model__min_samples_leaf": [5, 20]},
     ),
-}  # fmt: skip
+}
 from sklearn.pipeline import Pipeline  # noqa: E402
 
 fitted = {}
 for name, (before, model, space) in families.items():
     search = GridSearchCV(
         Pipeline([("columns", before), ("model", model)]),
-        space, scoring="neg_log_loss", cv=TimeSeriesSplit(2), n_jobs=1,
-    )  # fmt: skip
+        space,
+        scoring="neg_log_loss",
+        cv=TimeSeriesSplit(2),
+        n_jobs=1,
+    )
     fitted[name] = search.fit(train[features], train[target])
 best_name = max(fitted, key=lambda name: fitted[name].best_score_)
 best = fitted[best_name].best_estimator_
@@ -196,19 +199,24 @@ with mlflow.start_run() as run:
     mlflow.log_artifacts(str(pictures), "pictures")
     if promote:
         mlflow.sklearn.log_model(
-            best, name="model", registered_model_name=name,
+            best,
+            name="model",
+            registered_model_name=name,
             serialization_format="skops",
             skops_trusted_types=[
-                "numpy.dtype", "sklearn.tree._tree.Tree",
+                "numpy.dtype",
+                "sklearn.tree._tree.Tree",
                 "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
                 "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-                "sklearn._loss.link.Interval", "sklearn._loss.link.LogitLink",
-                "sklearn._loss._loss.CyHalfBinomialLoss", "sklearn._loss.loss.HalfBinomialLoss",
+                "sklearn._loss.link.Interval",
+                "sklearn._loss.link.LogitLink",
+                "sklearn._loss._loss.CyHalfBinomialLoss",
+                "sklearn._loss.loss.HalfBinomialLoss",
                 "sklearn.compose._column_transformer._RemainderColsList",
             ],
             pip_requirements=["scikit-learn", "skops", "pandas"],
             input_example=holdout[features].head(3),
-        )  # fmt: skip
+        )
         version = max(int(v.version) for v in client.search_model_versions(f"name='{name}'"))
         client.set_registered_model_alias(name, "champion", str(version))
 clock = stage("register", clock)

@@ -17,10 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Order, Outcome
-from pipeline_components.ledger.copying import dump_ledger
+from everfit.contracts.base import canonical_json
+from everfit.contracts.messages.chain import ChainTask, monitoring_tasks, training_tasks
+from everfit.contracts.messages.steps import Component, Order, Outcome
+from everfit.contracts.spec.load import load_spec
+from everfit.storage.ledger.copying import dump_ledger
 
 SPEC = """
 task: regression
@@ -52,62 +53,66 @@ class Place:
     def months(self, count: int, rows: int) -> None:
         """Have so many months there."""
         subprocess.run(
-            [Path(sys.executable).with_name("everfit"), "example", "--months", str(count),
-             "--rows", str(rows)],
-            check=True, env=self._environment(), stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+            [
+                Path(sys.executable).with_name("everfit"),
+                "example",
+                "--months",
+                str(count),
+                "--rows",
+                str(rows),
+            ],
+            check=True,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+        )
 
-    def perform(
-        self, component: Component, needs: tuple[Component, ...], family: str | None = None,
-        sweep: bool = False,
-    ) -> tuple[str, float, float, float]:  # fmt: skip
-        """Digest of the result, wall and CPU seconds, and the most memory (MB)."""
+    def perform(self, task: ChainTask) -> tuple[float, float, float]:
+        """Wall and CPU seconds, and the most memory (MB); keeps the result."""
         order = Order(
-            component=component, pipeline=self.spec, family=family, sweep=sweep,
-            upstream={name: self.done[name] for name in needs},
-        )  # fmt: skip
+            component=task.component,
+            pipeline=self.spec,
+            family=task.family,
+            sweep=task.sweep,
+            upstream={name: self.done[name] for name in task.upstream},
+        )
         with tempfile.TemporaryDirectory() as folder:
             told, answer = Path(folder, "order.json"), Path(folder, "outcome.json")
             told.write_bytes(canonical_json(order))
             began = time.monotonic()
             child = subprocess.Popen(
-                [sys.executable, "-m", "pipeline_components.door", "--order", str(told),
-                 "--outcome", str(answer)],
-                env=self._environment(), stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                [
+                    sys.executable,
+                    "-m",
+                    "everfit.engine.execute",
+                    "--order",
+                    str(told),
+                    "--outcome",
+                    str(answer),
+                ],
+                env=self._environment(),
+                stderr=subprocess.DEVNULL,
+            )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
             wall = time.monotonic() - began
             if child.returncode == 3:
-                return "", wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
-            assert child.returncode == 0, f"{component} ended with {child.returncode}"
+                return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
+            assert child.returncode == 0, f"{task.name} ended with {child.returncode}"
             digest = Outcome.model_validate_json(answer.read_bytes()).result
-        return digest, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
+        self.done[task.component] = (*self.done.get(task.component, ()), digest)
+        return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
 
     def run(self) -> dict[str, tuple[float, float, float]]:
         """The chain; what each component took."""
-        took: dict[str, tuple[float, float, float]] = {}
-        for component, needs in CHAIN.items():
-            families = [f.name for f in self.spec.train.families]
-            digests = []
-            for family in families if component == "train" else [None]:
-                digest, *numbers = self.perform(component, needs, family)
-                digests.append(digest)
-                wall, cpu, memory = numbers
-                took[f"{component} {family}" if family else component] = (wall, cpu, memory)
-            self.done[component] = tuple(digests)
-        return took
+        self.done = {}
+        return {task.name: self.perform(task) for task in training_tasks(self.spec)}
 
     def monitor(self) -> dict[str, tuple[float, float, float]]:
         """The monitoring of what has come since."""
-        took: dict[str, tuple[float, float, float]] = {}
-        for component, needs in MONITORING.items():
-            digest, wall, cpu, memory = self.perform(component, needs)
-            took[component if component != "extract" else "extract (monitoring)"] = (
-                wall, cpu, memory,
-            )  # fmt: skip
-            self.done[component] = (digest,)
-        return took
+        self.done = {}
+        tasks = [task for task in monitoring_tasks() if not task.sweep]
+        again = {"extract": "extract (monitoring)"}
+        return {again.get(task.name, task.name): self.perform(task) for task in tasks}
 
     def grown(self) -> tuple[int, int]:
         """Bytes of the store, and of the ledger."""
@@ -144,7 +149,7 @@ def measure(rows: int) -> None:
             print(f"| `{name}` | {wall:.1f} | {cpu:.1f} | {memory:,.0f} |", flush=True)
         before = place.records()
         for _ in range(SWEEPS):
-            place.perform("plan", (), sweep=True)
+            place.perform(ChainTask("plan", (), sweep=True))
         after = place.records()
         a_sweep = (after - before) / SWEEPS
         print(

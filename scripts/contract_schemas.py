@@ -13,8 +13,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from pipeline_components.contracts.steps import Component, Ended, Order, Outcome
-from pipeline_components.door import step
+from everfit.contracts.messages.steps import Component, Ended, Order, Outcome
+from everfit.engine.step import load_step
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,16 +28,20 @@ def documents() -> dict[str, str]:
     }
     for component in get_args(Component):
         models[f"result.{component}.json"] = (
-            f"What {component} publishes", step(component).RESULT, "validation",
-        )  # fmt: skip
+            f"What {component} publishes",
+            load_step(component).result_type,
+            "validation",
+        )
     return {
         name: json.dumps(
             {"$schema": DIALECT, **TypeAdapter(model).json_schema(mode=mode), "title": title},
-            indent=1, sort_keys=True, ensure_ascii=False,
+            indent=1,
+            sort_keys=True,
+            ensure_ascii=False,
         )
         + "\n"
         for name, (title, model, mode) in models.items()
-    }  # fmt: skip
+    }
 
 
 def main() -> int:

@@ -16,10 +16,17 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "errors.md"
 FOLDERS = ("pipeline_components", "plugins", "dags")
 KINDS = {
-    "UserError": "2", "RequestError": "2", "SourceError": "2", "CredentialsError": "2",
-    "IntegrityError": "2", "NothingToDo": "3", "Unavailable": "75", "Superseded": "75",
-    "Stop": "3", "SpanRefused": "span left out",
-}  # fmt: skip
+    "UserError": "2",
+    "RequestError": "2",
+    "SourceError": "2",
+    "CredentialsError": "2",
+    "IntegrityError": "2",
+    "NothingToDo": "3",
+    "Unavailable": "75",
+    "Superseded": "75",
+    "Stop": "3",
+    "SpanRefused": "span left out",
+}
 FIELDS = ("code", "where", "must", "found", "todo")
 BEGIN, END = "<!-- codes -->", "<!-- end of codes -->"
 

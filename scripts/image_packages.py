@@ -20,10 +20,22 @@ ASKED = "${Package}\t${Version}\t${Architecture}\t${source:Package}\n"
 def packages(image: str) -> list[list[str]]:
     """Name, version, architecture and source of each package, sorted."""
     told = subprocess.run(  # noqa: S603 (no shell; the image is an argument)
-        ["docker", "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL",  # noqa: S607
-         "--entrypoint=dpkg-query", image, "-W", f"-f={ASKED}"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        [  # noqa: S607
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            "--read-only",
+            "--cap-drop=ALL",
+            "--entrypoint=dpkg-query",
+            image,
+            "-W",
+            f"-f={ASKED}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     return sorted(line.split("\t") for line in told.splitlines())
 
 
@@ -54,8 +66,10 @@ def main(image: str, file: str) -> None:
     """Write the file."""
     digest = subprocess.run(  # noqa: S603
         ["docker", "image", "inspect", "--format", "{{.Id}}", "--", image],  # noqa: S607
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
     text = json.dumps(bill(image, digest, packages(digest)), indent=1, sort_keys=True) + "\n"
     Path(file).write_text(text, encoding="utf-8")
 

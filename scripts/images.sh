@@ -2,7 +2,7 @@
 # Builds the images of this checkout; what has not changed comes from the engine's cache.
 #   scripts/images.sh [components] [airflow] [mlflow]      all three where none is named
 # EVERFIT_IMAGES     what their names begin with, e.g. registry.example/ml/
-# EVERFIT_VERSION    their tag; the version in pyproject.toml where left out
+# EVERFIT_VERSION    their tag; that of everfit/contracts/version.py where left out
 # EVERFIT_REVISION   the commit, and EVERFIT_SOURCE the repository's address, for their labels
 # PYTHON_IMAGE       the base, e.g. python@sha256:…; the public tag where left out
 # DOCKER             the client; docker
@@ -15,7 +15,7 @@ say() { printf '  %s\n' "$*"; }
 command -v "$docker" >/dev/null || fail "$docker: there must be a Docker client; there is none. Install one, or name it: DOCKER=/path/to/docker."
 engine=$("$docker" version --format '{{.Server.Version}}' 2>/dev/null) \
   || fail "$docker: a Docker engine must answer; none does. Start it, or set DOCKER_HOST."
-version=${EVERFIT_VERSION:-$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml | head -1)}
+version=${EVERFIT_VERSION:-$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' pipeline_components/everfit/contracts/version.py)}
 log=$(mktemp); id=$(mktemp); trap 'rm -f "$log" "$id"' EXIT
 
 arguments=()
@@ -28,7 +28,7 @@ build() { # DOCKERFILE OPTION…: quiet; of a failure the end is shown. The imag
   local file=$1; shift
   : >"$id"
   "$docker" build --file "$file" --iidfile "$id" "${arguments[@]}" "$@" . >"$log" 2>&1 \
-    || { tail -25 "$log" >&2; fail "$file: could not be built; the lines above say why. Mend it and run it again: what is finished is kept."; }
+    || { tail -25 "$log" >&2; fail "$file: could not be built; the lines above say why. Fix it and run it again: what is finished is kept."; }
 }
 size() { "$docker" image inspect --format '{{.Size}}' "$1" | awk '{printf "%.0f MB", $1 / 1e6}'; }
 image() { # NAME DOCKERFILE OPTION…
@@ -42,11 +42,13 @@ components() {
   # What the code inside says of itself, asked of the code inside: no checkout has that Python.
   say "components: environment and code …"
   build pipeline_components/Dockerfile --target app
-  local digests
-  digests=$("$docker" run --rm --network none --entrypoint python "$(cat "$id")" -c \
-    'from pipeline_components.identity import *; print(code_digest(), environment_digest())')
-  image components pipeline_components/Dockerfile \
-    --label "io.everfit.code=${digests% *}" --label "io.everfit.environment=${digests#* }"
+  local code package environment
+  read -r code package environment < <("$docker" run --rm --network none --entrypoint python \
+    "$(cat "$id")" -c 'from everfit.engine.fingerprints import *
+print(code_digest("run"), package_digest(), environment_digest())')
+  [ -n "$environment" ] || fail "components: the code inside must say its digests; it says none."
+  image components pipeline_components/Dockerfile --label "io.everfit.code=$code" \
+    --label "io.everfit.package=$package" --label "io.everfit.environment=$environment"
 }
 airflow() { image airflow Dockerfile; }
 mlflow() { image mlflow deploy/mlflow/Dockerfile; }

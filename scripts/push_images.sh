@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 file=${1:?a file to write to}
 : "${REGISTRY:?REGISTRY must name the registry and path to push to, such as registry.example.org/team}"
-version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)}
+version=${VERSION:-$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' pipeline_components/everfit/contracts/version.py)}
 mkdir -p "$(dirname "$file")"
 : > "$file.part"
 for image in ${IMAGES:-everfit-components everfit-airflow everfit-mlflow}; do

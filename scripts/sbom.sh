@@ -21,7 +21,7 @@ for lock in ${LOCKS:-components airflow-stack mlflow-server}; do
   "$tools/bin/cyclonedx-py" requirements --output-reproducible --spec-version 1.6 --output-format JSON \
     --output-file "$folder/$lock.cdx.json" "requirements/$lock.txt"
 done
-version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)}
+version=${VERSION:-$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' pipeline_components/everfit/contracts/version.py)}
 for image in ${IMAGES:-everfit-components everfit-airflow everfit-mlflow}; do
   if docker image inspect "$image:$version" >/dev/null 2>&1; then
     python3 scripts/image_packages.py "$image:$version" "$folder/$image.debian.cdx.json"

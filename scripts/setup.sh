@@ -41,7 +41,7 @@ quietly() { # WHAT COMMAND…: shows only the last line of what went wrong
     if grep -qiE 'resolve|connect|network|timed? ?out|unreachable|dns|from versions: none' "$log"; then
       fail "$what: the Python package index must be reachable; it is not. Check the network or the proxy settings, then run it again: what was downloaded is kept."
     fi
-    fail "$what: failed: $(grep -iE 'error|no space' "$log" | head -1 | cut -c1-300). Mend it and run it again: what was downloaded is kept."
+    fail "$what: failed: $(grep -iE 'error|no space' "$log" | head -1 | cut -c1-300). Fix it and run it again: what was downloaded is kept."
   fi
 }
 install() { # ENVIRONMENT LOCK
@@ -60,12 +60,11 @@ install() { # ENVIRONMENT LOCK
   say "installing $(grep -cE '^[a-z]' "requirements/$2.txt") locked packages into $1"
   quietly "requirements/bootstrap.txt" "$1/bin/python" -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
   quietly "requirements/$2.txt" "$1/bin/uv" pip install --require-hashes --compile-bytecode --python "$1/bin/python" -r "requirements/$2.txt"
-  quietly "pyproject.toml" "$1/bin/uv" pip install --no-deps --no-build-isolation --python "$1/bin/python" \
-    --config-setting editable_mode=compat -e .
+  quietly "pyproject.toml" "$1/bin/uv" pip install --no-deps --no-build-isolation --python "$1/bin/python" -e .
   "$1/bin/python" -m compileall -q pipeline_components plugins dags >/dev/null 2>&1 || true
   rm "$1/.everfit-installing"
   stamp "$1" "$2" > "$1/.everfit-ready"
 }
 install .venv "components$suffix"
 install .venv-airflow "airflow$suffix"
-.venv/bin/python -m pipeline_components.registry.template >"$log" 2>&1 || fail "registry template: $(tail -1 "$log")"
+.venv/bin/python -m everfit.storage.mlflow.template >"$log" 2>&1 || fail "registry template: $(tail -1 "$log")"

@@ -12,21 +12,24 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.table_schema import TableSchema
-from pipeline_components.contracts.triggers import Condition, SomeOf
+from everfit.contracts.spec.margins import Margin
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.table_schema import TableSchema
+from everfit.contracts.spec.triggers.conditions import GROUPS, SomeOf
+from everfit.contracts.spec.triggers.kind import TriggerKind
+from everfit.contracts.spec.triggers.kinds import KINDS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
 WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
 WRITTEN = {"some": "2 of 3"}
 """Fields that a spec does not write by their name."""
 WORDS_OF: dict[type[BaseModel], str] = {
-    Condition: "conditions", SomeOf: "list of conditions", Margin: "percentage or number",
-}  # fmt: skip
+    SomeOf: "list of conditions",
+    Margin: "percentage or number",
+}
 """Models that a spec writes in a way of its own."""
 BLOCKS: dict[str, type[BaseModel]] = {"spec": PipelineSpec, "schema": TableSchema}
 
@@ -34,8 +37,11 @@ BLOCKS: dict[str, type[BaseModel]] = {"spec": PipelineSpec, "schema": TableSchem
 def type_name(annotation: Any) -> str:
     """A type in words a pipeline's author knows."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if is_condition(annotation):
+        return "conditions"
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(type_name(a) for a in arguments if a is not type(None))
+        named = (type_name(a) for a in arguments if a is not type(None))
+        return " or ".join(dict.fromkeys(named))
     if origin is typing.Literal:
         return ", ".join(f"`{'true' if value is True else value}`" for value in arguments)
     if origin is typing.Annotated:
@@ -46,10 +52,13 @@ def type_name(annotation: Any) -> str:
         return f"mapping to {type_name(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return WORDS_OF.get(annotation, "fields")
-    if isinstance(annotation, typing.ForwardRef):
-        within = (m for m in WORDS_OF if m.__name__ in annotation.__forward_arg__)
-        return next((WORDS_OF[model] for model in within), "any value")
     return WORDS.get(getattr(annotation, "__name__", ""), "any value")
+
+
+def is_condition(annotation: Any) -> bool:
+    """Whether it is the union of all conditions."""
+    arguments = typing.get_args(annotation)
+    return typing.get_origin(annotation) is typing.Union and set(KINDS.values()) <= set(arguments)
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
@@ -57,6 +66,38 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((m for a in typing.get_args(annotation) if (m := model_in(a))), None)
+
+
+def kinds_in(annotation: Any) -> dict[str, type[BaseModel]]:
+    """Tag → model, where a field holds one of several that a tag tells apart."""
+    found = {}
+    for argument in typing.get_args(annotation):
+        tags = [item for item in typing.get_args(argument)[1:] if isinstance(item, Tag)]
+        if tags:
+            found[tags[0].tag] = typing.get_args(argument)[0]
+    return found
+
+
+def rows_of_kinds(kinds: dict[str, type[BaseModel]], prefix: str) -> list[str]:
+    """One row per field of any of the kinds, led by the kinds that have it where not all do."""
+    fields: dict[str, list[str]] = {}
+    for tag, model in kinds.items():
+        for name in model.model_fields:
+            fields.setdefault(name, []).append(tag)
+    found = []
+    for name, tags in fields.items():
+        field = kinds[tags[0]].model_fields[name]
+        of = "" if len(tags) == len(kinds) else f"*{', '.join(tags)}*: "
+        meaning = of + (field.description or "").replace("``", "`").replace("|", "\\|")
+        if name == "kind":
+            kind, default = ", ".join(f"`{t}`" for t in tags if t != "own") + " or your own", ""
+        else:
+            kind, default = type_name(field.annotation), default_of(field)
+        found.append(f"| `{prefix}{name}` | {kind} | {default} | {meaning} |")
+        inner = model_in(field.annotation)
+        if inner is not None:
+            found += rows(inner, f"{prefix}{name}{step_into(field.annotation)}")
+    return found
 
 
 def default_of(field: FieldInfo) -> str:
@@ -89,12 +130,40 @@ def rows(
             f"| `{prefix}{name}` | {type_name(field.annotation)} | {default_of(field)} "
             f"| {meaning} |"
         )
+        if kinds := kinds_in(field.annotation):
+            found += rows_of_kinds(kinds, f"{prefix}{name}.")
+            continue
         inner = model_in(field.annotation)
         if inner in (None, Margin, SomeOf) or inner in shown:
             continue
-        if inner is Condition:
+        if issubclass(inner, TriggerKind):  # the first of the union of conditions
             shown.add(inner)
+            found += condition_rows(f"{prefix}{name}[].")
+            continue
         found += rows(inner, f"{prefix}{name}{step_into(field.annotation)}", shown)
+    return found
+
+
+def condition_rows(prefix: str) -> list[str]:
+    """A row for every kind of condition, with its fields, and one for every group."""
+    found = []
+    for name, kind in KINDS.items():
+        fields = {one: field for one, field in kind.model_fields.items() if one != "kind"}
+        bare = fields.pop(kind.bare, None)
+        written = type_name(bare.annotation) if bare else "fields" if fields else "`true`"
+        found.append(f"| `{prefix}{name}` | {written} |  | {kind.meaning.replace('``', '`')} |")
+        for one, field in fields.items():
+            meaning = (field.description or "").replace("``", "`")
+            found.append(
+                f"| `{prefix}{name}.{field.alias or one}` | {type_name(field.annotation)} "
+                f"| {default_of(field)} | {meaning} |"
+            )
+    for group in GROUPS:
+        name = group.model_fields["kind"].default
+        meaning = (group.__doc__ or "").strip().rstrip(".").replace("``", "`")
+        written = WRITTEN.get(name, name)
+        meaning = meaning[:1].lower() + meaning[1:]
+        found.append(f"| `{prefix}{written}` | list of conditions |  | {meaning} |")
     return found
 
 

@@ -24,10 +24,16 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 @pytest.fixture(autouse=True)
 def loud_again() -> Iterator[None]:
     """The command line quietens our logs in its process, and here that is the tests' own."""
-    logger = logging.getLogger("pipeline_components")
+    logger = logging.getLogger("everfit")
     level = logger.level
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def lines_of_any_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line wraps at ``COLUMNS``, which pytest's workers are given."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +48,7 @@ def shared_data() -> Path:
 @pytest.fixture
 def settings(tmp_path: Path):
     """Settings whose home, data and pipelines are private to the test."""
-    from pipeline_components.contracts.settings import Settings
+    from everfit.contracts.settings import Settings
 
     (tmp_path / "dags" / "pipelines").mkdir(parents=True)
     (tmp_path / "data").mkdir()
@@ -52,7 +58,7 @@ def settings(tmp_path: Path):
 @pytest.fixture
 def context(settings) -> Iterator[object]:
     """A context on a folder store and an SQLite ledger."""
-    from pipeline_components.context import open_context
+    from everfit.engine.context import open_context
 
     with open_context(settings) as opened:
         yield opened

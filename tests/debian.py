@@ -24,11 +24,15 @@ def packages(folder: Path) -> Callable[[str], Path]:
     (folder / "lists" / "partial").mkdir(parents=True)
     (folder / "cache").mkdir()
     options = [
-        "-o", f"Dir::State::lists={folder / 'lists'}",
-        "-o", f"Dir::Cache={folder / 'cache'}",
-        "-o", "Acquire::Languages=none",
-        "-o", "APT::Sandbox::User=root",
-    ]  # fmt: skip
+        "-o",
+        f"Dir::State::lists={folder / 'lists'}",
+        "-o",
+        f"Dir::Cache={folder / 'cache'}",
+        "-o",
+        "Acquire::Languages=none",
+        "-o",
+        "APT::Sandbox::User=root",
+    ]
     written = [*Path("/etc/apt").glob("sources.list"), *Path("/etc/apt/sources.list.d").iterdir()]
     text = "\n".join(path.read_text() for path in written)
     mirrors = re.findall(r"https?://\S+/debian(?=/?\s)", text)

@@ -67,12 +67,25 @@ class PostgresqlServer:
         self._common: Any = {"user": user, "cwd": folder, "stdin": subprocess.DEVNULL}
         subprocess.run(
             [
-                binaries / "initdb", "--pgdata", folder / "data", "--username", "everfit",
-                "--auth", "scram-sha-256", "--pwfile", password_file, "--no-sync",
-                "--encoding", "UTF8", "--locale", "C",
+                binaries / "initdb",
+                "--pgdata",
+                folder / "data",
+                "--username",
+                "everfit",
+                "--auth",
+                "scram-sha-256",
+                "--pwfile",
+                password_file,
+                "--no-sync",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C",
             ],
-            check=True, capture_output=True, **self._common,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            **self._common,
+        )
         self._plain = f"postgresql://everfit:{PASSWORD}@127.0.0.1:{self._port}/postgres"
         self.url = self._plain.replace("://", "+psycopg://")
         self._start()
@@ -82,12 +95,22 @@ class PostgresqlServer:
         with log.open("ab") as output:
             self._server = subprocess.Popen(
                 [
-                    self._binaries / "postgres", "-D", self._folder / "data",
-                    "-p", str(self._port), "-h", "127.0.0.1",
-                    "-c", "unix_socket_directories=", "-c", "fsync=off",
+                    self._binaries / "postgres",
+                    "-D",
+                    self._folder / "data",
+                    "-p",
+                    str(self._port),
+                    "-h",
+                    "127.0.0.1",
+                    "-c",
+                    "unix_socket_directories=",
+                    "-c",
+                    "fsync=off",
                 ],
-                stdout=output, stderr=output, **self._common,
-            )  # fmt: skip
+                stdout=output,
+                stderr=output,
+                **self._common,
+            )
         give_up = time.monotonic() + 30
         while not _answers(self._plain):
             assert self._server.poll() is None and time.monotonic() < give_up, log.read_text()

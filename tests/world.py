@@ -10,20 +10,20 @@ from typing import Any
 
 import yaml
 
-from pipeline_components.context import Context
-from pipeline_components.contracts.requests import (
+from everfit.contracts.messages.requests import (
     EvaluateResult,
     GateResult,
     PrepareResult,
     RegisterResult,
     ValidateResult,
 )
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import Outcome, Trigger, Wishes
-from pipeline_components.example.trips import month_csv, month_of
-from pipeline_components.run import run_pipeline
+from everfit.contracts.messages.steps import Outcome, RunOptions, Trigger
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.data.example.trips import month_csv, month_of
+from everfit.engine.context import Context
+from everfit.engine.pipeline import run_pipeline
 
 RESULTS = {
     "validate": ValidateResult,
@@ -40,8 +40,14 @@ QUICK: dict[str, Any] = {
     "source": {"uri": "{data}/trips/*.csv", "period": "%Y-%m"},
     "features": {
         "drop": [
-            "total_amount", "tip_amount", "tolls_amount", "extra", "mta_tax", "payment_type",
-            "improvement_surcharge", "congestion_surcharge",
+            "total_amount",
+            "tip_amount",
+            "tolls_amount",
+            "extra",
+            "mta_tax",
+            "payment_type",
+            "improvement_surcharge",
+            "congestion_surcharge",
         ],
         # Not in the order of their names: the second reads the first.
         "derive": {
@@ -53,7 +59,7 @@ QUICK: dict[str, Any] = {
     "holdout": {"spans": 1},
     "train": {"families": ["linear"], "trials": 1, "folds": 2},
     "gate": {"metric": "mae", "superior_by": "1%", "baseline": "median"},
-}  # fmt: skip
+}
 
 
 def settings_in(root: Path) -> Settings:
@@ -93,12 +99,12 @@ class World:
         path.write_text(yaml.safe_dump(self.spec, sort_keys=False))
         return load_spec(path)
 
-    def run(self, **wishes: Any) -> list[Outcome]:
+    def run(self, **options: Any) -> list[Outcome]:
         """Run the chain as ``everfit run`` does."""
         for left in self.context.scratch.iterdir():
             shutil.rmtree(left)
         return run_pipeline(
-            self.load(), self.context, Trigger(reason="test"), Wishes.model_validate(wishes)
+            self.load(), self.context, Trigger(reason="test"), RunOptions.model_validate(options)
         )
 
     def result(self, outcomes: list[Outcome], component: str) -> Any:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline_components.contracts.errors import EverfitError
-from pipeline_components.ledger import open_ledger
+from everfit.contracts.errors import EverfitError
+from everfit.storage.ledger import open_ledger
 
 PATIENCE = 120.0
 THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
@@ -44,7 +44,7 @@ def make_buckets(names: list[str]) -> None:
 
 
 def refused(name: str, error: Exception) -> str:
-    """One line of what must be mended."""
+    """One line of what must be fixed."""
     where = os.environ.get("AWS_ENDPOINT_URL") or "AWS"
     return (
         f"BUCKET {name}: must be reachable at {where}; {error}. Correct EVERFIT_S3_* in .env and "

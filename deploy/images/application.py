@@ -50,7 +50,7 @@ def fonts() -> None:
 def template() -> None:
     """The migrated database that each new registry is a copy of."""
     (APP / "share").mkdir()
-    run("-m", "pipeline_components.registry.template")
+    run("-m", "everfit.storage.mlflow.template")
     (made,) = (APP / "share").glob("*.db")
     in_order(sqlite3.connect(made, isolation_level=None))
 

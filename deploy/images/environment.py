@@ -42,9 +42,19 @@ def install(lock: Path) -> Path:
     run(*pip, "--require-hashes", "-r", lock.parent / "bootstrap.txt")
     run(sys.executable, "-m", "venv", "--without-pip", TARGET)
     run(
-        tools / "bin" / "uv", "pip", "install", "--quiet", "--no-cache", "--link-mode", "copy",
-        "--python", TARGET / "bin" / "python", "--require-hashes", "-r", lock,
-    )  # fmt: skip
+        tools / "bin" / "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-cache",
+        "--link-mode",
+        "copy",
+        "--python",
+        TARGET / "bin" / "python",
+        "--require-hashes",
+        "-r",
+        lock,
+    )
     shutil.rmtree(tools)
     remove(TARGET / ".lock")  # the installer's, and open to everybody
     return next(TARGET.glob("lib/python3*/site-packages"))
@@ -79,9 +89,14 @@ def share_libraries(packages: Path) -> None:
 def compile_all(folder: Path) -> None:
     """Compile by content, not by time: nothing is compiled, or looked at, in a container."""
     command = [
-        str(TARGET / "bin" / "python"), "-m", "compileall", "-q",
-        "--invalidation-mode", "unchecked-hash", str(folder),
-    ]  # fmt: skip
+        str(TARGET / "bin" / "python"),
+        "-m",
+        "compileall",
+        "-q",
+        "--invalidation-mode",
+        "unchecked-hash",
+        str(folder),
+    ]
     # Not checked: templates of generators are no Python and compile in no installation.
     # In one process: what a compiled file holds depends a little on what was compiled before it.
     fixed = {**os.environ, "PYTHONHASHSEED": "0"}
@@ -105,10 +120,14 @@ def remove_installers() -> None:
     for root in ("/usr/local", "/usr"):
         for name in ("pip", "setuptools", "wheel", "pkg_resources", "_distutils_hack"):
             for pattern in (
-                f"lib/python3*/*-packages/{name}", f"lib/python3*/*-packages/{name}-*",
-                f"bin/{name}", f"bin/{name}[0-9]*", "lib/python3*/ensurepip",
-                "lib/python3*/*-packages/distutils-precedence.pth", "share/python-wheels",
-            ):  # fmt: skip
+                f"lib/python3*/*-packages/{name}",
+                f"lib/python3*/*-packages/{name}-*",
+                f"bin/{name}",
+                f"bin/{name}[0-9]*",
+                "lib/python3*/ensurepip",
+                "lib/python3*/*-packages/distutils-precedence.pth",
+                "share/python-wheels",
+            ):
                 for path in sorted(Path(root).glob(pattern)):
                     remove(path)
     for left in ("/root/.cache", "/var/lib/apt/lists", "/var/log/dpkg.log", "/var/log/apt"):

@@ -19,10 +19,15 @@ from pathlib import Path
 from typing import NoReturn
 
 FROM_FILES = (
-    "MLFLOW_BACKEND_STORE_URI", "MLFLOW_AUTH_DATABASE_URI", "PGPASSWORD", "MLFLOW_ADMIN_USERNAME",
-    "MLFLOW_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY", "AWS_ACCESS_KEY_ID",
+    "MLFLOW_BACKEND_STORE_URI",
+    "MLFLOW_AUTH_DATABASE_URI",
+    "PGPASSWORD",
+    "MLFLOW_ADMIN_USERNAME",
+    "MLFLOW_ADMIN_PASSWORD",
+    "MLFLOW_FLASK_SERVER_SECRET_KEY",
+    "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
-)  # fmt: skip
+)
 NEEDED = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 LOGINS = """[mlflow]
 default_permission = {permission}
@@ -32,7 +37,7 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 
 
 def fail(where: str, must: str, todo: str) -> NoReturn:
-    """Say in one line what a person must mend."""
+    """Say in one line what a person must fix."""
     sys.stderr.write(f"MLFLOW-SERVER {where}: {must}. {todo}.\n")
     sys.exit(2)
 
@@ -63,6 +68,25 @@ def logins(environ: MutableMapping[str, str]) -> Path:
     return Path(name)
 
 
+def set_password(database: str, name: str, password: str) -> None:
+    """Give the first user the password of its file, where there is such a user already.
+
+    The server takes the password for its first start alone; the file is what counts.
+    """
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415
+
+    store = SqlAlchemyStore()
+    store.init_db(database)
+    try:
+        if store.has_user(name) and not store.authenticate_user(name, password):
+            store.update_user(name, password=password)
+    except MlflowException as error:
+        fail(
+            "MLFLOW_ADMIN_PASSWORD", f"must be one that MLflow takes; {error.message}", "Change it"
+        )
+
+
 def upgrade(database: str) -> None:
     """Bring the schema of an older MLflow up to date, with no address on a command line."""
     from mlflow.store.db.utils import _upgrade_db, create_sqlalchemy_engine_with_retry  # noqa: PLC0415
@@ -85,6 +109,11 @@ def main() -> None:
     environ["MLFLOW_AUTH_CONFIG_PATH"] = str(logins(environ))
     environ["MLFLOW_AUTH_ADMIN_USERNAME"] = environ.pop("MLFLOW_ADMIN_USERNAME", "") or "admin"
     environ["MLFLOW_AUTH_ADMIN_PASSWORD"] = environ.pop("MLFLOW_ADMIN_PASSWORD")
+    set_password(
+        environ.get("MLFLOW_AUTH_DATABASE_URI") or environ["MLFLOW_BACKEND_STORE_URI"],
+        environ["MLFLOW_AUTH_ADMIN_USERNAME"],
+        environ["MLFLOW_AUTH_ADMIN_PASSWORD"],
+    )
     environ.setdefault("MLFLOW_ARTIFACTS_DESTINATION", "/mlflow/artifacts")
     environ.setdefault("MLFLOW_HOST", "0.0.0.0")  # noqa: S104 (a container's own network)
     environ.setdefault("MLFLOW_WORKERS", "1")

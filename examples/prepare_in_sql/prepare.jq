@@ -30,17 +30,33 @@ def quoted: "\"" + gsub("\""; "\"\"") + "\"";
 def sql_type: {integer: "BIGINT", float: "DOUBLE", boolean: "BOOLEAN", string: "VARCHAR",
                timestamp: "TIMESTAMP"}[.];
 
+# The digest of some columns, as a number.
+def digest($columns):
+  "md5_number_lower(to_json(struct_pack("
+  + ([$columns[] | .name | quoted | "\(.) := \(.)"] | join(", ")) + "))::VARCHAR)";
+
+# Which part of the window a row is from: its span, or the half of the only one.
+def piece($count):
+  if $count > 1 then "(span * \([$count, 8] | min) // \($count))" else "(position * 2 // total)" end;
+
 def rows($name; $request; $paths):
-  "CREATE TABLE \($name) AS
-   SELECT t.*, md5_number_lower(to_json(t)::VARCHAR) AS __row FROM (SELECT "
+  ($paths | length) as $count
+  | "CREATE TABLE \($name) AS
+   SELECT " + ([$request.columns[] | .name | quoted] | join(", "))
+  + ", \(digest($request.columns)) AS __row"
+  + ", \(digest([$request.columns[] | select(.role | IN("feature", "target"))])) AS __shown"
+  + ", CAST(\(piece($count)) AS UTINYINT) AS __piece
+   FROM (SELECT *, row_number() OVER () - 1 AS position, count(*) OVER () AS total FROM (SELECT "
   + ([$request.columns[] | "CAST(\(.name | quoted) AS \(.type | sql_type)) AS \(.name | quoted)"]
      | join(", "))
-  + " FROM read_parquet([" + ([$paths[] | "'" + . + "'"] | join(", "))
-  + "], union_by_name = true)) AS t;\n";
+  + ", span FROM ("
+  + ([range($count) | "SELECT *, \(.) AS span FROM read_parquet('\($paths[.])')"]
+     | join(" UNION ALL BY NAME "))
+  + ")));\n";
 
 def table($request): "(SELECT * FROM \(.) ORDER BY "
   + (if $request.time then ($request.time | quoted) + " NULLS FIRST, " else "" end)
-  + "__row) TO '\(.).parquet' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 131072);\n";
+  + "__row, __piece) TO '\(.).parquet' (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 131072);\n";
 
 # $paths: digest → file
 def sql($request; $paths):
@@ -48,20 +64,19 @@ def sql($request; $paths):
   | "SET threads = 1; SET TimeZone = 'UTC';\n"
   + rows("window_rows"; $request; [$request.window[] | $paths[.]])
   + rows("holdout_rows"; $request; [$request.holdout[] | $paths[.]])
-  + "CREATE TABLE holdout AS SELECT DISTINCT ON (__row) * FROM holdout_rows
-     WHERE isfinite(\($target)::DOUBLE);
-     CREATE TABLE train AS SELECT DISTINCT ON (__row) * FROM window_rows
-     WHERE isfinite(\($target)::DOUBLE) AND __row NOT IN (SELECT __row FROM holdout);\n"
+  + "CREATE TABLE holdout AS FROM holdout_rows WHERE isfinite(\($target)::DOUBLE);
+     CREATE TABLE train AS FROM window_rows WHERE isfinite(\($target)::DOUBLE);\n"
   + ("COPY " + ("train" | table($request))) + ("COPY " + ("holdout" | table($request)))
   + "COPY (SELECT
        (SELECT count(*) FROM train) AS train, (SELECT count(*) FROM holdout) AS holdout,
        (SELECT count(*) FROM (FROM window_rows UNION ALL FROM holdout_rows)) AS read,
        (SELECT count(*) FROM (FROM window_rows UNION ALL FROM holdout_rows)
         WHERE NOT coalesce(isfinite(\($target)::DOUBLE), false)) AS target_missing,
-       (SELECT count(*) FROM train WHERE __row IN (SELECT __row FROM holdout)) AS shared, "
+       (SELECT count(DISTINCT __row) FROM train
+        WHERE __row IN (SELECT __row FROM holdout)) AS equal, "
   + (if $request.champion then
        "(SELECT count(*) FROM (SELECT __row, md5_number_lower(to_json(c)::VARCHAR) AS ours
-         FROM (SELECT * EXCLUDE __row FROM champion) AS c POSITIONAL JOIN
+         FROM (SELECT * EXCLUDE (__row, __shown, __piece) FROM champion) AS c POSITIONAL JOIN
               (SELECT __row FROM champion)) WHERE ours <> __row)"
      else "0" end) + " AS strange, {"
   + ([$request.columns[] | select(.type == "string")

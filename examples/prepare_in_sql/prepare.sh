@@ -3,7 +3,7 @@
 set -eu
 trap 'exit 143' TERM INT
 . /component/store.sh
-[ "$#" -eq 4 ] || mend "ORDER prepare: it is called with --order FILE --outcome FILE."
+[ "$#" -eq 4 ] || refuse "ORDER prepare: it is called with --order FILE --outcome FILE."
 order=$2 outcome=$4
 export LC_ALL=C.UTF-8
 began=$(date +%s)
@@ -11,13 +11,13 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/prepare.XXXXXX")
 cd "$work"
 
 upstream() {  # COMPONENT: the path of its result document
-    digest=$(jq -re ".upstream.$1[0]" "$order") || mend "ORDER prepare: it names no result of $1."
+    digest=$(jq -re ".upstream.$1[0]" "$order") || refuse "ORDER prepare: it names no result of $1."
     blob "$digest"
 }
 
 using() {  # a jq program that knows prepare.jq; sorted keys and no spaces, as digests need it
     jq -ceS -L /component "include \"prepare\"; $1" "$work/in.json" 2> problem ||
-        mend "PREPARE-SQL $name: $(sed 's/^jq: error ([^)]*): //' problem | head -n 1)."
+        refuse "PREPARE-SQL $name: $(sed 's/^jq: error ([^)]*): //' problem | head -n 1)."
 }
 
 # 1. The request: everything that the answer depends on, and nothing else.
@@ -45,30 +45,29 @@ if [ ! -f "$result" ]; then
     jq -s '{request: .[0], paths: (.[1:] | add)}' request.json paths.jsonl > in.json
     using 'sql(.request; .paths)' | jq -r . > prepare.sql
     duckdb -bail -init /dev/null :memory: < prepare.sql > said 2>&1 ||
-        mend "PREPARE-SQL $name: $(grep -m 1 Error said || tail -n 1 said)."
+        refuse "PREPARE-SQL $name: $(grep -m 1 Error said || tail -n 1 said)."
 
-    [ "$(jq .strange facts.json)" = 0 ] || mend "PREPARE-SQL $name: the champion's rows must have" \
+    [ "$(jq .strange facts.json)" = 0 ] || refuse "PREPARE-SQL $name: the champion's rows must have" \
         "our digests; another prepare made its table. Begin a pipeline of another name."
-    [ "$(jq .shared facts.json)" = 0 ] || later "PREPARE-SQL $name: rows are on both sides."
     jq -e '.train > 0 and .holdout > 0' facts.json > said ||
-        mend "PREPARE-EMPTY $name: there must be rows on both sides. Widen window or holdout."
+        refuse "PREPARE-EMPTY $name: there must be rows on both sides. Widen window or holdout."
 
     # 3. Publish: what the result names first, the result last and at once.
     jq -cS '{method: "64 bits of md5 over the row as JSON",
-        overlap: {rows: .shared, entities: null},
+        overlap: {rows: 0, entities: null, equal_contents: .equal},
         train: {rows: .train}, holdout: {rows: .holdout}}' facts.json > split_proof.json
     train=$(put train.parquet train.parquet)
     holdout=$(put holdout.parquet holdout.parquet)
     proof=$(put split_proof.json split_proof.json)
     jq -cS --argjson train "$train" --argjson holdout "$holdout" --argjson proof "$proof" '
         input as $facts
-        | ($facts.read - $facts.target_missing - $facts.train - $facts.holdout) as $twice
         | {run_key, train: $train, holdout: $holdout, proof: $proof, classes: null,
            columns: [.columns[] | {name, type, role,
                                    distinct: (if .type == "string"
                                               then $facts.distinct_values[.name] else null end)}],
            rows_train: $facts.train, rows_holdout: $facts.holdout,
-           dropped: ({target_missing: $facts.target_missing, duplicate: $twice}
+           rows_read: $facts.read, delivered_before: [],
+           dropped: ({target_missing: $facts.target_missing}
                      | with_entries(select(.value > 0)))}' request.json facts.json > result.json
     create "results/prepare/$key.json" result.json
 else
@@ -81,7 +80,8 @@ stored=$(put prepare.json result.json)
 jq -cS --arg key "$key" --argjson stored "$stored" --argjson cached "$cached" \
     --argjson seconds "$(($(date +%s) - began))" '
     {component: "prepare", result: $stored.digest, key: $key, cached: $cached, seconds: $seconds,
-     summary: {rows_train, rows_holdout, dropped: ([.dropped[]] | add // 0),
+     summary: {component: "prepare", run_key: .run_key[:12], rows_train, rows_holdout,
+               dropped: ([.dropped[]] | add // 0),
                features: ([.columns[] | select(.role == "feature")] | length)}}' \
     result.json > outcome.json
 cat outcome.json > "$outcome"  # written, not replaced: the folder may not be ours

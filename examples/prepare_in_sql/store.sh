@@ -1,7 +1,7 @@
 # A store of files, as a component must use it: bytes by their digest, published once, verified.
 # EVERFIT_STORE is file:///folder.
 
-mend() {  # what a person must mend: not tried again
+refuse() {  # what a person must fix: not tried again
     echo "$*" >&2
     exit 2
 }
@@ -13,7 +13,7 @@ later() {  # what may come back: tried again
 
 case ${EVERFIT_STORE:-} in
     file:///*) store=${EVERFIT_STORE#file://} ;;
-    *) mend "STORE EVERFIT_STORE: this component knows stores of files, file:///folder. Change it." ;;
+    *) refuse "STORE EVERFIT_STORE: this component knows stores of files, file:///folder. Change it." ;;
 esac
 
 sha256() {  # of standard input
@@ -22,8 +22,8 @@ sha256() {  # of standard input
 
 blob() {  # DIGEST: the path of those bytes, verified
     path=$store/blobs/$(printf %.2s "$1")/$1
-    [ -f "$path" ] || mend "STORE-MISSING blob $1: it must be in the store. Restore it."
-    [ "$(sha256 < "$path")" = "$1" ] || mend "STORE-ALTERED blob $1: its bytes differ. Restore it."
+    [ -f "$path" ] || refuse "STORE-MISSING blob $1: it must be in the store. Restore it."
+    [ "$(sha256 < "$path")" = "$1" ] || refuse "STORE-ALTERED blob $1: its bytes differ. Restore it."
     echo "$path"
 }
 

@@ -52,15 +52,28 @@ def _serve(host: str, port: int) -> int:
         return 2
     door = Door(Engine(os.environ.get(SOCKET) or DEFAULT_SOCKET), settings)
     logging.getLogger("everfit_docker_guard").info(
-        "Listens on %s; images %s; networks %s", f"{host}:{port}",
-        ", ".join(settings.images) or "none", ", ".join(settings.networks) or "none",
-    )  # fmt: skip
+        "Listens on %s; images %s; networks %s",
+        f"{host}:{port}",
+        ", ".join(settings.images) or "none",
+        ", ".join(settings.networks) or "none",
+    )
     uvicorn.run(
-        door, host=host, port=port, http="h11", ws="none", lifespan="off", interface="asgi3",
-        proxy_headers=False, server_header=False, date_header=False, access_log=False,
-        log_config=None, limit_concurrency=CONNECTIONS, timeout_keep_alive=75,
+        door,
+        host=host,
+        port=port,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        access_log=False,
+        log_config=None,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    )
     return 0
 
 

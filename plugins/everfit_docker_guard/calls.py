@@ -39,32 +39,78 @@ KINDS = (
     Kind("ping", "HEAD", "/_ping"),
     Kind("version", "GET", "/version"),
     Kind("image.inspect", "GET", rf"/images/{_IMAGE}/json"),
-    Kind("image.pull", "POST", "/images/create",
-         {"fromImage": r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}",
-          "tag": r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}"}, streams=True),
+    Kind(
+        "image.pull",
+        "POST",
+        "/images/create",
+        {
+            "fromImage": r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}",
+            "tag": r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[0-9a-f]{64}",
+        },
+        streams=True,
+    ),
     Kind("container.create", "POST", "/containers/create", {"name": r"[a-z0-9-]{1,128}"}),
-    Kind("container.list", "GET", "/containers/json",
-         {"all": _TRUTH, "limit": "-1|[0-9]{1,6}", "filters": r"[^\x00]{0,4096}"}),
+    Kind(
+        "container.list",
+        "GET",
+        "/containers/json",
+        {"all": _TRUTH, "limit": "-1|[0-9]{1,6}", "filters": r"[^\x00]{0,4096}"},
+    ),
     Kind("container.inspect", "GET", rf"/containers/{_CONTAINER}/json"),
     Kind("container.start", "POST", rf"/containers/{_CONTAINER}/start"),
-    Kind("container.stop", "POST", rf"/containers/{_CONTAINER}/stop", {"t": "[0-9]{1,4}"},
-         streams=True),
-    Kind("container.kill", "POST", rf"/containers/{_CONTAINER}/kill",
-         {"signal": "(?:SIG)?[A-Z]{3,6}|[0-9]{1,2}"}),
-    Kind("container.wait", "POST", rf"/containers/{_CONTAINER}/wait",
-         {"condition": "not-running|next-exit|removed"}, streams=True),
-    Kind("container.logs", "GET", rf"/containers/{_CONTAINER}/logs",
-         {"follow": _TRUTH, "stdout": _TRUTH, "stderr": _TRUTH, "timestamps": _TRUTH,
-          "details": "(?i:0|false)", "tail": "all|[0-9]{1,9}", "since": _MOMENT,
-          "until": _MOMENT}, streams=True),
+    Kind(
+        "container.stop",
+        "POST",
+        rf"/containers/{_CONTAINER}/stop",
+        {"t": "[0-9]{1,4}"},
+        streams=True,
+    ),
+    Kind(
+        "container.kill",
+        "POST",
+        rf"/containers/{_CONTAINER}/kill",
+        {"signal": "(?:SIG)?[A-Z]{3,6}|[0-9]{1,2}"},
+    ),
+    Kind(
+        "container.wait",
+        "POST",
+        rf"/containers/{_CONTAINER}/wait",
+        {"condition": "not-running|next-exit|removed"},
+        streams=True,
+    ),
+    Kind(
+        "container.logs",
+        "GET",
+        rf"/containers/{_CONTAINER}/logs",
+        {
+            "follow": _TRUTH,
+            "stdout": _TRUTH,
+            "stderr": _TRUTH,
+            "timestamps": _TRUTH,
+            "details": "(?i:0|false)",
+            "tail": "all|[0-9]{1,9}",
+            "since": _MOMENT,
+            "until": _MOMENT,
+        },
+        streams=True,
+    ),
     Kind("container.put", "PUT", rf"/containers/{_CONTAINER}/archive", {"path": "/task/?"}),
-    Kind("container.get", "GET", rf"/containers/{_CONTAINER}/archive",
-         {"path": r"/task(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?"}, streams=True),
-    Kind("container.remove", "DELETE", rf"/containers/{_CONTAINER}",
-         {"v": _TRUTH, "force": _TRUTH}),
-    Kind("network.connect", "POST",
-         r"/networks/(?P<subject>[A-Za-z0-9][A-Za-z0-9_.-]{0,254})/connect"),
-)  # fmt: skip
+    Kind(
+        "container.get",
+        "GET",
+        rf"/containers/{_CONTAINER}/archive",
+        {"path": r"/task(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?"},
+        streams=True,
+    ),
+    Kind(
+        "container.remove", "DELETE", rf"/containers/{_CONTAINER}", {"v": _TRUTH, "force": _TRUTH}
+    ),
+    Kind(
+        "network.connect",
+        "POST",
+        r"/networks/(?P<subject>[A-Za-z0-9][A-Za-z0-9_.-]{0,254})/connect",
+    ),
+)
 
 _PATTERNS = [(kind, re.compile(_VERSION + kind.path, re.ASCII)) for kind in KINDS]
 
@@ -124,9 +170,12 @@ def _plain(raw: bytes) -> str:
 def _read_query(kind: Kind, raw: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
-            raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw),
-            errors="strict", max_num_fields=32,
-        )  # fmt: skip
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(raw),
+            errors="strict",
+            max_num_fields=32,
+        )
     except ValueError:
         raise Refused(kind.name, "a query is name=value&…") from None
     query: dict[str, str] = {}

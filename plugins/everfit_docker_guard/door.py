@@ -23,8 +23,14 @@ HEALTH = b"/_guard/health"
 LARGEST_BODY = 1 << 20
 """Bytes of a JSON body."""
 
-_PASSED = ("content-type", "x-docker-container-path-stat", "api-version", "ostype", "server",
-           "docker-experimental")  # fmt: skip
+_PASSED = (
+    "content-type",
+    "x-docker-container-path-stat",
+    "api-version",
+    "ostype",
+    "server",
+    "docker-experimental",
+)
 """Headers of the engine's that a client gets."""
 
 
@@ -135,9 +141,11 @@ class Door:
         async with self._making:
             if await self._engine.count(self._settings) >= self._settings.containers:
                 raise Refused(
-                    "create", f"at most {self._settings.containers} containers are there at once",
-                    "others must end first", status=503,
-                )  # fmt: skip
+                    "create",
+                    f"at most {self._settings.containers} containers are there at once",
+                    "others must end first",
+                    status=503,
+                )
             await self._pass_on(
                 call, request, told, call.target("/containers/create"), json.dumps(body).encode()
             )
@@ -159,9 +167,14 @@ class Door:
         await self._pass_on(call, request, told, target, body)
 
     async def _pass_on(
-        self, call: Call, request: Request, told: Told, target: str, body: bytes | None = None,
+        self,
+        call: Call,
+        request: Request,
+        told: Told,
+        target: str,
+        body: bytes | None = None,
         headers: dict[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Ask the engine and hand its answer on as it comes, until it or the client ends."""
         if body is not None:
             headers = {"Content-Type": "application/json", **(headers or {})}

@@ -44,9 +44,11 @@ class Engine:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=16)
         self._client = httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=socket, limits=limits),
-            base_url="http://docker", trust_env=False, follow_redirects=False,
+            base_url="http://docker",
+            trust_env=False,
+            follow_redirects=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "everfit-docker-guard"},
-        )  # fmt: skip
+        )
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -54,9 +56,14 @@ class Engine:
 
     @asynccontextmanager
     async def asked(
-        self, method: str, target: str, *, body: bytes | None = None,
-        headers: Mapping[str, str] | None = None, patience: float | None = PATIENCE,
-    ) -> AsyncIterator[httpx.Response]:  # fmt: skip
+        self,
+        method: str,
+        target: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = PATIENCE,
+    ) -> AsyncIterator[httpx.Response]:
         """Ask, and give the answer while it still comes.
 
         Raises

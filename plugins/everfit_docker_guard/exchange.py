@@ -82,6 +82,7 @@ class Told:
         if self._begun:
             return
         length = str(len(body)).encode()
-        await self.begin(status, [(b"content-type", b"application/json"),
-                                  (b"content-length", length)])  # fmt: skip
+        await self.begin(
+            status, [(b"content-type", b"application/json"), (b"content-length", length)]
+        )
         await self({"type": "http.response.body", "body": body, "more_body": False})

@@ -12,8 +12,8 @@ from typing import Annotated
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
-from pipeline_components.contracts.base import Frozen
-from pipeline_components.contracts.runners import Size, size_of
+from everfit.contracts.base import Frozen
+from everfit.contracts.runners import Size, size_of
 
 LISTEN, SOCKET, FILE = "EVERFIT_GUARD_LISTEN", "EVERFIT_GUARD_SOCKET", "EVERFIT_GUARD"
 DEFAULT_LISTEN, DEFAULT_SOCKET = "0.0.0.0:2375", "/var/run/docker.sock"
@@ -49,9 +49,10 @@ class GuardSettings(Frozen):
     """The whole file; what it leaves out is allowed to nobody, or limited as here."""
 
     name: str = Field(
-        "everfit", pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$",
+        "everfit",
+        pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$",
         description="of this installation: a guard lets nobody touch the containers of another",
-    )  # fmt: skip
+    )
     images: tuple[str, ...] = Field(
         ("everfit-components:*",),
         description="globs of images; * and ? stop at a /, so that none names another registry",

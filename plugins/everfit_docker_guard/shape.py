@@ -178,8 +178,9 @@ def _problems(wanted: Container, name: str, settings: GuardSettings) -> list[str
         told.append("User is root, or no user")
     if wanted.Labels.task != name:
         told.append(f"its name is not its label {LABEL}task")
-    if any(re.match(r"[A-Za-z_][A-Za-z0-9_.-]*=", one) is None or "\0" in one
-           for one in wanted.Env):  # fmt: skip
+    if any(
+        re.match(r"[A-Za-z_][A-Za-z0-9_.-]*=", one) is None or "\0" in one for one in wanted.Env
+    ):
         told.append("Env is a list of NAME=value")
     if host.NetworkMode not in ("none", *settings.networks):
         told.append("NetworkMode is none of networks")

@@ -7,10 +7,10 @@ import signal
 import sys
 import time
 
+from everfit.contracts.settings import Settings
 from everfit_launch.airflow_here import AirflowHere
 from everfit_launch.errors import LaunchError
 from everfit_launch.screen import Screen
-from pipeline_components.contracts.settings import Settings
 
 
 def main() -> int:

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from everfit.contracts.settings import Settings
 from everfit_launch import sqlite_patience
 from everfit_launch.configuration import airflow_environment, airflow_program, login
 from everfit_launch.errors import LaunchError
 from everfit_launch.ports import HOST, port_setting
 from everfit_launch.rest import FINISHED, AirflowApi, TaskState
 from everfit_launch.services import Services
-from pipeline_components.contracts.settings import Settings
 
 Say = Callable[[str], None]
 
@@ -101,7 +101,7 @@ class AirflowHere:
                 f"AIRFLOW {program}: must be there; it is not. Run make setup, then try again."
             )
         self.prepare()
-        port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self.environ)
+        port = port_setting("EVERFIT_AIRFLOW_PORT", 8080, "the Airflow page", self.environ, say)
         self.user, self.password = login(self._settings)
         self._environment = airflow_environment(
             self._settings, port, self.environ, self._parse_every, self._further
@@ -146,7 +146,7 @@ class AirflowHere:
                 return True
             name = dag_id.rpartition(".")[0] + ".yaml.py"
             problem = self.api.import_errors().get(name)
-            # What Airflow remembers may be from before the YAML was mended.
+            # What Airflow remembers may be from before the YAML was fixed.
             if problem and time.monotonic() - began > SETTLED:
                 raise LaunchError(problem.strip().rpartition("BrokenSpec: ")[2])
             return False
@@ -224,8 +224,11 @@ class AirflowHere:
         with log.open("wb") as file:
             code = subprocess.run(  # noqa: S603 (our own program)
                 [str(airflow_program(self._settings)), "db", "migrate"],
-                env=self._environment, stdout=file, stderr=subprocess.STDOUT, check=False,
-            ).returncode  # fmt: skip
+                env=self._environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
         if code != 0:
             raise LaunchError(
                 f"AIRFLOW database: must be made; the command ended with code {code}: "

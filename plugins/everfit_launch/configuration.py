@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from everfit.contracts.settings import Settings
+from everfit_airflow.runners.interpreter import component_python
 from everfit_launch.ports import HOST
-from pipeline_components.contracts.settings import Settings
 
 USER = "admin"
 PARALLEL = 4
@@ -47,13 +49,13 @@ def airflow_environment(
         },
         {
             "name": "spec-errors",
-            "classpath": "everfit_airflow.spec_errors.SpecErrors",
+            "classpath": "everfit_airflow.dags.spec_errors.SpecErrors",
             "kwargs": {},
         },
     ]
     return {
         **kept,
-        "PYTHONPATH": os.pathsep.join([str(settings.root), str(settings.root / "plugins")]),
+        **checkout_path(settings),
         "PATH": os.pathsep.join([str(airflow_program(settings).parent), kept.get("PATH", "")]),
         "EVERFIT_ROOT": str(settings.root),
         "EVERFIT_HOME": str(settings.home),
@@ -104,8 +106,28 @@ def lineage_is_heard(environ: Mapping[str, str]) -> bool:
 
 
 def airflow_program(settings: Settings) -> Path:
-    """The ``airflow`` command of the Airflow environment."""
-    return settings.root / ".venv-airflow" / "bin" / "airflow"
+    """The ``airflow`` command: of the environment kept for it, or of the one this runs in."""
+    apart = settings.root / ".venv-airflow" / "bin" / "airflow"
+    return apart if apart.exists() else Path(sys.executable).with_name("airflow")
+
+
+def component_program(settings: Settings, environ: Mapping[str, str], name: str) -> str:
+    """A program of the components' environment, such as ``everfit`` or ``mlflow``.
+
+    Raises
+    ------
+    UserError
+        If there is no such environment.
+    """
+    return str(component_python(settings.root, environ).with_name(name))
+
+
+def checkout_path(settings: Settings) -> dict[str, str]:
+    """Where Airflow imports Everfit from in a checkout; an installed package needs nothing."""
+    folders = [settings.root / folder for folder in ("pipeline_components", "plugins")]
+    if not (folders[0] / "everfit").is_dir():
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(map(str, folders))}
 
 
 def password_file(settings: Settings) -> Path:

@@ -15,21 +15,21 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from everfit_airflow.child_environment import child_environment
-
+from everfit.contracts.errors import UserError
+from everfit.contracts.messages.chain import CHAIN
+from everfit.contracts.messages.steps import Outcome, find_summary, read_outcome
+from everfit.contracts.messages.summaries import GateSummary, RegisterSummary
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.load import find_spec, load_spec
+from everfit_airflow.security.child_environment import child_environment
 from everfit_launch.airflow_here import AirflowHere
+from everfit_launch.configuration import component_program
 from everfit_launch.errors import LaunchError
 from everfit_launch.mlflow_here import answers, start_mlflow
 from everfit_launch.ports import port_setting
 from everfit_launch.rest import TaskState
 from everfit_launch.screen import RunView, Screen
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec_file import find_spec, load_spec
-from pipeline_components.contracts.steps import CHAIN
 
 DEFAULT = "taxi_fare"
 BECAUSE = "because"
@@ -94,8 +94,11 @@ class Demo:
                 signal.signal(number, signal.SIG_IGN)
             screen.now("stopping")
             self._airflow.stop()
-            screen.line(screen.faint("  stopped; everything that was made is kept in "
-                                     f"{self._settings.home}"))  # fmt: skip
+            screen.line(
+                screen.faint(
+                    f"  stopped; everything that was made is kept in {self._settings.home}"
+                )
+            )
 
     def _start(self, name: str) -> None:
         screen = self._screen
@@ -103,7 +106,7 @@ class Demo:
         if self._settings.mlflow.startswith("sqlite:"):
             self._airflow.prepare()
             self._mlflow_port = port_setting(
-                "EVERFIT_MLFLOW_PORT", 5000, "the MLflow page", self._environ
+                "EVERFIT_MLFLOW_PORT", 5000, "the MLflow page", self._environ, self._say
             )
             self._mlflow_page = start_mlflow(
                 self._airflow.services, self._settings, self._environ, self._mlflow_port
@@ -157,17 +160,18 @@ class Demo:
 
     def _verdict(self, dag_id: str, run_id: str, tasks: list[TaskState], wall: float) -> None:
         screen, api = self._screen, self._airflow.api
-        gate = _summary(api.xcom(dag_id, run_id, "gate"))
-        registered = _summary(api.xcom(dag_id, run_id, "register"))
-        verdict = str(gate.pop("verdict", "unknown"))
-        colour = {"promote": "1;32", "hold": "1;33", "reject": "1;31"}.get(verdict, "1")
-        self._fact("verdict", screen.paint(verdict, colour))
-        if gate.get("because"):
-            self._fact("because", str(gate["because"]))
-        version, champion = registered.get("version"), registered.get("champion")
-        name = dag_id.rpartition(".")[0]
-        self._fact("registered", f"{name} version {version}" if version else "nothing")
-        self._fact("@champion", f"version {champion}" if champion else "none yet")
+        left = [read_outcome(api.xcom(dag_id, run_id, task)) for task in ("gate", "register")]
+        outcomes = [one for one in left if isinstance(one, Outcome)]
+        if gate := find_summary(outcomes, GateSummary):
+            colour = {"promote": "1;32", "hold": "1;33", "reject": "1;31"}[gate.verdict]
+            self._fact("verdict", screen.paint(gate.verdict, colour))
+            self._fact("because", gate.because)
+        if made := find_summary(outcomes, RegisterSummary):
+            name = dag_id.rpartition(".")[0]
+            self._fact(
+                "registered", f"{name} version {made.version}" if made.version else "nothing"
+            )
+            self._fact("@champion", f"version {made.champion}" if made.champion else "none yet")
         self._times(dag_id, run_id, tasks, wall)
 
     def _fact(self, name: str, text: str) -> None:
@@ -180,11 +184,14 @@ class Demo:
 
     def _champion(self, name: str) -> str:
         """Who serves, and since when; empty where nobody does."""
+        everfit = component_program(self._settings, self._environ, "everfit")
         told = subprocess.run(  # noqa: S603 (our own program)
-            [str(self._settings.root / ".venv" / "bin" / "everfit"), "champion", name, "--json"],
+            [everfit, "champion", name, "--json"],
             env=child_environment(self._environ, str(self._settings.root)),
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         try:
             champion = json.loads(told.stdout)
             return (
@@ -198,10 +205,10 @@ class Demo:
         rows: list[tuple[str, float, bool]] = []
         order: list[str] = list(CHAIN)
         for task in sorted(tasks, key=lambda task: (order.index(task.task), task.map_index)):
-            outcome = self._airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)
-            if isinstance(outcome, Mapping):
+            left = self._airflow.api.xcom(dag_id, run_id, task.task, map_index=task.map_index)
+            if isinstance(outcome := read_outcome(left), Outcome):
                 name = f"{task.task} {task.label}".strip()
-                rows.append((name, float(outcome["seconds"]), bool(outcome["cached"])))
+                rows.append((name, outcome.seconds, outcome.cached))
         screen.line(f"\n  {screen.strong('where the time went')}")
         longest = max([*(seconds for _, seconds, _ in rows), 1e-9])
         for name, seconds, cached in rows:
@@ -241,10 +248,6 @@ class Demo:
                 time.sleep(1)
         except KeyboardInterrupt:
             screen.line()
-
-
-def _summary(outcome: Any) -> dict[str, Any]:
-    return dict(outcome["summary"]) if isinstance(outcome, Mapping) else {}
 
 
 def _interrupt(number: int, frame: object) -> None:  # noqa: ARG001

@@ -7,16 +7,17 @@ import subprocess
 import urllib.request
 from collections.abc import Mapping
 
+from everfit.contracts.settings import Settings
+from everfit_airflow.runners.interpreter import component_python
 from everfit_launch.errors import LaunchError
 from everfit_launch.ports import HOST
 from everfit_launch.services import Services
-from pipeline_components.contracts.settings import Settings
 
 NAME = "mlflow"
 
 ENSURE = (
-    "from pipeline_components.contracts.settings import Settings; "
-    "from pipeline_components.registry import prepare_database; "
+    "from everfit.contracts.settings import Settings; "
+    "from everfit.storage.mlflow import prepare_database; "
     "prepare_database(Settings.from_environment())"
 )
 
@@ -34,25 +35,37 @@ def start_mlflow(
     LaunchError
         If the database cannot be made, with the reason.
     """
-    bin_folder = settings.root / ".venv" / "bin"
+    python = component_python(settings.root, environ)
     environment = mlflow_environment(settings, environ)
     made = subprocess.run(  # noqa: S603 (our own program)
-        [str(bin_folder / "python"), "-c", ENSURE],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [str(python), "-c", ENSURE],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if made.returncode != 0:
         lines = made.stderr.strip().splitlines() or ["no message"]
         raise LaunchError(f"MLFLOW database: must be made; {lines[-1]} Run make setup again.")
     services.start(
         NAME,
         [
-            str(bin_folder / "mlflow"), "server", "--host", HOST, "--port", str(port),
-            "--workers", "1", "--backend-store-uri", settings.mlflow,
-            "--no-serve-artifacts", "--default-artifact-root",
+            str(python.with_name("mlflow")),
+            "server",
+            "--host",
+            HOST,
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--backend-store-uri",
+            settings.mlflow,
+            "--no-serve-artifacts",
+            "--default-artifact-root",
             (settings.home / "mlartifacts").as_uri(),
         ],
         environment,
-    )  # fmt: skip
+    )
     return f"http://localhost:{port}"
 
 
@@ -63,7 +76,9 @@ def mlflow_environment(settings: Settings, environ: Mapping[str, str]) -> dict[s
     }
     return {
         **kept,
-        "PATH": os.pathsep.join([str(settings.root / ".venv" / "bin"), kept.get("PATH", "")]),
+        "PATH": os.pathsep.join(
+            [str(component_python(settings.root, environ).parent), kept.get("PATH", "")]
+        ),
         "EVERFIT_ROOT": str(settings.root),
         "EVERFIT_HOME": str(settings.home),
         "EVERFIT_MLFLOW": settings.mlflow,

@@ -164,9 +164,13 @@ class AirflowApi:
         return self._plain(path, body, timeout, method, headers)
 
     def _plain(
-        self, path: str, body: Any = None, timeout: float = 30, method: str | None = None,
+        self,
+        path: str,
+        body: Any = None,
+        timeout: float = 30,
+        method: str | None = None,
         headers: dict[str, str] | None = None,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         request = urllib.request.Request(  # noqa: S310  the address is ours
             self.address + path,
             data=None if body is None else json.dumps(body).encode(),

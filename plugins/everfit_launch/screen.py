@@ -15,9 +15,12 @@ from everfit_launch.rest import TaskState
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 MARKS = {
-    "success": ("32", "✓"), "skipped": ("33", "–"), "failed": ("31", "✗"),
-    "up_for_retry": ("33", "↻"), "removed": ("90", "·"),
-}  # fmt: skip
+    "success": ("32", "✓"),
+    "skipped": ("33", "–"),
+    "failed": ("31", "✗"),
+    "up_for_retry": ("33", "↻"),
+    "removed": ("90", "·"),
+}
 FRAME = re.compile(r"\w+ \w+: (key|done in|cache hit) ")
 """The first and the last line of every component, which tell nothing of how far it is."""
 

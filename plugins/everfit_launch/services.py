@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import IO
 
 from everfit_airflow.runners.process import ProcessRunner, identity
-
 from everfit_launch.errors import LaunchError
 
 PATIENCE = (15.0, 5.0, 2.0)
@@ -73,9 +72,14 @@ class Services:
         self.log(name).parent.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("ab" if name in self._killed else "wb") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 (our own program)
-                list(command), cwd=self._folder, env=dict(environment), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                list(command),
+                cwd=self._folder,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self._note.write_text(
             json.dumps([identity(process.pid) for process in self._running.values()])
         )

@@ -61,9 +61,8 @@ def places(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> dict[
 @pytest.fixture(scope="session")
 def airflow(places: dict[str, str]) -> Iterator[object]:
     """Airflow at work, stopped without a trace at the end."""
+    from everfit.contracts.settings import Settings
     from everfit_launch.airflow_here import AirflowHere
-
-    from pipeline_components.contracts.settings import Settings
 
     here = AirflowHere(Settings.from_environment(places), places, parse_every=5)
     with here:

@@ -25,9 +25,9 @@ def components_of(home: Path) -> list[tuple[int, str]]:
 
 
 def is_component(pid: int) -> bool:
-    """Whether a process is a component's door."""
+    """Whether a process carries out an order."""
     try:
-        return b"pipeline_components.door" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"everfit.engine.execute" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -21,10 +21,10 @@ import yaml
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from everfit.contracts.settings import Settings
 from everfit_launch.mlflow_here import answers, start_mlflow
 from everfit_launch.services import Services
-
-from pipeline_components.contracts.settings import Settings
 from tests.airflow.stand import QUICK, REPOSITORY, Stand, day_csv, until
 from tests.services import new_database
 
@@ -128,9 +128,12 @@ class Production(Stand):
         self.trips, self.books, self.airflows = (new_database(postgresql) for _ in range(3))
         self.statsd, self.lineage = Statsd(), folder / "lineage.jsonl"
         self.s3 = boto3.client(
-            "s3", endpoint_url=s3, region_name="us-east-1", aws_access_key_id="tester",
+            "s3",
+            endpoint_url=s3,
+            region_name="us-east-1",
+            aws_access_key_id="tester",
             aws_secret_access_key="tester",
-        )  # fmt: skip
+        )
         suffix = folder.name.replace("_", "-")
         self.buckets = [f"store-{suffix}", f"logs-{suffix}"]
         for bucket in self.buckets:
@@ -147,7 +150,9 @@ class Production(Stand):
         named = {"aws": "lake", "ledger": "books", "mlflow": "tracking", "signing": "seal"}
         runners.write_text(yaml.safe_dump({"connections": named}))
         super().__init__(
-            folder, self.airflows, self.books,
+            folder,
+            self.airflows,
+            self.books,
             {
                 "EVERFIT_STORE": f"s3://{self.buckets[0]}/every/fit",
                 "EVERFIT_RUNNERS": str(runners),
@@ -172,7 +177,7 @@ class Production(Stand):
                     {"type": "file", "log_file_path": str(self.lineage), "append": True}
                 ),
             },
-        )  # fmt: skip
+        )
         self.endpoint = s3
 
     def start(self) -> None:
@@ -183,37 +188,53 @@ class Production(Stand):
         server = {"host": place.hostname, "port": place.port}
         mlflow = urlsplit(self.locked.address)
         extra = {
-            "endpoint_url": self.endpoint, "region_name": "us-east-1",
+            "endpoint_url": self.endpoint,
+            "region_name": "us-east-1",
             "aws_session_token": SECRETS["session"],
-        }  # fmt: skip
+        }
         for name, parts in {
             "lake": {
-                "conn_type": "aws", "login": "AKIALAKE", "password": SECRETS["aws"],
+                "conn_type": "aws",
+                "login": "AKIALAKE",
+                "password": SECRETS["aws"],
                 "extra": json.dumps(extra),
             },
             "books": {
-                "conn_type": "postgres", "login": "books", "password": SECRETS["ledger"],
-                "schema": self.books.rpartition("/")[2], **server,
+                "conn_type": "postgres",
+                "login": "books",
+                "password": SECRETS["ledger"],
+                "schema": self.books.rpartition("/")[2],
+                **server,
             },
             "trips": {
-                "conn_type": "postgres", "login": "reader", "password": SECRETS["source"],
-                "schema": self.trips.rpartition("/")[2], **server,
+                "conn_type": "postgres",
+                "login": "reader",
+                "password": SECRETS["source"],
+                "schema": self.trips.rpartition("/")[2],
+                **server,
             },
             "tracking": {
-                "conn_type": "http", "host": mlflow.hostname, "port": mlflow.port,
-                "login": "everfit", "password": SECRETS["mlflow"],
+                "conn_type": "http",
+                "host": mlflow.hostname,
+                "port": mlflow.port,
+                "login": "everfit",
+                "password": SECRETS["mlflow"],
             },
             "seal": {"conn_type": "generic", "password": PEM},
             "smtp_default": {
-                "conn_type": "smtp", "host": "127.0.0.1", "port": 9, "login": "team",
+                "conn_type": "smtp",
+                "host": "127.0.0.1",
+                "port": 9,
+                "login": "team",
                 "password": SECRETS["mail"],
                 "extra": json.dumps({"disable_ssl": True, "from_email": "a@example.org"}),
             },
             "slack_api_default": {
-                "conn_type": "slack", "password": SECRETS["slack"],
+                "conn_type": "slack",
+                "password": SECRETS["slack"],
                 "extra": json.dumps({"base_url": "http://127.0.0.1:9/"}),
             },
-        }.items():  # fmt: skip
+        }.items():
             self.api.call("POST", "/connections", {"connection_id": name, **parts})
         self.ready(TRAIN, MONITOR)
 
@@ -289,10 +310,11 @@ class Production(Stand):
     def _mlflow(self) -> Locked:
         settings = Settings.from_environment(
             {
-                "EVERFIT_ROOT": str(REPOSITORY), "EVERFIT_HOME": str(self.folder / "mlflow"),
+                "EVERFIT_ROOT": str(REPOSITORY),
+                "EVERFIT_HOME": str(self.folder / "mlflow"),
                 "EVERFIT_MLFLOW": f"sqlite:///{self.folder / 'mlflow.db'}",
             }
-        )  # fmt: skip
+        )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -304,8 +326,11 @@ class Production(Stand):
 
     def _spec(self) -> None:
         source = {
-            "uri": "sql", "connection": "trips", "watermark": "picked_up", "every": "day",
+            "uri": "sql",
+            "connection": "trips",
+            "watermark": "picked_up",
+            "every": "day",
             "query": "SELECT picked_up, miles, minutes, zone, fare FROM trips",
-        }  # fmt: skip
+        }
         spec = {**QUICK, "source": source}
         (self.specs / f"{NAME}.yaml").write_text(yaml.safe_dump(spec))

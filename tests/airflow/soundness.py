@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pipeline_components.contracts.durations import duration
-from pipeline_components.contracts.planning import PERSON
-from pipeline_components.contracts.spec_file import load_spec
+from everfit.contracts.messages.planning import PERSON
+from everfit.contracts.spec.durations import duration
+from everfit.contracts.spec.load import load_spec
 from tests.airflow.processes import components_of
 from tests.airflow.stand import Stand, until
 

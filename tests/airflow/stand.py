@@ -19,10 +19,10 @@ from typing import Any
 from urllib.parse import quote
 
 import yaml
+
+from everfit.contracts.settings import Settings
 from everfit_launch.airflow_here import DATABASE, AirflowHere
 from everfit_launch.errors import LaunchError
-
-from pipeline_components.contracts.settings import Settings
 from tests.airflow.processes import components_of, descendants, end, is_component
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -145,10 +145,15 @@ class Stand:
         """Start every part, the triggerer too."""
         opened = "with open_ledger(os.environ['LEDGER']) as ledger: ledger.runs('none')"
         subprocess.run(
-            [REPOSITORY / ".venv" / "bin" / "python", "-c",
-             f"import os; from pipeline_components.ledger import open_ledger\n{opened}"],
-            check=True, cwd=REPOSITORY, env={**os.environ, "LEDGER": self.settings.ledger},
-        )  # fmt: skip
+            [
+                REPOSITORY / ".venv" / "bin" / "python",
+                "-c",
+                f"import os; from everfit.storage.ledger import open_ledger\n{opened}",
+            ],
+            check=True,
+            cwd=REPOSITORY,
+            env={**os.environ, "LEDGER": self.settings.ledger},
+        )
         self.airflow.start()
         self.api = self.airflow.api
         self.airflow.start_triggerer()
@@ -260,8 +265,8 @@ class Stand:
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Any]:
         """The ledger, read by this process; the components have another driver."""
-        from pipeline_components.ledger.ledger import Ledger
-        from pipeline_components.ledger.server_connection import ServerConnection
+        from everfit.storage.ledger.ledger import Ledger
+        from everfit.storage.ledger.server_connection import ServerConnection
 
         connection = ServerConnection(self.settings.ledger.replace("+psycopg:", "+psycopg2:"))
         try:

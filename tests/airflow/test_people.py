@@ -16,10 +16,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+
+from everfit.contracts.settings import Settings
 from everfit_launch.airflow_here import AirflowHere
 from everfit_launch.errors import LaunchError
-
-from pipeline_components.contracts.settings import Settings
 from tests.airflow.stand import REPOSITORY, Stand, until
 
 NAME = "asked"

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from everfit_airflow.signing_keys import public_of
 
+from everfit_airflow.security.signing_keys import public_of
 from tests.airflow.production import MONITOR, NAME, PEM, SECRETS, TRAIN, Production
 from tests.airflow.stand import until
 from tests.canary import Canaries, ProcessList, find
@@ -33,9 +33,11 @@ def watched() -> Iterator[ProcessList]:
 
 @pytest.fixture(scope="module")
 def production(
-    watched: ProcessList, tmp_path_factory: pytest.TempPathFactory, postgresql_url: str,
+    watched: ProcessList,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgresql_url: str,
     s3_endpoint: str,
-) -> Iterator[Production]:  # fmt: skip
+) -> Iterator[Production]:
     made = Production(tmp_path_factory.mktemp("production"), postgresql_url, s3_endpoint)
     try:
         made.start()
@@ -124,15 +126,17 @@ def test_lineage_is_heard(production: Production, trained: str):
     extract, register = ended[f"{TRAIN}.extract"], ended[f"{TRAIN}.register"]
     store = f"s3://{production.buckets[0]}"
     assert [(d["namespace"], d["name"]) for d in extract["inputs"]] == [
-        ("connection://trips", NAME), (store, f"every/fit/{NAME}.plan"),
-    ]  # fmt: skip
+        ("connection://trips", NAME),
+        (store, f"every/fit/{NAME}.plan"),
+    ]
     assert [(d["namespace"], d["name"]) for d in extract["outputs"]] == [
         (store, f"every/fit/{NAME}.extract")
     ]
     assert extract["job"]["facets"]["sql"]["query"].startswith("SELECT picked_up")
     assert [d["name"] for d in register["outputs"]] == [
-        f"every/fit/{NAME}.register", f"models/{NAME}",
-    ]  # fmt: skip
+        f"every/fit/{NAME}.register",
+        f"models/{NAME}",
+    ]
     place = urlsplit(production.locked.address).netloc
     assert register["outputs"][1]["namespace"] == f"mlflow://{place}"
     assert register["outputs"][1]["facets"]["version"]["datasetVersion"] == "1"
@@ -188,7 +192,7 @@ def test_no_canary_shows_anywhere(production: Production, refused: str, watched:
         buckets=[(production.s3, bucket) for bucket in production.buckets],
         commands=[["ps", "axww", "-o", "args"]],
         but=["login.json", "signing-secret"],
-    )  # fmt: skip
+    )
     assert found == []
     assert watched.found == set()
     assert watched.looks > 50
@@ -197,8 +201,15 @@ def test_no_canary_shows_anywhere(production: Production, refused: str, watched:
 def test_the_connections_are_there_and_sealed(production: Production):
     """The look at Airflow's database took in the table that holds all of them."""
     said = subprocess.run(
-        ["psql", "-At", "-c", "SELECT conn_id, is_encrypted FROM connection",
-         production.airflows.replace("+psycopg", "")],
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            "psql",
+            "-At",
+            "-c",
+            "SELECT conn_id, is_encrypted FROM connection",
+            production.airflows.replace("+psycopg", ""),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert "lake|t" in said.stdout.splitlines()

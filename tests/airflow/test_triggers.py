@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
-from everfit_launch.airflow_here import AirflowHere
 
-from pipeline_components.contracts.settings import Settings
+from everfit.contracts.settings import Settings
+from everfit_launch.airflow_here import AirflowHere
 from tests.airflow.stand import Stand, day_csv, day_of, on_postgresql, until
 from tests.services import new_database
 
@@ -144,7 +144,7 @@ def here(airflow: Any, places: dict[str, str]) -> Iterator[Here]:
             here.api.pause(f"{name}.{kind}", True)
 
 
-def woken(here: Here, name: str, signal: str) -> Any:
+def run_woken_by(here: Here, name: str, signal: str) -> Any:
     """The wake that a signal led to, once its training has come to a verdict."""
     until(lambda: here.trained(name, "asset_triggered"), f"{name} trains", PATIENCE)
     wake = next(
@@ -156,7 +156,7 @@ def woken(here: Here, name: str, signal: str) -> Any:
 
 
 def test_a_new_file_is_trained_on_without_anybody_asking(here: Here) -> None:
-    wake = woken(here, "arriving", "new_data")
+    wake = run_woken_by(here, "arriving", "new_data")
     assert f"{day_of(3)}.csv" in wake.because
     monitored = here.runs("arriving.monitor", state="success")
     assert any(run["run_type"] == "asset_triggered" for run in monitored)  # the watcher saw it
@@ -182,18 +182,18 @@ def test_a_schedule_trains_when_it_is_time(here: Here) -> None:
 
 
 def test_changed_code_trains_again_on_the_same_spans(here: Here) -> None:
-    wake = woken(here, "recoded", "code")
+    wake = run_woken_by(here, "recoded", "code")
     assert "the spec" in wake.because
     assert here.rung("recoded") == {"code"}
 
 
 def test_a_champion_that_has_become_worse_is_trained_anew(here: Here) -> None:
-    woken(here, "decaying", "decay")
+    run_woken_by(here, "decaying", "decay")
     assert here.rung("decaying") == {"decay"}
 
 
 def test_drift_of_what_the_champion_depends_on_wakes_and_only_drift(here: Here) -> None:
-    wake = woken(here, "drifting", "drift")
+    wake = run_woken_by(here, "drifting", "drift")
     assert f"{day_of(3)}.csv inputs" in " ".join(one.measured for one in wake.conditions)
     assert here.rung("drifting") == {"drift"}
 
@@ -202,7 +202,7 @@ def test_what_a_paused_training_missed_is_found_by_the_next_sweep(here: Here) ->
     until(lambda: "new_data" in here.rung("switched"), "a ring that nobody hears", PATIENCE)
     assert len(here.wakes("switched")) == 1  # the first, by hand
     here.api.pause("switched.train", False)
-    woken(here, "switched", "new_data")
+    run_woken_by(here, "switched", "new_data")
 
 
 def test_a_person_is_only_held_back_where_they_say_so(here: Here) -> None:
@@ -221,7 +221,7 @@ def test_a_person_is_only_held_back_where_they_say_so(here: Here) -> None:
 
 
 def test_a_quiet_sweep_wakes_nobody_and_costs_two_tasks(here: Here) -> None:
-    woken(here, "recoded", "code")
+    run_woken_by(here, "recoded", "code")
 
     def quiet() -> dict[str, Any] | None:
         for run in reversed(here.runs("recoded.monitor", state="success")):
@@ -242,7 +242,7 @@ def test_a_quiet_sweep_wakes_nobody_and_costs_two_tasks(here: Here) -> None:
 
 
 def test_the_reports_of_monitoring_are_shown(here: Here) -> None:
-    woken(here, "drifting", "drift")
+    run_woken_by(here, "drifting", "drift")
     dag_id = "drifting.monitor"
 
     def measured() -> dict[str, Any] | None:

@@ -47,8 +47,9 @@ class Cloud:
         with (folder / "moto.log").open("wb") as log:
             self.server = subprocess.Popen(
                 [PYTHON, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+            )
 
     def answers(self) -> bool:
         assert self.server.poll() is None
@@ -60,8 +61,11 @@ class Cloud:
 
         done = subprocess.run(
             [PYTHON, "-c", AWS, service, what, json.dumps(arguments)],
-            env={**os.environ, **self.environ}, check=True, capture_output=True, text=True,
-        )  # fmt: skip
+            env={**os.environ, **self.environ},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         return dict(json.loads(done.stdout))
 
 
@@ -86,11 +90,15 @@ def stand(
     url = cloud.call("sqs", "create_queue", QueueName="arrivals")["QueueUrl"]
     arn = cloud.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["QueueArn"])
     cloud.call(
-        "s3", "put_bucket_notification_configuration", Bucket=bucket,
-        NotificationConfiguration={"QueueConfigurations": [
-            {"QueueArn": arn["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"]}
-        ]},
-    )  # fmt: skip
+        "s3",
+        "put_bucket_notification_configuration",
+        Bucket=bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [
+                {"QueueArn": arn["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    )
     stand = Stand(
         tmp_path_factory.mktemp("watching"),
         new_database(postgresql_url),
@@ -146,7 +154,7 @@ def listers(stand: Stand) -> list[int]:
             environment = (entry / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"pipeline_components.lister" in command and own in environment:
+        if b"everfit.data.listing" in command and own in environment:
             found.append(int(entry.name))
     return found
 

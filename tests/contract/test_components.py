@@ -17,15 +17,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components import run as chain
-from pipeline_components.context import open_context
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import CHAIN, MONITORING, Component, Order, Outcome
-from pipeline_components.door import perform, step
-from pipeline_components.identity import KERNEL_VARIABLES
-from pipeline_components.ledger import open_ledger
-from pipeline_components.store import digest_file, open_store
+from everfit.contracts.base import canonical_json
+from everfit.contracts.messages.chain import CHAIN, MONITORING
+from everfit.contracts.messages.steps import Component, Order, Outcome
+from everfit.contracts.settings import Settings
+from everfit.engine import pipeline as chain
+from everfit.engine.context import open_context
+from everfit.engine.execute import perform
+from everfit.engine.fingerprints import KERNEL_VARIABLES
+from everfit.engine.step import load_step
+from everfit.storage.ledger import open_ledger
+from everfit.storage.store import digest_file, open_store
 from tests.contract.killing import count_acts, killed_at
 from tests.world import World
 
@@ -50,7 +52,7 @@ def needs_of(done: str) -> dict[Component, str]:
     return {name: f"{AFTER}{name}" for name in MONITORING.get(component_of(done), ())}
 
 
-CACHED = tuple(done for done in DONE if step(component_of(done)).CACHED)
+CACHED = tuple(done for done in DONE if load_step(component_of(done)).cached)
 
 
 @dataclass
@@ -136,7 +138,7 @@ def test_orders_results_and_outcomes_survive_the_trip_through_json(recorded, com
     assert Outcome.model_validate_json(canonical_json(outcome)) == outcome
     assert len(canonical_json(outcome)) < 4_000, "an outcome is an XCom: small"
     document = open_store(recorded.settings.store).get(outcome.result)
-    result = step(component_of(component)).RESULT.model_validate_json(document)
+    result = load_step(component_of(component)).result_type.model_validate_json(document)
     assert canonical_json(result) == document
 
 
@@ -193,10 +195,21 @@ def test_another_process_in_another_home_gives_the_same_bytes(recorded, tmp_path
             "EVERFIT_DATA": str(tmp_path / "data"),
         }
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline_components.door", "--order", tmp_path / "order.json",
-             "--outcome", tmp_path / "outcome.json"],
-            env=environment, cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "everfit.engine.execute",
+                "--order",
+                tmp_path / "order.json",
+                "--outcome",
+                tmp_path / "outcome.json",
+            ],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         outcome = Outcome.model_validate_json((tmp_path / "outcome.json").read_bytes())
         results[component] = (outcome.result,)

@@ -30,7 +30,7 @@ for folder in (REPOSITORY, REPOSITORY / "plugins"):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Airflow's own use of what is deprecated is not ours to mend."""
+    """Airflow's own use of what is deprecated is not ours to fix."""
     for module in ("airflow", "pathspec", "starlette", "fastapi", "jwt", "sqlalchemy"):
         config.addinivalue_line("filterwarnings", f"ignore::DeprecationWarning:{module}")
     for message in ("GitWildMatchPattern", "Using `httpx` with"):

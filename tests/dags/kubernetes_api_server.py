@@ -57,8 +57,9 @@ class ApiServer:
     def __init__(self, binaries: Path, folder: Path) -> None:
         self.port, etcd, peers = free_port(), free_port(), free_port()
         key = folder / "service-accounts.key"
-        subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True,
-                       capture_output=True)  # fmt: skip
+        subprocess.run(
+            ["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True
+        )
         tokens = folder / "tokens.csv"
         tokens.write_text(
             f"{ADMIN},admin,admin,system:masters\n"
@@ -66,19 +67,44 @@ class ApiServer:
         )
         address = f"http://127.0.0.1:{etcd}"
         commands = [
-            [str(binaries / "etcd"), "--data-dir", str(folder / "etcd"),
-             "--listen-client-urls", address, "--advertise-client-urls", address,
-             "--listen-peer-urls", f"http://127.0.0.1:{peers}"],
-            [str(binaries / "kube-apiserver"), "--etcd-servers", address,
-             "--cert-dir", str(folder / "certificates"), "--secure-port", str(self.port),
-             "--bind-address", "127.0.0.1", "--token-auth-file", str(tokens),
-             "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16",
-             "--service-account-issuer", "https://kubernetes.default.svc",
-             "--service-account-key-file", str(key),
-             "--service-account-signing-key-file", str(key),
-             # Its admission needs the controller that makes each namespace's account.
-             "--disable-admission-plugins", "ServiceAccount"],
-        ]  # fmt: skip
+            [
+                str(binaries / "etcd"),
+                "--data-dir",
+                str(folder / "etcd"),
+                "--listen-client-urls",
+                address,
+                "--advertise-client-urls",
+                address,
+                "--listen-peer-urls",
+                f"http://127.0.0.1:{peers}",
+            ],
+            [
+                str(binaries / "kube-apiserver"),
+                "--etcd-servers",
+                address,
+                "--cert-dir",
+                str(folder / "certificates"),
+                "--secure-port",
+                str(self.port),
+                "--bind-address",
+                "127.0.0.1",
+                "--token-auth-file",
+                str(tokens),
+                "--authorization-mode",
+                "RBAC",
+                "--service-cluster-ip-range",
+                "10.96.0.0/16",
+                "--service-account-issuer",
+                "https://kubernetes.default.svc",
+                "--service-account-key-file",
+                str(key),
+                "--service-account-signing-key-file",
+                str(key),
+                # Its admission needs the controller that makes each namespace's account.
+                "--disable-admission-plugins",
+                "ServiceAccount",
+            ],
+        ]
         self.authority = str(folder / "certificates" / "apiserver.crt")
         self._log = (folder / "log").open("wb")
         self._processes = [
@@ -96,10 +122,11 @@ class ApiServer:
 
     def ask(self, method: str, path: str, body: Any = None, token: str = ADMIN) -> Any:
         request = urllib.request.Request(
-            f"https://127.0.0.1:{self.port}{path}", method=method,
+            f"https://127.0.0.1:{self.port}{path}",
+            method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-        )  # fmt: skip
+        )
         with urllib.request.urlopen(
             request, context=ssl._create_unverified_context(), timeout=10
         ) as answer:
@@ -116,9 +143,15 @@ class ApiServer:
             namespace = found["metadata"].get("namespace")
             if namespace:
                 with contextlib.suppress(urllib.error.HTTPError):
-                    self.ask("POST", PATHS["Namespace"], {
-                        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace},
-                    })  # fmt: skip
+                    self.ask(
+                        "POST",
+                        PATHS["Namespace"],
+                        {
+                            "apiVersion": "v1",
+                            "kind": "Namespace",
+                            "metadata": {"name": namespace},
+                        },
+                    )
             try:
                 self.ask("POST", path, found)
             except urllib.error.HTTPError as error:
@@ -152,10 +185,25 @@ class Kubelet:
         self._server, self._over = server, threading.Event()
         certificate = folder / "kubelet.pem"
         subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-             "/CN=kubelet", "-keyout", str(certificate), "-out", str(folder / "kubelet.crt")],
-            check=True, capture_output=True,
-        )  # fmt: skip
+            [
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=kubelet",
+                "-keyout",
+                str(certificate),
+                "-out",
+                str(folder / "kubelet.crt"),
+            ],
+            check=True,
+            capture_output=True,
+        )
         kubelet = self
 
         class Serving(Streaming):
@@ -168,9 +216,15 @@ class Kubelet:
         context.load_cert_chain(folder / "kubelet.crt", certificate)
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True).start()
-        server.ask("POST", "/api/v1/nodes", {
-            "apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"},
-        })  # fmt: skip
+        server.ask(
+            "POST",
+            "/api/v1/nodes",
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": "node"},
+            },
+        )
         node = server.ask("GET", "/api/v1/nodes/node")
         node["status"] = {
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
@@ -224,10 +278,16 @@ class RealCluster:
 
     def status(self, name: str, status: dict[str, Any]) -> None:
         if not self.get("pods", name)["spec"].get("nodeName"):
-            self._server.ask("POST", self._path("pods", f"{name}/binding"), {
-                "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
-                "target": {"apiVersion": "v1", "kind": "Node", "name": "node"},
-            })  # fmt: skip
+            self._server.ask(
+                "POST",
+                self._path("pods", f"{name}/binding"),
+                {
+                    "apiVersion": "v1",
+                    "kind": "Binding",
+                    "metadata": {"name": name},
+                    "target": {"apiVersion": "v1", "kind": "Node", "name": "node"},
+                },
+            )
         pod = self.get("pods", name)
         pod["status"] = status
         self._server.ask("PUT", self._path("pods", f"{name}/status"), pod)

@@ -321,11 +321,13 @@ def kubeconfig(folder: Path, server: str, token: str = "a-token", authority: str
     path.write_text(
         json.dumps(
             {
-                "apiVersion": "v1", "kind": "Config", "current-context": "here",
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "here",
                 "clusters": [{"name": "here", "cluster": cluster}],
                 "users": [{"name": "here", "user": {"token": token}}],
                 "contexts": [{"name": "here", "context": {"cluster": "here", "user": "here"}}],
             }
         )
-    )  # fmt: skip
+    )
     return path

@@ -11,15 +11,27 @@ from typing import Any
 Pod = dict[str, Any]
 
 VOLUMES = {
-    "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim",
-    "projected", "secret",
-}  # fmt: skip
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 SYSCTLS = {
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range",
-    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.tcp_syncookies", "net.ipv4.ping_group_range",
-    "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
-}  # fmt: skip
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+}
 SELINUX = {None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 PROFILES = {"RuntimeDefault", "Localhost"}
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
@@ -75,10 +87,11 @@ def host_probes(pod: Pod) -> bool:
         action
         for found in containers(pod)
         for probe in [
-            *(found.get(name) for name in HOOKS), *(found.get("lifecycle") or {}).values()
+            *(found.get(name) for name in HOOKS),
+            *(found.get("lifecycle") or {}).values(),
         ]
         for action in [(probe or {}).get("httpGet"), (probe or {}).get("tcpSocket")]
-    ]  # fmt: skip
+    ]
     return not any((action or {}).get("host") for action in asked)
 
 
@@ -133,9 +146,22 @@ def seccomp(pod: Pod) -> bool:
 
 
 RULES: list[Callable[[Pod], bool]] = [
-    host_process, host_namespaces, privileged, capabilities, volume_types, host_ports, host_probes,
-    app_armor, selinux, proc_mount, sysctls, privilege_escalation, non_root, non_root_user, seccomp,
-]  # fmt: skip
+    host_process,
+    host_namespaces,
+    privileged,
+    capabilities,
+    volume_types,
+    host_ports,
+    host_probes,
+    app_armor,
+    selinux,
+    proc_mount,
+    sysctls,
+    privilege_escalation,
+    non_root,
+    non_root_user,
+    seccomp,
+]
 
 
 def broken_rules(pod: Pod) -> list[str]:

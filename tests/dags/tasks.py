@@ -7,14 +7,24 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from airflow.sdk.execution_time.context import OutletEventAccessors
-from everfit_airflow.operator import ComponentOperator
+
+from everfit.contracts.messages.chain import CHAIN
+from everfit_airflow.operators.operator import ComponentOperator
 
 DIGEST = "ab" * 32
 
 OUTCOME = {
-    "component": "extract", "result": DIGEST, "key": "cd" * 32, "cached": False, "seconds": 1.0,
-    "summary": {"rows": 3}, "reports": {}, "links": {}, "signals": [], "news": [],
-}  # fmt: skip
+    "component": "extract",
+    "result": DIGEST,
+    "key": "cd" * 32,
+    "cached": False,
+    "seconds": 1.0,
+    "summary": None,
+    "reports": {},
+    "links": {},
+    "signals": [],
+    "news": [],
+}
 
 
 class Ti:
@@ -41,7 +51,10 @@ class Memory(dict):
 
 def task(folder, component="extract", **kwargs) -> ComponentOperator:
     return ComponentOperator(
-        task_id=component, component=component, spec_file=str(folder / "fares.yaml"), **kwargs
+        task_id=component,
+        component=component,
+        spec_file=str(folder / "fares.yaml"),
+        **{"reads": CHAIN.get(component, ()), **kwargs},
     )
 
 

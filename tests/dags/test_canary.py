@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from everfit_airflow.failures import ComponentFailed, MendFirst
-from everfit_airflow.operator import ComponentOperator
 
+from everfit.contracts.messages.chain import CHAIN
+from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
+from everfit_airflow.operators.operator import ComponentOperator
 from tests.canary import Canaries, ProcessList, find
 from tests.dags.conftest import REPOSITORY
 
@@ -118,8 +119,16 @@ def hand_on(folder, monkeypatch, tmp_path, caplog):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         ti = Ti()
-        task = ComponentOperator(task_id=component, component=component, spec_file=str(spec))
-        with ProcessList(CANARIES) as watched, pytest.raises((MendFirst, ComponentFailed)) as left:
+        task = ComponentOperator(
+            task_id=component,
+            component=component,
+            spec_file=str(spec),
+            reads=CHAIN.get(component, ()),
+        )
+        with (
+            ProcessList(CANARIES) as watched,
+            pytest.raises((UserActionRequired, ComponentFailed)) as left,
+        ):
             watched.look()
             task.execute(context(ti))
         said = "\n".join([str(left.value), caplog.text, json.dumps(ti.pushed)])
@@ -136,9 +145,14 @@ def hand_on(folder, monkeypatch, tmp_path, caplog):
 def books(place: str, user: str = "everfit", **more) -> dict:
     parts = urlsplit(f"//{place}")
     return {
-        "conn_type": "postgres", "host": parts.hostname, "port": parts.port, "schema": "postgres",
-        "login": user, "password": PLANTED["ledger"], **more,
-    }  # fmt: skip
+        "conn_type": "postgres",
+        "host": parts.hostname,
+        "port": parts.port,
+        "schema": "postgres",
+        "login": user,
+        "password": PLANTED["ledger"],
+        **more,
+    }
 
 
 def test_a_ledger_that_refuses_the_password(hand_on, postgresql_url):
@@ -183,9 +197,10 @@ def test_a_source_of_a_kind_that_nothing_here_speaks(hand_on):
 
 def lake(endpoint: str) -> dict:
     extra = {
-        "endpoint_url": endpoint, "region_name": "us-east-1",
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
         "aws_session_token": PLANTED["session"],
-    }  # fmt: skip
+    }
     return {"conn_type": "aws", "login": "AKIA", "password": PLANTED["aws"], "extra": extra}
 
 
@@ -207,8 +222,11 @@ def test_a_store_whose_address_holds_the_secret(hand_on, nobody):
 
 def tracking(host: str) -> dict:
     return {
-        "conn_type": "http", "host": host, "login": "everfit", "password": PLANTED["mlflow"],
-    }  # fmt: skip
+        "conn_type": "http",
+        "host": host,
+        "login": "everfit",
+        "password": PLANTED["mlflow"],
+    }
 
 
 def test_a_registry_that_refuses_the_password(hand_on, refusing):

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
-from everfit_airflow.credentials import credentials, is_credential
-from everfit_airflow.failures import ComponentFailed, MendFirst
-from everfit_airflow.signing_keys import require_key
 
-from pipeline_components.contracts.runners import Connections, needs
-from pipeline_components.contracts.spec_file import load_spec
+from everfit.contracts.runners import Connections, needs
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
+from everfit_airflow.security.credentials import credentials, is_credential
+from everfit_airflow.security.signing_keys import require_key
 
 KEY = Ed25519PrivateKey.generate()
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -46,12 +46,17 @@ AROUND = {
 }
 
 STORE = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"} | {
-    "AWS_ENDPOINT_URL_S3", "EVERFIT_LEDGER", "EVERFIT_VERIFY_KEY",
-}  # fmt: skip
+    "AWS_ENDPOINT_URL_S3",
+    "EVERFIT_LEDGER",
+    "EVERFIT_VERIFY_KEY",
+}
 REGISTRY = {
-    "EVERFIT_MLFLOW", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN", "EVERFIT_SIGNING_KEY",
-}  # fmt: skip
+    "EVERFIT_MLFLOW",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "EVERFIT_SIGNING_KEY",
+}
 
 
 @pytest.fixture
@@ -82,7 +87,7 @@ def connection(monkeypatch):
         ("validate", STORE),
         ("train", STORE),
         ("gate", STORE),
-        ("plan", STORE | {"EVERFIT_CONN_TRIPS"}),
+        ("plan", (STORE | REGISTRY | {"EVERFIT_CONN_TRIPS"}) - {"EVERFIT_SIGNING_KEY"}),
         ("extract", STORE | {"EVERFIT_CONN_TRIPS"}),
         ("register", (STORE | REGISTRY) - {"EVERFIT_VERIFY_KEY"}),
         ("promote", (STORE | REGISTRY) - {"EVERFIT_VERIFY_KEY"}),
@@ -118,12 +123,16 @@ def test_without_settings_and_without_secrets_there_are_none(spec):
 
 def test_a_connection_to_aws_takes_the_place_of_who_airflow_is(spec, connection):
     connection(
-        "lake", conn_type="aws", login="AKIALAKE", password="secret/of+lake",
+        "lake",
+        conn_type="aws",
+        login="AKIALAKE",
+        password="secret/of+lake",
         extra={
-            "region_name": "eu-central-1", "endpoint_url": "https://s3.lake",
+            "region_name": "eu-central-1",
+            "endpoint_url": "https://s3.lake",
             "aws_session_token": "session-of-lake",
         },
-    )  # fmt: skip
+    )
     found = credentials(spec, "train", Connections(aws="lake"), AROUND)
     assert {name: value for name, value in found.items() if name.startswith("AWS_")} == {
         "AWS_ACCESS_KEY_ID": "AKIALAKE",
@@ -140,30 +149,39 @@ def test_a_connection_to_aws_without_keys_leaves_the_usual_chain(spec, connectio
     around = {"AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_WEB_IDENTITY_TOKEN_FILE": "/token"}
     found = credentials(spec, "train", Connections(aws="lake"), around)
     assert found == {
-        **around, "AWS_DEFAULT_REGION": "eu-central-1", "AWS_REGION": "eu-central-1",
-    }  # fmt: skip
+        **around,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_REGION": "eu-central-1",
+    }
 
 
 def test_keys_may_stand_in_the_extra_fields(spec, connection):
     connection(
-        "lake", conn_type="aws",
+        "lake",
+        conn_type="aws",
         extra={"aws_access_key_id": "AKIAEXTRA", "aws_secret_access_key": "secret-extra"},
-    )  # fmt: skip
+    )
     found = credentials(spec, "train", Connections(aws="lake"), {})
     assert found == {
-        "AWS_ACCESS_KEY_ID": "AKIAEXTRA", "AWS_SECRET_ACCESS_KEY": "secret-extra",
-    }  # fmt: skip
+        "AWS_ACCESS_KEY_ID": "AKIAEXTRA",
+        "AWS_SECRET_ACCESS_KEY": "secret-extra",
+    }
 
 
 def test_a_role_that_a_connection_names_is_assumed(spec, connection, s3_environment, s3_endpoint):
     """Through the provider, at an STS of our own: a component gets keys that pass away."""
     connection(
-        "lake", conn_type="aws", login="AKIALAKE", password="secret-of-lake",
+        "lake",
+        conn_type="aws",
+        login="AKIALAKE",
+        password="secret-of-lake",
         extra={
-            "role_arn": "arn:aws:iam::123456789012:role/everfit", "region_name": "us-east-1",
-            "endpoint_url": s3_endpoint, "service_config": {"sts": {"endpoint_url": s3_endpoint}},
+            "role_arn": "arn:aws:iam::123456789012:role/everfit",
+            "region_name": "us-east-1",
+            "endpoint_url": s3_endpoint,
+            "service_config": {"sts": {"endpoint_url": s3_endpoint}},
         },
-    )  # fmt: skip
+    )
     found = credentials(spec, "train", Connections(aws="lake"), {})
     assert found["AWS_SESSION_TOKEN"]
     assert found["AWS_ACCESS_KEY_ID"] not in ("", "AKIALAKE")
@@ -172,9 +190,15 @@ def test_a_role_that_a_connection_names_is_assumed(spec, connection, s3_environm
 
 def test_a_connection_to_the_ledger_is_a_url_with_what_it_says_of_tls(spec, connection):
     connection(
-        "books", conn_type="postgres", host="db.internal", port=5433, schema="ledger",
-        login="everfit", password="p@ss/word?", extra={"sslmode": "verify-full", "cursor": "x"},
-    )  # fmt: skip
+        "books",
+        conn_type="postgres",
+        host="db.internal",
+        port=5433,
+        schema="ledger",
+        login="everfit",
+        password="p@ss/word?",
+        extra={"sslmode": "verify-full", "cursor": "x"},
+    )
     found = credentials(spec, "train", Connections(ledger="books"), AROUND)
     assert found["EVERFIT_LEDGER"] == (
         "postgresql+psycopg://everfit:p%40ss%2Fword%3F@db.internal:5433/ledger?sslmode=verify-full"
@@ -183,9 +207,14 @@ def test_a_connection_to_the_ledger_is_a_url_with_what_it_says_of_tls(spec, conn
 
 def test_a_connection_to_mlflow_never_puts_a_password_into_the_address(spec, connection):
     connection(
-        "tracking", conn_type="http", schema="https", host="mlflow.internal", port=8443,
-        login="everfit", password="of-mlflow",
-    )  # fmt: skip
+        "tracking",
+        conn_type="http",
+        schema="https",
+        host="mlflow.internal",
+        port=8443,
+        login="everfit",
+        password="of-mlflow",
+    )
     found = credentials(spec, "register", Connections(mlflow="tracking"), AROUND)
     assert found["EVERFIT_MLFLOW"] == "https://mlflow.internal:8443"
     assert found["MLFLOW_TRACKING_USERNAME"] == "everfit"
@@ -236,13 +265,13 @@ def test_old_public_keys_may_stand_beside_the_private_one(spec, connection):
 
 
 def test_what_is_no_key_is_one_line_without_it(spec):
-    with pytest.raises(MendFirst, match=r"^SIGNING-KEY: .*openssl") as caught:
+    with pytest.raises(UserActionRequired, match=r"^SIGNING-KEY: .*openssl") as caught:
         credentials(spec, "gate", Connections(), {"EVERFIT_SIGNING_KEY": PEM.replace("M", "!")})
     assert "BEGIN" not in str(caught.value)
 
 
 def test_a_container_that_signs_must_be_given_the_key():
-    with pytest.raises(MendFirst, match="SIGNING-KEY register: "):
+    with pytest.raises(UserActionRequired, match="SIGNING-KEY register: "):
         require_key("register", {})
     require_key("register", {"EVERFIT_SIGNING_KEY": PEM})
     require_key("train", {})
@@ -251,7 +280,9 @@ def test_a_container_that_signs_must_be_given_the_key():
 @pytest.mark.parametrize("purpose", ["aws", "ledger", "mlflow", "signing"])
 def test_a_named_connection_that_is_not_there_is_said_by_name(spec, purpose):
     named = Connections.model_validate({purpose: "lost_one"})
-    with pytest.raises(MendFirst, match=rf"^CONNECTION lost_one: .* for {purpose} .*EVERFIT_RUN"):
+    with pytest.raises(
+        UserActionRequired, match=rf"^CONNECTION lost_one: .* for {purpose} .*EVERFIT_RUN"
+    ):
         credentials(spec, "register", named, AROUND)
 
 
@@ -282,12 +313,12 @@ def test_a_backend_that_may_only_be_silent_is_asked_again(spec, backend):
     backend.write_text("{")
     with pytest.raises(ComponentFailed, match="CONNECTION lake") as caught:
         credentials(spec, "train", Connections(aws="lake"), {})
-    assert not isinstance(caught.value, MendFirst)
+    assert not isinstance(caught.value, UserActionRequired)
 
 
 def test_a_signing_connection_without_a_key_is_said(spec, connection):
     connection("seal", conn_type="generic", login="only")
-    with pytest.raises(MendFirst, match=r"CONNECTION seal: .* private key"):
+    with pytest.raises(UserActionRequired, match=r"CONNECTION seal: .* private key"):
         credentials(spec, "register", Connections(signing="seal"), {})
 
 
@@ -325,19 +356,26 @@ def test_every_secret_is_masked_in_every_shape(spec, connection):
         credentials(spec, component, named, {})
     key = PEM.splitlines()[1]
     for shape in (
-        "s3/secret+of=lake", "s3/secret%2Bof%3Dlake", "p@ss of books", "p%40ss%20of%20books",
-        "pass-of-mlflow", "trips&pass", "trips%26pass", key,
-    ):  # fmt: skip
+        "s3/secret+of=lake",
+        "s3/secret%2Bof%3Dlake",
+        "p@ss of books",
+        "p%40ss%20of%20books",
+        "pass-of-mlflow",
+        "trips&pass",
+        "trips%26pass",
+        key,
+    ):
         shown = redact(f"an error: <{shape}> at the end")
         assert shown == "an error: <***> at the end"
 
 
 def test_what_stands_in_the_environment_is_masked_too(spec):
     around = {
-        **AROUND, "AWS_SECRET_ACCESS_KEY": "env-secret-of-aws",
+        **AROUND,
+        "AWS_SECRET_ACCESS_KEY": "env-secret-of-aws",
         "EVERFIT_LEDGER": "postgresql+psycopg://u@db/ledger?password=env-in-query",
         "EVERFIT_CONN_TRIPS": "postgresql+psycopg://u:env%2Dof%2Dtrips@db/trips",
-    }  # fmt: skip
+    }
     credentials(spec, "extract", Connections(), around)
     for secret in ("env-secret-of-aws", "env-in-query", "env-of-trips"):
         assert redact(f"<{secret}>") == "<***>"

@@ -9,15 +9,25 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from pipeline_components.contracts.steps import CHAIN
+from everfit.contracts.messages.chain import CHAIN
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FILE = REPOSITORY / "dags" / "everfit_pipelines.py"
 
 HEAVY = (
-    "boto3", "evidently", "matplotlib", "mlflow", "numpy", "pandas", "pyarrow",
-    "scipy", "skops", "sklearn", "skrub", "joblib",
-)  # fmt: skip
+    "boto3",
+    "evidently",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skops",
+    "sklearn",
+    "skrub",
+    "joblib",
+)
 
 LOAD = """
 import json, sys
@@ -53,11 +63,15 @@ def in_a_clean_process(folder: Path, **environ: str) -> dict:
         env={
             **os.environ,
             "EVERFIT_PIPELINES": str(folder),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+            "PYTHONPATH": os.pathsep.join(
+                str(REPOSITORY / folder) for folder in ("", "pipeline_components", "plugins")
+            ),
             **environ,
         },
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -94,6 +108,9 @@ def test_every_result_a_step_reads_is_there_before_it_starts(folder):
     for component, needs in CHAIN.items():
         before = dag.get_task(component).get_flat_relative_ids(upstream=True)
         assert set(needs) <= before
+        task = dag.get_task(component)
+        reads = task.partial_kwargs["reads"] if task.is_mapped else task.reads
+        assert tuple(reads) == needs
 
 
 def test_the_specs_values_are_the_dags(folder):
@@ -118,7 +135,7 @@ def test_a_pipeline_without_a_schedule_waits_for_a_person(folder):
     ("form", "good"),
     [
         ({}, True),
-        ({"window": "12", "force": True, "reason": "the feed was mended"}, True),
+        ({"window": "12", "force": True, "reason": "the feed was fixed"}, True),
         ({"window": "all"}, True),
         ({"window": None, "reason": None}, True),
         ({"window": "0"}, False),
@@ -147,8 +164,11 @@ def test_the_form_takes_what_an_order_can_carry(folder, form, good):
 def test_defaults_of_the_form_are_valid(folder):
     fields = load(folder).dags["fares.train"].params
     assert fields.validate() == {
-        "window": None, "force": False, "cooldown": False, "reason": None,
-    }  # fmt: skip
+        "window": None,
+        "force": False,
+        "cooldown": False,
+        "reason": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -196,18 +216,17 @@ def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
     assert not [
         name
         for name in named
-        if name.startswith("pipeline_components.")
-        and not name.startswith("pipeline_components.contracts")
+        if name.startswith("everfit.") and not name.startswith("everfit.contracts")
     ]
 
 
 FURTHER = {
     "everfit_airflow/runners/docker_engine.py": {"docker", "urllib3"},
     "everfit_airflow/runners/cluster_api.py": {"kubernetes", "urllib3"},
-    "everfit_airflow/metrics.py": {"opentelemetry"},
-    "everfit_airflow/lineage_facets.py": {"attr", "openlineage"},
-    "everfit_airflow/signing_keys.py": {"cryptography"},
-    "everfit_airflow/store_pages.py": {"botocore"},
+    "everfit_airflow/observability/metrics.py": {"opentelemetry"},
+    "everfit_airflow/observability/lineage_facets.py": {"attr", "openlineage"},
+    "everfit_airflow/security/signing_keys.py": {"cryptography"},
+    "everfit_airflow/ui/store_pages.py": {"botocore"},
     "everfit_docker_guard/": {"everfit_docker_guard", "httpx", "starlette", "uvicorn"},
 }
 """What single files and packages of the plugins import besides."""
@@ -217,9 +236,16 @@ def test_dag_files_and_plugins_import_only_what_they_may():
     import ast
 
     allowed = {
-        "airflow", "pydantic", "yaml", "fastapi", "markdown_it", "apprise",
-        "everfit_airflow", "everfit_launch", *sys.stdlib_module_names,
-    }  # fmt: skip
+        "airflow",
+        "pydantic",
+        "yaml",
+        "fastapi",
+        "markdown_it",
+        "apprise",
+        "everfit_airflow",
+        "everfit_launch",
+        *sys.stdlib_module_names,
+    }
     for path in [*(REPOSITORY / "dags").glob("*.py"), *(REPOSITORY / "plugins").rglob("*.py")]:
         of_file = [more for where, more in FURTHER.items() if f"/plugins/{where}" in str(path)]
         for node in ast.walk(ast.parse(path.read_text())):
@@ -229,7 +255,7 @@ def test_dag_files_and_plugins_import_only_what_they_may():
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
             for name in names:
-                if name.startswith("pipeline_components"):
-                    assert name.startswith("pipeline_components.contracts"), (path, name)
+                if name.split(".")[0] == "everfit":
+                    assert name.startswith("everfit.contracts"), (path, name)
                 else:
                     assert name.split(".")[0] in allowed.union(*of_file), (path, name)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from everfit_airflow.deployed_dags import KEPT, DeployedDags
 
-from pipeline_components.contracts.errors import EverfitError
-from pipeline_components.delivery.bundle import pack, read_files
+from everfit.contracts.errors import EverfitError
+from everfit.operations.delivery.bundle import pack, read_files
+from everfit_airflow.dags.deployed_dags import KEPT, DeployedDags
 from tests.services import bucket, s3_endpoint, s3_environment  # noqa: F401 (fixtures)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ class Place:
         )
 
     def deploy(self, number: int, files: dict[str, bytes]) -> str:
-        from pipeline_components.contracts.base import canonical_json
+        from everfit.contracts.base import canonical_json
 
         archive, manifest = pack(files)
         self.create(f"bundles/{manifest.version}.tar.gz", archive)

@@ -8,11 +8,11 @@ import struct
 import tarfile
 
 import pytest
+
+from everfit.contracts.runners import Place
 from everfit_airflow.runners import Task
 from everfit_airflow.runners.docker_container import body, content, given, user_of
 from everfit_airflow.runners.docker_logs import Lines
-
-from pipeline_components.contracts.runners import Place
 
 TASK = Task("fares", "manual__1", "train", 2, "fares", "train")
 IMAGE = {"Id": "sha256:" + "a" * 64, "Config": {"User": "1000"}}
@@ -41,11 +41,18 @@ def test_a_path_is_a_folder_and_a_name_a_volume():
 @pytest.mark.parametrize(
     ("named", "user"),
     [
-        ("1000", "1000"), ("1000:1000", "1000:1000"), ("", "50000:0"), ("0", "50000:0"),
-        ("00", "50000:0"), ("0:5", "50000:0"), ("root", "50000:0"), ("app", "50000:0"),
-        ("١", "50000:0"), (None, "50000:0"),
+        ("1000", "1000"),
+        ("1000:1000", "1000:1000"),
+        ("", "50000:0"),
+        ("0", "50000:0"),
+        ("00", "50000:0"),
+        ("0:5", "50000:0"),
+        ("root", "50000:0"),
+        ("app", "50000:0"),
+        ("١", "50000:0"),
+        (None, "50000:0"),
     ],
-)  # fmt: skip
+)
 def test_nobody_is_root(named, user):
     assert user_of({"Config": {"User": named}}) == user
 

@@ -1,4 +1,4 @@
-"""deploy/kubernetes: what an installation takes over, held against the pods and the programs."""
+"""deploy/kubernetes: what an installation takes over, compared with the pods and the programs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 from airflow.configuration import conf
+
+from everfit.contracts.runners import NEEDS, RunnerSettings, needs
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.version import VERSION
 from everfit_airflow.runners import Task
 from everfit_airflow.runners.pod import USER, render_pod
-
-from pipeline_components.contracts.runners import NEEDS, RunnerSettings, needs
-from pipeline_components.contracts.spec import PipelineSpec
 from tests.dags.pod_security import broken_rules
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy" / "kubernetes"
 COMPONENTS = [*NEEDS, "validate", "prepare", "train", "evaluate", "gate", "monitor"]
-VERSION = re.search(
-    r'^version = "(.+)"$', (REPOSITORY / "pyproject.toml").read_text(), re.MULTILINE
-)[1]
 
 
 def objects(kind: str) -> list[dict]:
@@ -48,12 +46,15 @@ def runners() -> RunnerSettings:
 def spec() -> PipelineSpec:
     return PipelineSpec.model_validate(
         {
-            "name": "fares", "task": "regression", "target": "fare",
-            "source": {"uri": "{data}/*.csv"}, "window": {"spans": 3},
+            "name": "fares",
+            "task": "regression",
+            "target": "fare",
+            "source": {"uri": "{data}/*.csv"},
+            "window": {"spans": 3},
             "train": {"families": ["linear"]},
             "gate": {"superior_by": "1%", "baseline": "median", "limits": {"mae": {"max": 5}}},
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +94,10 @@ def test_network_policies_select_pods_by_what_they_need(pod, component):
 
 def test_what_no_policy_opens_is_closed():
     [closed] = [
-        policy["spec"] for policy in objects("NetworkPolicy")
+        policy["spec"]
+        for policy in objects("NetworkPolicy")
         if policy["metadata"]["name"] == "nothing-by-default"
-    ]  # fmt: skip
+    ]
     assert closed == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for policy in objects("NetworkPolicy"):
         for rule in policy["spec"].get("egress", []) + policy["spec"].get("ingress", []):
@@ -104,8 +106,14 @@ def test_what_no_policy_opens_is_closed():
 
 
 KINDS = (
-    "Namespace", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "Service", "Deployment",
-)  # fmt: skip
+    "Namespace",
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "NetworkPolicy",
+    "Service",
+    "Deployment",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -156,9 +164,14 @@ def test_workers_may_do_what_the_runner_does_and_nothing_more():
         for verb in rule["verbs"]
     }
     assert allowed == {
-        ("pods", "create"), ("pods", "get"), ("pods", "watch"), ("pods", "delete"),
-        ("pods/log", "get"), ("secrets", "create"), ("secrets", "delete"),
-    }  # fmt: skip
+        ("pods", "create"),
+        ("pods", "get"),
+        ("pods", "watch"),
+        ("pods", "delete"),
+        ("pods/log", "get"),
+        ("secrets", "create"),
+        ("secrets", "delete"),
+    }
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     account = values()["workers"]["serviceAccount"]
     assert [subject["name"] for subject in binding["subjects"]] == [account["name"]]
@@ -258,9 +271,17 @@ def test_bundles_are_classes_and_errors_are_read_where_git_puts_the_specs():
 
 
 SECRETS = {
-    "pass", "password", "fernetKey", "jwtSecret", "apiSecretKey", "brokerUrl", "secret",
-    "extraSecrets", "stringData", "webserverSecretKey",
-}  # fmt: skip
+    "pass",
+    "password",
+    "fernetKey",
+    "jwtSecret",
+    "apiSecretKey",
+    "brokerUrl",
+    "secret",
+    "extraSecrets",
+    "stringData",
+    "webserverSecretKey",
+}
 
 
 def keys_of(value) -> set[str]:

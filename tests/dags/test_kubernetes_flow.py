@@ -12,12 +12,12 @@ import threading
 from pathlib import Path
 
 import pytest
+
+from everfit.contracts.errors import EXIT_USER, EverfitError, Unavailable
+from everfit.contracts.runners import Cluster as ClusterSettings
+from everfit.contracts.runners import Place
 from everfit_airflow.runners import Task
 from everfit_airflow.runners.kubernetes import KubernetesRunner, Patience
-
-from pipeline_components.contracts.errors import EXIT_USER, EverfitError, Unavailable
-from pipeline_components.contracts.runners import Cluster as ClusterSettings
-from pipeline_components.contracts.runners import Place
 from tests.dags.kubernetes_api_server import ApiServer
 from tests.dags.kubernetes_cluster import Cluster, until
 
@@ -69,10 +69,12 @@ class Running:
         def run() -> None:
             try:
                 self.ending = self.runner.run(
-                    order, {"EVERFIT_STORE": "s3://models"},
+                    order,
+                    {"EVERFIT_STORE": "s3://models"},
                     {"AWS_SECRET_ACCESS_KEY": CANARY} if secrets is None else secrets,
-                    self.lines.append, self.told.append,
-                )  # fmt: skip
+                    self.lines.append,
+                    self.told.append,
+                )
             except EverfitError as error:
                 self.error = error
 
@@ -119,9 +121,11 @@ def test_a_pod_is_made_followed_collected_and_taken_away(cluster):
     until(lambda: "fold 1 of 3" in running.lines, "the first line, while the pod works")
     assert len(running.told) == 2
     assert running.remembered == {
-        "runner": "kubernetes", "pod": NAME, "namespace": "everfit",
+        "runner": "kubernetes",
+        "pod": NAME,
+        "namespace": "everfit",
         "uid": pod(cluster)["metadata"]["uid"],
-    }  # fmt: skip
+    }
     cluster.logs.say(NAME, "fold 2 of 3", "", "  fold 3 of 3")
     ends(cluster, left=OUTCOME)
     ending = running.end()
@@ -318,11 +322,15 @@ def test_a_pod_no_node_has_room_for_is_given_up(cluster):
         {
             "phase": "Pending",
             "conditions": [
-                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-                 "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."}
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "Unschedulable",
+                    "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
+                }
             ],
         },
-    )  # fmt: skip
+    )
     with pytest.raises(Unavailable, match=r"KUBERNETES-UNSCHEDULABLE .*Insufficient nvidia"):
         running.end()
 
@@ -337,7 +345,7 @@ def test_a_pod_no_node_has_room_for_is_given_up(cluster):
             "DELETED .*taken",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_the_cluster_does_to_a_pod_is_told(cluster, further, told):
     running = Running()
     works(cluster)

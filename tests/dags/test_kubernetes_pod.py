@@ -8,6 +8,9 @@ import random
 import re
 
 import pytest
+
+from everfit.contracts.errors import RequestError
+from everfit.contracts.runners import NEEDS, Cluster, Mount, Place
 from everfit_airflow.runners import Task
 from everfit_airflow.runners.pod import (
     OUTCOME,
@@ -17,9 +20,6 @@ from everfit_airflow.runners.pod import (
     render_secret,
 )
 from everfit_airflow.runners.pod_log import PodLog
-
-from pipeline_components.contracts.errors import RequestError
-from pipeline_components.contracts.runners import NEEDS, Cluster, Mount, Place
 from tests.dags.pod_security import RULES, broken_rules
 
 ORDER = '{"component":"train","note":"grün"}\n'.encode()
@@ -31,9 +31,13 @@ def task(component="train", run="manual__2026-03-02T03:00:00+00:00", dag="fares"
 
 def rendered(component="train", cluster=None, environment=None, has_secret=True, **place):
     return render_pod(
-        task(component), Place(image="it:1", **place), cluster or Cluster(), ORDER,
-        environment or {}, has_secret,
-    )  # fmt: skip
+        task(component),
+        Place(image="it:1", **place),
+        cluster or Cluster(),
+        ORDER,
+        environment or {},
+        has_secret,
+    )
 
 
 FULL = {
@@ -45,10 +49,12 @@ FULL = {
     ),
 }
 CLUSTER = Cluster(
-    pull_secrets=("registry",), node_selector={"pool": "gpu"},
+    pull_secrets=("registry",),
+    node_selector={"pool": "gpu"},
     tolerations=({"key": "nvidia.com/gpu", "operator": "Exists"},),
-    labels={"team": "pricing"}, annotations={"cost": "42"},
-)  # fmt: skip
+    labels={"team": "pricing"},
+    annotations={"cost": "42"},
+)
 
 
 def container(pod):
@@ -156,10 +162,16 @@ def test_the_order_is_a_file_and_the_outcome_a_termination_message():
 
 def test_what_is_asked_for_is_what_is_allowed():
     resources = container(rendered(cpu=0.25, memory="512Mi", disk="1Gi", gpu=1))["resources"]
-    assert resources["requests"] == resources["limits"] == {
-        "cpu": "250m", "memory": "512Mi", "nvidia.com/gpu": "1",
-        "ephemeral-storage": str((1 << 30) + (64 << 20)),
-    }  # fmt: skip
+    assert (
+        resources["requests"]
+        == resources["limits"]
+        == {
+            "cpu": "250m",
+            "memory": "512Mi",
+            "nvidia.com/gpu": "1",
+            "ephemeral-storage": str((1 << 30) + (64 << 20)),
+        }
+    )
     assert {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}} in rendered()["spec"]["volumes"]
     assert "nvidia.com/gpu" not in container(rendered())["resources"]["limits"]
 
@@ -167,12 +179,16 @@ def test_what_is_asked_for_is_what_is_allowed():
 def test_mounts_are_claims_each_a_volume_once():
     pod = rendered(**FULL)
     assert [v["persistentVolumeClaim"] for v in pod["spec"]["volumes"][2:]] == [
-        {"claimName": "shared", "readOnly": False}, {"claimName": "other", "readOnly": True},
-    ]  # fmt: skip
-    assert [(m["name"], m["mountPath"], m["readOnly"])
-            for m in container(pod)["volumeMounts"][2:]] == [
-        ("mount-0", "/data", True), ("mount-0", "/models", False), ("mount-1", "/other", True),
-    ]  # fmt: skip
+        {"claimName": "shared", "readOnly": False},
+        {"claimName": "other", "readOnly": True},
+    ]
+    assert [
+        (m["name"], m["mountPath"], m["readOnly"]) for m in container(pod)["volumeMounts"][2:]
+    ] == [
+        ("mount-0", "/data", True),
+        ("mount-0", "/models", False),
+        ("mount-1", "/other", True),
+    ]
     assert pod["spec"]["securityContext"]["fsGroup"] == 50000
     assert "fsGroup" not in rendered()["spec"]["securityContext"]
 

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
-from everfit_airflow.failures import ComponentFailed, MendFirst
 
-from pipeline_components.contracts.base import canonical_json
+from everfit.contracts.base import canonical_json
+from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
 from tests.dags.kubernetes_cluster import Cluster, until
 from tests.dags.tasks import OUTCOME, Memory, Ti, context, task
 
@@ -92,10 +92,16 @@ def test_the_outcome_of_the_pod_is_the_xcom(cluster, folder):
 @pytest.mark.parametrize(
     ("code", "message", "reason", "error", "line"),
     [
-        (137, "", "OOMKilled", ComponentFailed, "OUT-OF-MEMORY extract: .*512Mi.*Raise memory"),
-        (2, "", "Error", MendFirst, "extract said nothing"),
-        (75, "", "Error", ComponentFailed, "extract said nothing"),
-        (3, '{"nothing_to_do":"no span is new"}', "Error", AirflowSkipException, "extract said"),
+        (137, "", "OOMKilled", ComponentFailed, "OUT-OF-MEMORY extract: .*512Mi.*Raise its memory"),
+        (2, "", "Error", UserActionRequired, "extract gave no message"),
+        (75, "", "Error", ComponentFailed, "extract gave no message"),
+        (
+            3,
+            '{"nothing_to_do":"no span is new"}',
+            "Error",
+            AirflowSkipException,
+            "extract gave no message",
+        ),
         (0, "", "Completed", ComponentFailed, "OUTCOME extract: .*left none"),
         (128, "no such file", "StartError", ComponentFailed, "KUBERNETES-START .*no such file"),
     ],
@@ -105,7 +111,7 @@ def test_ends_are_told_as_of_any_component(cluster, folder, code, message, reaso
     ended(cluster, working.name, code, message, reason)
     with pytest.raises(error, match=line) as told:
         working.end()
-    assert isinstance(told.value, MendFirst) == (error is MendFirst)
+    assert isinstance(told.value, UserActionRequired) == (error is UserActionRequired)
 
 
 def test_a_killed_task_takes_its_pod_along(cluster, folder):

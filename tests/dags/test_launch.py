@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from everfit_launch.configuration import airflow_environment, login, signing_secret
 from everfit_launch.errors import LaunchError
 from everfit_launch.ports import port_setting
@@ -26,11 +27,26 @@ def test_a_taken_port_is_one_clear_line():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(LaunchError) as caught:
-            port_setting("EVERFIT_AIRFLOW_PORT", port, "the Airflow page", {})
+            port_setting(
+                "EVERFIT_AIRFLOW_PORT", 8080, "the page", {"EVERFIT_AIRFLOW_PORT": str(port)}
+            )
     line = str(caught.value)
-    assert f"PORT {port}: the Airflow page" in line
+    assert f"PORT {port}: the page" in line
     assert f"EVERFIT_AIRFLOW_PORT={port + 1}" in line
     assert "\n" not in line
+
+
+def test_where_no_port_is_asked_for_a_free_one_is_found_and_told():
+    told = []
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        default = taken.getsockname()[1]
+        port = port_setting("P", default, "the page", {}, told.append)
+    assert port != default
+    assert told == [f"port {default} is taken: the page is at port {port}"]
+    assert port_setting("P", default, "the page", {}, told.append) == default
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("text", ["http", "-1", "65536", "80 80"])
@@ -49,15 +65,26 @@ def test_the_login_is_made_once_and_is_its_owners(settings):
 
 def test_another_airflow_on_the_machine_leaks_nothing_in(settings):
     environ = {
-        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor", "AIRFLOW_HOME": "/elsewhere",
-        "PYTHONPATH": "/x", "PATH": "/bin", "EVERFIT_STORE": "s3://b/p",
-    }  # fmt: skip
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW_HOME": "/elsewhere",
+        "PYTHONPATH": "/x",
+        "PATH": "/bin",
+        "EVERFIT_STORE": "s3://b/p",
+    }
     found = airflow_environment(settings, 8080, environ, 30)
     assert found["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert found["AIRFLOW_HOME"] == str(settings.home / "airflow")
-    assert "/x" not in found["PYTHONPATH"]
+    assert "PYTHONPATH" not in found
     bundles = json.loads(found["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     assert [bundle["name"] for bundle in bundles] == ["dags-folder", "spec-errors"]
+
+
+def test_a_checkout_is_imported_from_where_it_is(settings, tmp_path):
+    (settings.root / "pipeline_components" / "everfit").mkdir(parents=True)
+    found = airflow_environment(settings, 8080, {"PYTHONPATH": "/x"}, 30)["PYTHONPATH"]
+    assert found.split(os.pathsep) == [
+        str(settings.root / name) for name in ("pipeline_components", "plugins")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,13 +111,14 @@ def services(tmp_path, monkeypatch):
 
 
 STUBBORN = [
-    sys.executable, "-c",
+    sys.executable,
+    "-c",
     "import signal, subprocess, time\n"
     "signal.signal(signal.SIGINT, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "child = subprocess.Popen(['sleep', '300'])\n"
     "print(child.pid, flush=True)\n"
     "time.sleep(300)",
-]  # fmt: skip
+]
 
 
 def test_stop_leaves_nothing_running(services):
@@ -174,9 +202,11 @@ def test_a_task_at_work_says_how_far_it_is_and_nothing_of_its_frame(tmp_path):
     )
     for count, shown in ((1, "train linear"), (2, "train linear: 40 %"), (3, ": 40 %")):
         log.write_text(
-            "".join(json.dumps({"logger": "everfit.train", "event": text}) + "\n"
-                    for text in lines[:count])
-        )  # fmt: skip
+            "".join(
+                json.dumps({"logger": "everfit.train", "event": text}) + "\n"
+                for text in lines[:count]
+            )
+        )
         view.update([TaskState("train", 0, "linear", "running", None, None, 1)])
         assert stream.getvalue().endswith(shown)
 

@@ -10,21 +10,28 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from everfit_airflow.lineage import Work, facets
-from everfit_airflow.operator import ComponentOperator
 from openlineage.client.serde import Serde
 
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import Order, Outcome
+from everfit.contracts.messages.steps import Order, Outcome
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.observability.datasets import Work
+from everfit_airflow.observability.lineage import facets
+from everfit_airflow.operators.operator import ComponentOperator
 from tests.dags.conftest import REPOSITORY
+from tests.summaries import summary
 
 A, B, C = "ab" * 32, "cd" * 32, "ef" * 32
 
 
-def left(component: str, digest: str, **summary) -> Outcome:
+def left(component: str, digest: str, **further) -> Outcome:
     return Outcome(
-        component=component, result=digest, key=C, cached=False, seconds=1.0, summary=summary
+        component=component,
+        result=digest,
+        key=C,
+        cached=False,
+        seconds=1.0,
+        summary=summary(component, **further),
     )
 
 
@@ -38,9 +45,10 @@ def world(folder, tmp_path):
             spec.write_text(spec.read_text().replace('source: {uri: "{data}/*.csv"}', more))
         settings = Settings.from_environment({"EVERFIT_ROOT": str(tmp_path), **environ})
         order = Order(
-            component=component, pipeline=load_spec(spec),
+            component=component,
+            pipeline=load_spec(spec),
             upstream={found.component: (found.result,) for found in upstream},
-        )  # fmt: skip
+        )
         told = {found.component: [found.model_dump(mode="json")] for found in upstream}
         return Work(order, settings, told, outcome)
 
@@ -72,10 +80,12 @@ def test_extract_reads_the_source_and_leaves_spans(world, tmp_path):
 def test_a_version_in_the_registry_is_a_data_set(world):
     gate = left("gate", A, verdict="promote")
     work = world(
-        "register", left("register", B, version=7), [left("plan", C, run_key="ff"), gate],
+        "register",
+        left("register", B, version=7),
+        [left("plan", C, run_key="ff"), gate],
         EVERFIT_MLFLOW="https://someone:canary@mlflow.example.org:8443/base",
         EVERFIT_STORE="s3://bucket/every/fit",
-    )  # fmt: skip
+    )
     found = facets(work)
     assert datasets(found.inputs) == [
         ("s3://bucket", "every/fit/fares.plan", C),
@@ -141,9 +151,11 @@ def test_the_operator_answers_the_provider(folder, world):
     )
     task._work = world("extract", left("extract", B), [left("plan", A)])
     found = ExtractorManager().extract_metadata(
-        dagrun=SimpleNamespace(run_id="r"), task=task,
-        task_instance_state=TaskInstanceState.SUCCESS, task_instance=SimpleNamespace(),
-    )  # fmt: skip
+        dagrun=SimpleNamespace(run_id="r"),
+        task=task,
+        task_instance_state=TaskInstanceState.SUCCESS,
+        task_instance=SimpleNamespace(),
+    )
     assert datasets(found.outputs) == datasets(facets(task._work).outputs)
     assert "everfit" in found.run_facets
 
@@ -159,16 +171,19 @@ def test_the_run_facet_is_valid_json_with_its_schema(world):
 def test_without_the_provider_nothing_happens(folder):
     code = (
         "import sys; from pathlib import Path; sys.modules['openlineage'] = None; "
-        "from everfit_airflow.lineage import Work, facets; "
-        "from pipeline_components.contracts.settings import Settings; "
-        "from pipeline_components.contracts.spec_file import load_spec; "
-        "from pipeline_components.contracts.steps import Order; "
+        "from everfit_airflow.observability.datasets import Work; "
+        "from everfit_airflow.observability.lineage import facets; "
+        "from everfit.contracts.settings import Settings; "
+        "from everfit.contracts.spec.load import load_spec; "
+        "from everfit.contracts.messages.steps import Order; "
         f"spec = load_spec(Path({str(folder / 'fares.yaml')!r})); "
         "work = Work(Order(component='plan', pipeline=spec), Settings.from_environment(), {}); "
         "assert facets(work) is None"
     )
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+        "PYTHONPATH": os.pathsep.join(
+            str(REPOSITORY / folder) for folder in ("", "pipeline_components", "plugins")
+        ),
     }
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)

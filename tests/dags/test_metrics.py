@@ -15,21 +15,26 @@ import pytest
 from airflow.sdk._shared.observability.metrics.stats import _get_backend
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
-from everfit_airflow import metrics
-from everfit_airflow.metrics import measured, told
 
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import Outcome
+from everfit.contracts.messages.steps import Outcome
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.observability import metrics
+from everfit_airflow.observability.metrics import measured, send_metrics
 from tests.dags.conftest import REPOSITORY
+from tests.summaries import summary
 
 LINE = "SOURCE trips.csv: must be CSV; it is a zip. Correct its suffix."
 
 
-def outcome(component: str, cached: bool = False, **summary) -> Outcome:
+def outcome(component: str, cached: bool = False, **further) -> Outcome:
     return Outcome(
-        component=component, result="ab" * 32, key="cd" * 32, cached=cached, seconds=1.0,
-        summary=summary,
-    )  # fmt: skip
+        component=component,
+        result="ab" * 32,
+        key="cd" * 32,
+        cached=cached,
+        seconds=1.0,
+        summary=summary(component, **further),
+    )
 
 
 class Statsd:
@@ -80,7 +85,7 @@ def spec(folder):
 
 
 def test_a_component_tells_time_queue_rows_and_end(statsd, spec):
-    told("extract", spec, outcome("extract", rows=1200, spans=3), 2.5, 0.25, "done")
+    send_metrics("extract", spec, outcome("extract", rows=1200, spans=3), 2.5, 0.25, "done")
     assert statsd.heard() == [
         "airflow.everfit.component.duration.fares.extract:2500.000000|ms",
         "airflow.everfit.component.ended.fares.extract.done:1|c",
@@ -93,15 +98,15 @@ def test_tags_are_sent_where_the_server_takes_them(statsd, spec, monkeypatch):
     monkeypatch.setenv("AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED", "True")
     hang_up()
     stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
-    told("gate", spec, outcome("gate", verdict="reject"), 1, None, "done")
+    send_metrics("gate", spec, outcome("gate", verdict="reject"), 1, None, "done")
     assert (
         "airflow.everfit.verdict,pipeline=fares,component=gate,verdict=reject:1|c" in statsd.heard()
     )
 
 
 def test_a_verdict_counts_once(statsd, spec):
-    told("gate", spec, outcome("gate", verdict="promote"), 1, None, "done")
-    told("gate", spec, outcome("gate", cached=True, verdict="promote"), 1, None, "done")
+    send_metrics("gate", spec, outcome("gate", verdict="promote"), 1, None, "done")
+    send_metrics("gate", spec, outcome("gate", cached=True, verdict="promote"), 1, None, "done")
     heard = statsd.heard()
     assert heard.count("airflow.everfit.verdict.fares.gate.promote:1|c") == 1
     assert heard.count("airflow.everfit.component.cache_hit.fares.gate:1|c") == 1
@@ -109,10 +114,17 @@ def test_a_verdict_counts_once(statsd, spec):
 
 def test_drift_and_decay_are_gauges(statsd, spec):
     left = outcome(
-        "monitor", inputs=0.31, drifted=["miles", "zone"], state="measured", mae_worse=-0.2,
-        **{"mae_worse (estimate)": 0.4, "mae_worse (as served)": 0.1}, because="fine",
-    )  # fmt: skip
-    told("monitor", spec, left, 1, None, "done")
+        "monitor",
+        inputs=0.31,
+        drifted=["miles", "zone"],
+        rises=[
+            {"metric": "mae", "worse": -0.2},
+            {"metric": "mae", "worse": 0.4, "source": "estimate"},
+            {"metric": "mae", "worse": 0.1, "source": "as_served"},
+        ],
+        because="fine",
+    )
+    send_metrics("monitor", spec, left, 1, None, "done")
     heard = statsd.heard()
     for line in (
         "everfit.drift.score.fares.monitor:0.31|g",
@@ -135,20 +147,21 @@ def test_drift_and_decay_are_gauges(statsd, spec):
     ],
 )
 def test_a_failure_counts_by_its_code(statsd, spec, line, code):
-    told("extract", spec, None, 1, None, "failed", line)
+    send_metrics("extract", spec, None, 1, None, "failed", line)
     heard = statsd.heard()
     assert f"airflow.everfit.component.failed.fares.extract.{code}:1|c" in heard
     assert "airflow.everfit.component.ended.fares.extract.failed:1|c" in heard
 
 
 def test_what_a_spec_could_say_is_one_part_of_a_name(statsd, spec):
-    told("gate", spec, outcome("gate", verdict="a.b c"), 1, None, "done")
-    assert "airflow.everfit.verdict.fares.gate.a_b_c:1|c" in statsd.heard()
+    left = outcome("monitor", rises=[{"metric": "a.b c", "worse": 1}])
+    send_metrics("monitor", spec, left, 1, None, "done")
+    assert "airflow.everfit.champion.worse.fares.monitor.a_b_c:1.0|g" in statsd.heard()
 
 
-def test_a_summary_that_is_no_number_is_no_metric():
-    left = outcome("monitor", rows=True, inputs="high", drifted="all", x_worse=None)
-    names = {metric.name for metric in measured("monitor", left, 1, None, "done")}
+def test_without_a_summary_there_are_time_and_end_alone():
+    left = outcome("monitor", inputs=0.3).model_copy(update={"summary": None})
+    names = {metric.name for metric in measured(left, 1, None, "done")}
     assert names == {"everfit.component.ended", "everfit.component.duration"}
 
 
@@ -157,11 +170,11 @@ def test_no_task_fails_for_a_number(monkeypatch, spec):
         raise OSError("no such host")
 
     monkeypatch.setattr(metrics, "_emit", broken)
-    told("extract", spec, outcome("extract"), 1, None, "done")
+    send_metrics("extract", spec, outcome("extract"), 1, None, "done")
 
 
 def test_nothing_is_told_where_airflow_tells_nothing(spec):
-    told("extract", spec, outcome("extract", rows=3), 1, None, "done")
+    send_metrics("extract", spec, outcome("extract", rows=3), 1, None, "done")
 
 
 COLLECTED = """
@@ -172,13 +185,13 @@ from pathlib import Path
 from airflow.sdk._shared.observability.metrics.stats import _get_backend
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
-from everfit_airflow.metrics import told
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import Outcome
+from everfit_airflow.observability.metrics import send_metrics
+from everfit.contracts.spec.load import load_spec
+from everfit.contracts.messages.steps import Outcome
 stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
 left = Outcome(component="gate", result="ab" * 32, key="cd" * 32, cached=False, seconds=1.0,
-               summary={{"verdict": "hold"}})
-told("gate", load_spec(Path({spec!r})), left, 1.5, None, "done")
+               summary={{"component": "gate", "verdict": "hold"}})
+send_metrics("gate", load_spec(Path({spec!r})), left, 1.5, None, "done")
 os._exit(0)  # as Airflow ends the process of a task
 """
 
@@ -217,8 +230,10 @@ def test_an_opentelemetry_collector_hears_it_before_the_task_is_gone(folder):
                 "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
                 "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
             },
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
     finally:
         server.shutdown()
         server.server_close()
@@ -232,9 +247,10 @@ def test_every_metric_is_documented():
     """Names and tags of the code stand in the table of the docs."""
     text = Path(REPOSITORY, "docs", "production.md").read_text()
     everything = [
-        *measured("gate", outcome("gate", cached=False, rows=1, verdict="hold"), 1, 1, "failed"),
-        *measured("gate", outcome("gate", cached=True), 1, 1, "done"),
-        *measured("monitor", outcome("monitor", inputs=1, drifted=[], mae_worse=1), 1, 1, "done"),
+        *measured(outcome("gate"), 1, 1, "failed"),
+        *measured(outcome("gate", cached=True), 1, 1, "done"),
+        *measured(outcome("extract"), 1, 1, "done"),
+        *measured(outcome("monitor", rises=[{"metric": "mae", "worse": 1}]), 1, 1, "done"),
     ]
     assert len({metric.name for metric in everything}) == 10
     for metric in everything:

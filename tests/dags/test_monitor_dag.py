@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,23 +14,26 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import AssetAlias, AssetAny, AssetOrTimeSchedule
 from airflow.sdk import CronTriggerTimetable as CronTimetable
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables.base import TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
-from everfit_airflow import schedules
-from everfit_airflow.assets import bells, signals_of, what_rang
-from everfit_airflow.pipeline_dags import schedules_of
-from everfit_airflow.run_tab import WAKE
-from everfit_airflow.schedules import (
+
+from everfit.contracts.errors import SpecError
+from everfit.contracts.messages.chain import MONITORING
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.dags import schedules
+from everfit_airflow.dags.assets import signals_in_words, signals_of, wake_alias
+from everfit_airflow.dags.pipeline_dags import schedules_of
+from everfit_airflow.dags.schedules import (
     monitoring_schedule,
     sweep_cron,
     sweep_minutes,
     training_schedule,
 )
-from everfit_airflow.spec_errors import problems_of
-
-from pipeline_components.contracts.errors import SpecError
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import MONITORING
-from pipeline_components.contracts.triggers import TriggerSpec
+from everfit_airflow.dags.spec_errors import problems_of
+from everfit_airflow.ui.run_tab import WAKE
+from tests.scratch_package import scratch_package
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FILE = REPOSITORY / "dags" / "everfit_pipelines.py"
@@ -107,10 +110,10 @@ def test_every_result_a_task_reads_is_there_before_it_starts(folder):
     assert dag.get_task(WAKE).sweep
 
 
-def test_the_wake_names_no_asset_that_its_success_alone_would_ring(folder):
+def test_the_success_of_the_wake_task_alone_is_no_event_of_an_asset(folder):
     (outlet,) = dag_of("monitor").get_task(WAKE).outlets
     assert type(outlet) is AssetAlias
-    assert outlet == bells("fares")
+    assert outlet == wake_alias("fares")
 
 
 def test_the_wake_keeps_what_the_watcher_told(folder):
@@ -132,13 +135,30 @@ def test_all_schedules_and_signals_wake_the_training(written, unwatched):
     dag = dag_of("train")
     assert isinstance(dag.timetable, AssetOrTimeSchedule)
     assert [one.expression for one in dag.timetable.timetable.timetables] == [
-        "0 3 * * 1", "30 6 1 * *",
-    ]  # fmt: skip
+        "0 3 * * 1",
+        "30 6 1 * *",
+    ]
     assert isinstance(dag.timetable.asset_condition, AssetAny)
     assert uris(dag.timetable.asset_condition) == [
-        "everfit://fares/new_data", "everfit://fares/drift", "everfit://fares/decay",
+        "everfit://fares/decay",
+        "everfit://fares/drift",
+        "everfit://fares/new_data",
         "everfit://fares/due",
-    ]  # fmt: skip
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_switching_on_starts_nothing_for_a_time_that_is_past(written, unwatched, count):
+    past = pendulum.now("UTC") - timedelta(minutes=2)
+    crons = [f"{past.minute} {past.hour} * * {past.isoweekday() % 7}", "0 0 1 1 *"][:count]
+    conditions = "".join(f'    - schedule: "{cron}"\n' for cron in crons)
+    spec = load_spec(written(f"triggers:\n  any:\n{conditions}  timezone: UTC\n"))
+    seen = decode_timetable(encode_timetable(training_schedule(spec)))
+    first = seen.next_dagrun_info(
+        last_automated_data_interval=None,
+        restriction=TimeRestriction(earliest=None, latest=None, catchup=False),
+    )
+    assert first.run_after > pendulum.now("UTC")
 
 
 def test_without_a_schedule_only_signals_wake_the_training(written, unwatched):
@@ -158,18 +178,27 @@ def test_what_must_not_become_stale_is_swept(written, unwatched):
     assert monitoring_schedule(spec) is not None
 
 
-def test_assets_that_rang_in_words():
-    rang = ["everfit://fares/drift", "s3://elsewhere/new_data", "everfit://fares/new_data"]
-    assert what_rang(rang) == "new_data, drift"
-    assert what_rang(["everfit://fares/source"]) == "source"
-    assert what_rang([]) == ""
+def test_asset_events_in_words():
+    uris = ["everfit://fares/drift", "s3://elsewhere/new_data", "everfit://fares/new_data"]
+    assert signals_in_words(uris) == "drift, new_data"
+    assert signals_in_words(["everfit://fares/source"]) == "source"
+    assert signals_in_words([]) == ""
 
 
 @pytest.mark.parametrize(
     ("text", "minutes"),
-    [(None, 15), ("", 15), ("1", 1), ("7", 6), ("59", 30), ("60", 60), ("100", 60), ("600", 480),
-     ("99999", 1440)],
-)  # fmt: skip
+    [
+        (None, 15),
+        ("", 15),
+        ("1", 1),
+        ("7", 6),
+        ("59", 30),
+        ("60", 60),
+        ("100", 60),
+        ("600", 480),
+        ("99999", 1440),
+    ],
+)
 def test_a_sweep_comes_at_least_as_often_as_the_setting_says(text, minutes):
     assert sweep_minutes({} if text is None else {"EVERFIT_SWEEP": text}) == minutes
 
@@ -192,28 +221,14 @@ def test_pipelines_do_not_all_start_at_once():
     assert max(first.count(minute) for minute in range(15)) <= 15  # 6.7 on average
 
 
-def test_airflow_reads_every_cron_a_spec_may_hold():
-    dice, taken = random.Random(0), 0
-    ranges = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-    for _ in range(2000):
-        cron = " ".join(_part(dice, *bounds) for bounds in ranges)
-        try:
-            TriggerSpec(schedule=cron)
-        except ValueError:
-            continue
-        taken += 1
-        CronTimetable(cron, timezone="UTC").validate()
-        CronTriggerTimetable(cron, timezone="UTC")._align_to_next(NOW)
-    assert taken > 500
-
-
-def _part(dice: random.Random, low: int, high: int) -> str:
-    first, last = sorted(dice.randint(low, high) for _ in range(2))
-    step = dice.randint(1, 99)
-    return dice.choice(
-        ["*", "*", "*", f"*/{step}", str(first), f"{first}-{last}", f"{first}-{last}/{step}",
-         f"{first},{last}", f"{first}/{step}"]
-    )  # fmt: skip
+def test_named_days_months_and_expressions_are_scheduled(written, unwatched):
+    written("triggers: {any: [schedule: 0 3 * JAN MON-FRI, schedule: '@daily']}\n")
+    both = dag_of("train").timetable.timetable
+    assert [one.expression for one in both.timetables] == ["0 3 * 1 1,2,3,4,5", "0 0 * * *"]
+    written("triggers: {schedule: '@hourly'}\n")
+    dag = dag_of("train")
+    assert dag.timetable.timetable.expression == "0 * * * *"
+    assert "a tick of `@hourly` (UTC) is due" in dag.doc_md
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "often", "1.5"])
@@ -225,17 +240,24 @@ def test_what_is_no_period_is_said_of_every_pipeline(folder, monkeypatch, text):
     assert DagBag(str(DAG_FILE), safe_mode=False).dags == {}
 
 
-def test_the_page_says_what_wakes_it(written):
+def test_the_page_says_what_triggers_it(written):
     written(EVERYTHING + "  quiet: Sat-Sun\n  budget: {trainings: 10, per: 30d}\n")
     page = dag_of("train").doc_md
-    assert "- **Woken by** a person, or where any of these holds:" in page
-    assert "\n    - it is time by `0 3 * * 1` (Europe/Berlin)\n" in page
-    assert "\n    - all of these hold:\n        - 1 span and 5,000 rows are new, at least\n" in page
-    assert "\n    - 1 of 2 of these hold:\n        - in 2 of the newest 3 spans the" in page
-    assert "mean absolute error is worse by 5 %" in page
-    assert "- **Not** within 6 hours of a verdict" in page
-    assert "- **Quiet** Sat-Sun (Europe/Berlin)" in page
-    assert "- **Budget** 10 trainings in any 30 days" in page
+    assert "- **Triggered by** a person, or when any of these is true:" in page
+    assert "\n    - a tick of `0 3 * * 1` (Europe/Berlin) is due\n" in page
+    assert (
+        "\n    - all of these are true:\n"
+        "        - at least 1 new span with 5,000 rows or more in total arrived\n"
+    ) in page
+    assert (
+        "\n    - at least 1 of these 2 is true:\n"
+        "        - the champion's loss or an input it depends on has drifted in 2 of the newest 3 "
+        "spans (a loss 5 % higher or a drift score of 0.1)\n"
+    ) in page
+    assert "MAE is worse than attainable by 5 % in 2 of the newest 3 spans" in page
+    assert "- **Cooldown** no training within 6 hours of a verdict" in page
+    assert "- **Quiet** Sat-Sun (Europe/Berlin): no training then" in page
+    assert "- **Budget** at most 10 trainings in any 30 days" in page
     assert "[fares.monitor](/dags/fares.monitor)" in page
     assert "[fares.train](/dags/fares.train)" in dag_of("monitor").doc_md
 
@@ -243,7 +265,7 @@ def test_the_page_says_what_wakes_it(written):
 def test_the_page_of_a_pipeline_by_hand_says_so(written):
     written()
     page = dag_of("train").doc_md
-    assert "- **Woken by** a person\n" in page
+    assert "- **Triggered by** a person\n" in page
     assert "fares.monitor" not in page
     assert "only a person starts the training" in dag_of("monitor").doc_md
 
@@ -258,6 +280,27 @@ def test_a_training_task_loads_no_watcher(folder):
     environ = {
         **os.environ,
         "_AIRFLOW_PARSING_CONTEXT_DAG_ID": "fares.train",
-        "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+        "PYTHONPATH": os.pathsep.join(
+            str(REPOSITORY / folder) for folder in ("", "pipeline_components", "plugins")
+        ),
     }
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], env=environ, check=True)
+
+
+def test_a_kind_of_your_own_has_an_asset_and_its_words_on_the_page(folder, written, tmp_path):
+    path = "everfit/contracts/spec/triggers/kinds/new_rows.py"
+    scratch = scratch_package(tmp_path / "scratch", "triggers.md", path)
+    written("triggers: {any: [new_rows: 5000, code: true]}\n")
+    script = (
+        "from airflow.dag_processing.dagbag import DagBag;"
+        f"dag = DagBag({str(DAG_FILE)!r}, safe_mode=False).dags['fares.train'];"
+        "print(*(asset.name for asset in dag.timetable.asset_condition.objects));"
+        "print('    - at least 5,000 new rows arrived\\n' in dag.doc_md)"
+    )
+    environ = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(scratch), str(REPOSITORY), str(REPOSITORY / "plugins")]),
+    }
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["fares.code fares.new_rows fares.due", "True"]

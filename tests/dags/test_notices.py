@@ -19,12 +19,12 @@ from uuid import uuid4
 import pytest
 from aiosmtpd.controller import Controller
 from airflow.serialization.serialized_objects import DagSerialization
-from everfit_airflow.failures import MendFirst
-from everfit_airflow.monitor_dag import MEASURED
-from everfit_airflow.notifying import failing, notices
-from everfit_airflow.pipeline_dags import pipeline_dags
 
-from pipeline_components.contracts.spec_file import load_spec
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.dags.monitor_dag import MEASURED
+from everfit_airflow.dags.pipeline_dags import pipeline_dags
+from everfit_airflow.observability.notifying import failing, notices
+from everfit_airflow.operators.failures import UserActionRequired
 
 # Apprise still imports it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -33,9 +33,11 @@ PAGE = "cd" * 32
 BASE = "http://airflow.example.org/here"
 WHY = "MAE fell by 4 % {{ 7 * 7 }} <b> & more."
 PROMOTED = {
-    "kind": "promoted", "what": "version 3 is the champion", "why": WHY,
+    "kind": "promoted",
+    "what": "version 3 is the champion",
+    "why": WHY,
     "report": "decision_report",
-}  # fmt: skip
+}
 LINE = "SOURCE trips.csv: must be CSV; it is a zip. Correct its suffix."
 
 
@@ -53,11 +55,20 @@ class Ti:
         if task_ids == self.task_id:
             return self.left.get(key)
         assert (task_ids, key) == ("gate", "return_value")
-        return {"reports": {"decision_report": {"digest": PAGE}}}
+        return outcome("gate", reports=report("decision_report"))
+
+
+def report(name: str) -> dict:
+    return {name: {"name": f"{name}.html", "digest": PAGE, "size": 9}}
+
+
+def outcome(component: str, **further) -> dict:
+    left = {"component": component, "result": PAGE, "key": PAGE, "cached": False, "seconds": 1.0}
+    return {**left, **further}
 
 
 def told(*news, **more) -> dict:
-    return {"ti": Ti(return_value={"news": list(news), **more})}
+    return {"ti": Ti(return_value=outcome("register", news=list(news), **more))}
 
 
 @pytest.fixture(autouse=True)
@@ -118,9 +129,13 @@ def mails(monkeypatch):
     server = Controller(Handler(), hostname="127.0.0.1", port=port)
     server.start()
     connection(
-        monkeypatch, "smtp_default", conn_type="smtp", host="127.0.0.1", port=port,
+        monkeypatch,
+        "smtp_default",
+        conn_type="smtp",
+        host="127.0.0.1",
+        port=port,
         extra={"from_email": "everfit@example.org", "disable_tls": True, "disable_ssl": True},
-    )  # fmt: skip
+    )
     yield arrived
     server.stop()
 
@@ -180,9 +195,12 @@ def test_a_mail_says_what_why_and_where(folder, variables, mails):
 
 def test_slack_gets_one_message_in_its_channel(folder, variables, web, monkeypatch):
     connection(
-        monkeypatch, "slack_api_default", conn_type="slack", password="xoxb-secret",
+        monkeypatch,
+        "slack_api_default",
+        conn_type="slack",
+        password="xoxb-secret",
         extra={"base_url": f"http://127.0.0.1:{web.port}/api/"},
-    )  # fmt: skip
+    )
     teller(folder, "slack:#ml-models").on_success_callback(told(PROMOTED))
     ((path, headers, body),) = web.arrived
     assert path == "/api/chat.postMessage"
@@ -213,8 +231,9 @@ def test_an_address_hears_only_what_it_asks_for(folder, variables, mails):
     drift = {"kind": "drift", "what": "distance drifts", "why": ""}
     callbacks.on_success_callback(told(PROMOTED, drift))
     assert [(to, mail["X-Everfit-Kind"]) for to, mail in mails] == [
-        (["b@example.org"], "promoted"), (["a@example.org"], "drift"),
-    ]  # fmt: skip
+        (["b@example.org"], "promoted"),
+        (["a@example.org"], "drift"),
+    ]
 
 
 def test_no_news_is_no_mail(folder, variables, mails):
@@ -227,9 +246,13 @@ def test_no_news_is_no_mail(folder, variables, mails):
 
 def test_what_is_left_where_there_is_nothing_to_do_is_told(folder, variables, mails):
     callbacks = teller(folder, "smtp:a@example.org")
-    news = {"kind": "quarantined", "what": "2018-02 is left out", "why": "2018-02: UNIT-CHANGE.",
-            "report": "data_report"}  # fmt: skip
-    ended = {"news": [news], "reports": {"data_report": {"digest": PAGE}}}
+    news = {
+        "kind": "quarantined",
+        "what": "2018-02 is left out",
+        "why": "2018-02: UNIT-CHANGE.",
+        "report": "data_report",
+    }
+    ended = {"nothing_to_do": "no", "news": [news], "reports": report("data_report")}
     callbacks.on_skipped_callback({"ti": Ti("validate", ended=ended)})
     ((_, mail),) = mails
     assert mail["Subject"] == "[fares] quarantined: 2018-02 is left out"
@@ -288,11 +311,13 @@ def test_each_family_fails_for_itself(variables):
 
 def test_without_a_word_of_the_component_the_exception_is_the_reason(folder, variables, mails):
     callbacks = teller(folder, "smtp:a@example.org")
-    callbacks.on_failure_callback({"ti": Ti("plan"), "exception": MendFirst("SPEC fares: no.")})
+    callbacks.on_failure_callback(
+        {"ti": Ti("plan"), "exception": UserActionRequired("SPEC fares: no.")}
+    )
     callbacks.on_failure_callback({"ti": Ti("gate"), "exception": None})
     pages = [page_of(mail) for _, mail in mails]
     assert "SPEC fares: no." in pages[0]
-    assert "ended without a word" in pages[1]
+    assert "ended without a message" in pages[1]
 
 
 def test_a_memory_that_does_not_answer_tells_rather_twice(folder, mails, monkeypatch):
@@ -314,10 +339,23 @@ def test_a_notifier_that_fails_fails_nothing_and_names_no_secret(
     folder, variables, monkeypatch, caplog, address
 ):
     secret = "hunter2-hunter2"
-    connection(monkeypatch, "smtp_default", conn_type="smtp", host="127.0.0.1", port=1,
-               login="me", password=secret, extra={"from_email": "e@example.org"})  # fmt: skip
-    connection(monkeypatch, "slack_api_default", conn_type="slack", password=secret,
-               extra={"base_url": "http://127.0.0.1:1/"})  # fmt: skip
+    connection(
+        monkeypatch,
+        "smtp_default",
+        conn_type="smtp",
+        host="127.0.0.1",
+        port=1,
+        login="me",
+        password=secret,
+        extra={"from_email": "e@example.org"},
+    )
+    connection(
+        monkeypatch,
+        "slack_api_default",
+        conn_type="slack",
+        password=secret,
+        extra={"base_url": "http://127.0.0.1:1/"},
+    )
     connection(monkeypatch, "apprise_default", conn_type="apprise", extra={"config": secret})
     with caplog.at_level(logging.INFO):
         teller(folder, address).on_success_callback(told(PROMOTED))
@@ -375,7 +413,7 @@ def test_reading_the_dags_imports_no_provider(folder):
         # Airflow imports what providers have for URIs of assets, with whatever hook they use for
         # it, when any DAG makes its first asset: that is not ours to spare.
         "Asset('none://of/ours'); airflows = {m for m in sys.modules if '.hooks' in m}; "
-        "from everfit_airflow.pipeline_dags import pipeline_dags; "
+        "from everfit_airflow.dags.pipeline_dags import pipeline_dags; "
         f"assert pipeline_dags(Path({str(folder / 'fares.yaml')!r})); "
         "bad = [m for m in sys.modules if m.split('.')[0] in ('apprise', 'slack_sdk', 'aiosmtplib')"
         " or m.startswith('airflow.providers') and ('.notifications' in m"
@@ -399,15 +437,24 @@ def test_a_task_whose_worker_is_lost_is_told_by_the_dag_processor(
     teller(folder, "smtp:a@example.org")
     dags = {dag.dag_id: dag for dag in pipeline_dags(folder / "fares.yaml")}
     request = TaskCallbackRequest(
-        filepath="everfit_pipelines.py", bundle_name="dags-folder", bundle_version=None,
+        filepath="everfit_pipelines.py",
+        bundle_name="dags-folder",
+        bundle_version=None,
         msg="no heartbeat",
         ti=TaskInstance(
-            id=uuid4(), dag_version_id=uuid4(), dag_id="fares.train", task_id="plan",
-            run_id="manual__1", try_number=3, map_index=-1, hostname="gone", queue="default",
+            id=uuid4(),
+            dag_version_id=uuid4(),
+            dag_id="fares.train",
+            task_id="plan",
+            run_id="manual__1",
+            try_number=3,
+            map_index=-1,
+            hostname="gone",
+            queue="default",
         ),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(XCom, "get_one", lambda **_: None)
     _execute_task_callbacks(SimpleNamespace(dags=dags), request, structlog.get_logger())
     ((_, mail),) = mails
     assert mail["Subject"] == "[fares] failed: plan of fares.train"
-    assert "ended without a word" in page_of(mail)
+    assert "ended without a message" in page_of(mail)

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
-from everfit_airflow.assets import bells, signal_asset
-from everfit_airflow.failures import RETRIES, ComponentFailed, MendFirst
-from everfit_airflow.operator import ComponentOperator
-from everfit_airflow.run_tab import BECAUSE, ENDED
 
+from everfit_airflow.dags.assets import signal_asset, wake_alias
+from everfit_airflow.operators.failures import RETRIES, ComponentFailed, UserActionRequired
+from everfit_airflow.operators.operator import ComponentOperator
+from everfit_airflow.ui.run_tab import BECAUSE, ENDED
 from tests.dags.tasks import DIGEST, OUTCOME, TICK, Ti, context, leave, task
+from tests.summaries import summary
 
 
 def test_the_outcome_is_the_xcom(folder, component):
@@ -21,17 +22,20 @@ def test_the_outcome_is_the_xcom(folder, component):
 def test_the_order_says_everything(folder, component, tmp_path):
     component(f'cp "$order" {tmp_path}/seen.json\n' + leave(OUTCOME))
     task(folder).execute(
-        context(run_type="scheduled", window="2", force=True, reason=" the feed was mended ")
+        context(run_type="scheduled", window="2", force=True, reason=" the feed was fixed ")
     )
     order = json.loads((tmp_path / "seen.json").read_text())
     assert order["component"] == "extract"
     assert order["pipeline"]["name"] == "fares"
     assert order["upstream"] == {"plan": [DIGEST]}
     assert order["trigger"] == {
-        "run_type": "scheduled", "reason": "the feed was mended", "run_id": "manual__1",
+        "run_type": "scheduled",
+        "reason": "the feed was fixed",
+        "run_id": "manual__1",
         "due": "2026-03-02T03:00:00+00:00",
-    }  # fmt: skip
-    assert order["wishes"] == {"window": 2, "force": True, "cooldown": False}
+        "person": "",
+    }
+    assert order["options"] == {"window": 2, "force": True, "cooldown": False}
     assert order["sweep"] is False
 
 
@@ -39,7 +43,7 @@ def test_the_order_names_the_assets_that_rang_and_not_the_form(folder, component
     component(f'cp "$order" {tmp_path}/seen.json\n' + leave({**OUTCOME, "component": "plan"}))
     rang = [
         (signal_asset("fares", "drift"), TICK, "sweep 2"),
-        (bells("fares"), TICK, "sweep 2"),
+        (wake_alias("fares"), TICK, "sweep 2"),
         (signal_asset("fares", "code"), TICK - timedelta(hours=1), "sweep 1"),  # while paused
         (signal_asset("fares", "new_data"), TICK, "sweep 2"),
     ]
@@ -48,9 +52,13 @@ def test_the_order_names_the_assets_that_rang_and_not_the_form(folder, component
     )
     order = json.loads((tmp_path / "seen.json").read_text())
     assert order["trigger"] == {
-        "run_type": "asset", "reason": "new_data, drift", "run_id": "manual__1", "due": "",
-    }  # fmt: skip
-    assert order["wishes"]["cooldown"] is True
+        "run_type": "asset",
+        "reason": "drift, new_data",
+        "run_id": "manual__1",
+        "due": "",
+        "person": "",
+    }
+    assert order["options"]["cooldown"] is True
 
 
 CONDITIONS = """
@@ -64,15 +72,20 @@ def sweep(folder, component, tmp_path, signals, **given) -> tuple[dict, dict[str
     text = (folder / "fares.yaml").read_text()
     (folder / "fares.yaml").write_text(text[: text.index("triggers:")] + CONDITIONS)
     told = {
-        **OUTCOME, "component": "plan", "signals": signals,
-        "summary": {"because": "2 spans are new"},
-    }  # fmt: skip
+        **OUTCOME,
+        "component": "plan",
+        "signals": signals,
+        "summary": summary("plan", because="2 spans are new"),
+    }
     component(f'cp "$order" {tmp_path}/seen.json\n' + leave(told))
     surroundings = context(**given)
     ComponentOperator(
-        task_id="wake", component="plan", spec_file=str(folder / "fares.yaml"), sweep=True,
-        outlets=[bells("fares")],
-    ).execute(surroundings)  # fmt: skip
+        task_id="wake",
+        component="plan",
+        spec_file=str(folder / "fares.yaml"),
+        sweep=True,
+        outlets=[wake_alias("fares")],
+    ).execute(surroundings)
     (events,) = surroundings["outlet_events"]._dict.values()
     rung = {event.dest_asset_key.uri: event.extra for event in events.asset_alias_events}
     return json.loads((tmp_path / "seen.json").read_text()), rung
@@ -128,7 +141,7 @@ def test_a_mistake_is_one_line_and_not_tried_again(folder, component):
     line = "SOURCE trips.csv: must be CSV; it is a zip. Correct its suffix."
     component(f"echo reading >&2; echo '{line}' >&2; exit 2\n")
     ti = Ti({"plan": [OUTCOME]})
-    with pytest.raises(MendFirst) as caught:
+    with pytest.raises(UserActionRequired) as caught:
         task(folder).execute(context(ti=ti))
     assert str(caught.value) == line
     assert ti.pushed == {BECAUSE: line}
@@ -141,7 +154,7 @@ def test_other_failures_are_tried_again(folder, component, code):
     component(f"echo 'LEDGER: did not answer.' >&2; exit {code}\n")
     with pytest.raises(ComponentFailed, match="did not answer") as caught:
         task(folder).execute(context())
-    assert not isinstance(caught.value, MendFirst)
+    assert not isinstance(caught.value, UserActionRequired)
     assert RETRIES["retry_policy"].evaluate(caught.value, 1, 3).action.value == "default"
     assert RETRIES["retries"] == 2
 
@@ -155,9 +168,12 @@ def test_nothing_to_do_skips_and_says_why(folder, component):
 
 
 def test_what_is_left_where_nothing_is_to_do_is_kept(folder, component):
-    ended = {"nothing_to_do": "PLAN fares: waiting.", "news": [
-        {"kind": "stale", "what": "no verdict for 30 days", "why": "no span is new"},
-    ]}  # fmt: skip
+    ended = {
+        "nothing_to_do": "PLAN fares: waiting.",
+        "news": [
+            {"kind": "stale", "what": "no verdict for 30 days", "why": "no span is new"},
+        ],
+    }
     component(leave(ended) + "echo 'PLAN fares: waiting.' >&2; exit 3\n")
     ti = Ti()
     with pytest.raises(AirflowSkipException):
@@ -169,7 +185,9 @@ def test_what_is_left_where_nothing_is_to_do_is_kept(folder, component):
 def test_an_outcome_that_is_none_is_told_in_a_line(folder, component, left):
     component(f"echo '{left}' > \"$outcome\"\n")
     ti = Ti({"plan": [OUTCOME]})
-    with pytest.raises(MendFirst, match=r"OUTCOME extract: an outcome must be as the co") as caught:
+    with pytest.raises(
+        UserActionRequired, match=r"OUTCOME extract: an outcome must follow the contract"
+    ) as caught:
         task(folder).execute(context(ti=ti))
     assert "\n" not in str(caught.value)
     assert ti.pushed == {BECAUSE: str(caught.value)}
@@ -189,7 +207,7 @@ def test_death_by_a_signal_is_a_failure(folder, component):
 
 def test_a_missing_interpreter_says_what_to_do(folder, monkeypatch):
     monkeypatch.setenv("EVERFIT_PYTHON", "/nowhere/python")
-    with pytest.raises(MendFirst, match=r"EVERFIT-PYTHON /nowhere/python.*make setup"):
+    with pytest.raises(UserActionRequired, match=r"EVERFIT-PYTHON /nowhere/python.*make setup"):
         task(folder).execute(context())
 
 
@@ -197,11 +215,11 @@ def test_a_broken_spec_is_a_mistake(folder, component):
     component("exit 0\n")
     operator = task(folder)
     (folder / "fares.yaml").write_text("task: regression\n")
-    with pytest.raises(MendFirst, match=r"SPEC fares\.yaml: .*gate: is required"):
+    with pytest.raises(UserActionRequired, match=r"SPEC fares\.yaml: .*gate: is required"):
         operator.execute(context())
 
 
 def test_a_missing_result_is_a_mistake(folder, component):
     component("exit 0\n")
-    with pytest.raises(MendFirst, match="ORDER-UPSTREAM plan"):
+    with pytest.raises(UserActionRequired, match="ORDER-UPSTREAM plan"):
         task(folder).execute(context(ti=Ti()))

@@ -15,16 +15,17 @@ from types import SimpleNamespace
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowSkipException, ParamValidationError
-from everfit_airflow import approval as approval_module
-from everfit_airflow.approval import AnswerOperator, ApprovalOperator, body, plain
-from everfit_airflow.champion_dags import ChampionOperator, PipelinesOperator, champion_dags
-from everfit_airflow.failures import MendFirst
-from everfit_airflow.orders import asked_by_form
-from everfit_airflow.run_tab import BECAUSE, RunSoFar, run_tab
 from markdown_it import MarkdownIt
 
-from pipeline_components.contracts.people import Question
-from pipeline_components.contracts.steps import Asked
+from everfit.contracts.messages.people import PersonRequest, Question
+from everfit.contracts.messages.summaries import PromoteSummary, ReconcileSummary
+from everfit_airflow.dags.champion_dags import ChampionOperator, PipelinesOperator, champion_dags
+from everfit_airflow.operators import approval as approval_module
+from everfit_airflow.operators.approval import AnswerOperator, ApprovalOperator, body, plain
+from everfit_airflow.operators.failures import UserActionRequired
+from everfit_airflow.operators.orders import requested_by_form
+from everfit_airflow.ui.run_tab import BECAUSE, RunSoFar, run_tab
+from tests.summaries import summary
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FILE = REPOSITORY / "dags" / "everfit_champions.py"
@@ -65,8 +66,10 @@ def test_the_form_offers_the_pipelines_there_are(folder):
     for name in ("everfit.promote", "everfit.rollback"):
         assert dags[name].params.get_param("pipeline").schema["enum"] == ["fares", "tips"]
     assert dags["everfit.reconcile"].params.get_param("pipeline").schema["enum"] == [
-        None, "fares", "tips",
-    ]  # fmt: skip
+        None,
+        "fares",
+        "tips",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,26 +123,31 @@ def test_no_form_is_copied_to_a_task(folder):
 def test_reading_the_file_reads_no_spec_and_no_library_of_the_components(folder):
     text = f"""
 import sys
-from everfit_airflow import champion_dags
+from everfit_airflow.dags import champion_dags
 champion_dags.load_spec = None
 from pathlib import Path
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag({str(DAG_FILE)!r}, safe_mode=False)
 assert sorted(bag.dags) == {NAMES!r}, bag.import_errors
 heavy = {{"numpy", "pandas", "mlflow", "sklearn", "pyarrow", "fastapi"}} & set(sys.modules)
-ours = [m for m in sys.modules if m.startswith("pipeline_components.")]
+ours = [m for m in sys.modules if m.startswith("everfit.")]
 assert not heavy, heavy
-assert all(m.startswith("pipeline_components.contracts") for m in ours), ours
+assert all(m.startswith("everfit.contracts") for m in ours), ours
 assert "airflow.providers.standard.operators.hitl" not in sys.modules
 """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", text],
         env={
-            **os.environ, "EVERFIT_PIPELINES": str(folder),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "plugins")]),
+            **os.environ,
+            "EVERFIT_PIPELINES": str(folder),
+            "PYTHONPATH": os.pathsep.join(
+                str(REPOSITORY / folder) for folder in ("", "pipeline_components", "plugins")
+            ),
         },
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -164,16 +172,19 @@ def test_airflow_can_keep_all_of_them_with_their_forms(folder):
 
 def told_by(task, form, folder, monkeypatch, **left) -> list[tuple[str, str, str]]:
     """Pipeline, kind and place of what the callback of a task's success sends."""
-    from everfit_airflow.notifying import outlets
+    from everfit_airflow.observability.notifying import outlets
 
     sent = []
     monkeypatch.setattr(
         outlets, "send", lambda one, to: sent.append((one.pipeline, one.kind, str(to)))
     )
     ti = SimpleNamespace(
-        task_id=task.task_id, dag_id="everfit.rollback", run_id="r", map_index=-1,
+        task_id=task.task_id,
+        dag_id="everfit.rollback",
+        run_id="r",
+        map_index=-1,
         xcom_pull=lambda task_ids, key, map_indexes=-1: left.get(key),
-    )  # fmt: skip
+    )
     (callback,) = task.on_success_callback
     callback({"task": task, "params": form, "ti": ti})
     return sent
@@ -182,7 +193,7 @@ def told_by(task, form, folder, monkeypatch, **left) -> list[tuple[str, str, str
 def test_whom_to_tell_is_read_from_the_spec_the_form_names(folder, monkeypatch):
     task = load().dags["everfit.rollback"].get_task("promote")
     news = {"kind": "promoted", "what": "version 1 is the champion again", "why": "x (ada)"}
-    left = {"return_value": {"news": [news]}}
+    left = {"return_value": {**REGISTERED, "component": "promote", "summary": None, "news": [news]}}
     form = {"pipeline": "fares"}
     monkeypatch.setenv("EVERFIT_NOTIFY", "")
     assert told_by(task, form, folder, monkeypatch, **left) == []
@@ -198,11 +209,11 @@ def test_whom_to_tell_is_read_from_the_spec_the_form_names(folder, monkeypatch):
 
 
 def test_a_form_becomes_what_is_asked():
-    assert asked_by_form(
+    assert requested_by_form(
         "rollback", {"version": " v3 ", "reason": " errors \n at night "}, "ada"
-    ) == Asked(what="rollback", version=3, reason="errors at night", person="ada")
-    assert asked_by_form("promote", {"version": None, "run": "abcd", "reason": "x"}, "ada") == (
-        Asked(what="promote", run="abcd", reason="x", person="ada")
+    ) == PersonRequest(what="rollback", version=3, reason="errors at night", person="ada")
+    assert requested_by_form("promote", {"version": None, "run": "abcd", "reason": "x"}, "ada") == (
+        PersonRequest(what="promote", run="abcd", reason="x", person="ada")
     )
 
 
@@ -219,8 +230,8 @@ def test_a_form_becomes_what_is_asked():
     ],
 )
 def test_a_slip_in_a_form_is_one_line(form, part):
-    with pytest.raises(MendFirst, match=part) as slip:
-        asked_by_form("promote", form, "ada")
+    with pytest.raises(UserActionRequired, match=part) as slip:
+        requested_by_form("promote", form, "ada")
     assert "\n" not in str(slip.value)
 
 
@@ -243,21 +254,28 @@ def context(ti=None, person=None, **form):
         "ti": ti,
         "task_instance": ti,
         "dag_run": SimpleNamespace(
-            run_type="manual", run_id="r", run_after=datetime(2026, 3, 2, tzinfo=UTC),
-            logical_date=None, triggering_user_name=person,
+            run_type="manual",
+            run_id="r",
+            run_after=datetime(2026, 3, 2, tzinfo=UTC),
+            logical_date=None,
+            triggering_user_name=person,
         ),
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
 def component(tmp_path, monkeypatch):
     """The components' Python as a script that keeps its order and leaves an outcome."""
 
-    def make(summary=None, code=0, line=""):
+    def make(summary: dict | None = None, code=0, line=""):
         outcome = {
-            "component": "promote", "result": DIGEST, "key": DIGEST, "cached": False,
-            "seconds": 1.0, "summary": summary or {},
-        }  # fmt: skip
+            "component": "promote",
+            "result": DIGEST,
+            "key": DIGEST,
+            "cached": False,
+            "seconds": 1.0,
+            "summary": summary,
+        }
         (tmp_path / "outcome.json").write_text(json.dumps(outcome))
         path = tmp_path / "python"
         path.write_text(
@@ -286,17 +304,21 @@ def test_who_started_the_run_is_who_decides(folder, component, tmp_path, person,
     task.execute(context(person=person, pipeline="fares", version="2", reason="errors"))
     order = ordered(tmp_path)
     assert (order["component"], order["pipeline"]["name"]) == ("promote", "fares")
-    assert order["asked"] == {
-        "what": "rollback", "version": 2, "run": "", "reason": "errors", "person": kept,
-    }  # fmt: skip
+    assert order["requested"] == {
+        "what": "rollback",
+        "version": 2,
+        "run": "",
+        "reason": "errors",
+        "person": kept,
+    }
 
 
 def test_a_pipeline_that_is_none_is_one_line_with_what_is_near(folder, component):
     component()
     task = ChampionOperator(task_id="x", component="reconcile", folder=str(folder))
-    with pytest.raises(MendFirst, match="Did you mean 'fares'"):
+    with pytest.raises(UserActionRequired, match="Did you mean 'fares'"):
         task.execute(context(pipeline="fare"))
-    with pytest.raises(MendFirst, match="NAME"):
+    with pytest.raises(UserActionRequired, match="NAME"):
         task.execute(context(pipeline="../fares"))
 
 
@@ -306,26 +328,50 @@ def test_everything_is_reconciled_but_what_cannot_be_read(folder):
     task = PipelinesOperator(task_id="pipelines", folder=str(folder))
     assert task.execute(context()) == ["fares", "tips"]
     assert task.execute(context(pipeline="tips")) == ["tips"]
-    with pytest.raises(MendFirst):
+    with pytest.raises(UserActionRequired):
         task.execute(context(pipeline="nothing"))
 
 
 # The question of a training.
 
 QUESTION = {
-    "version": 3, "run_key": "cd" * 32, "champion": 2, "verdict": "promote",
-    "because": "Surely better than champion v2 by the required 1.", "gain": "a gain of 2",
-    "flip": "A gain below 1", "passed": 11, "more": 2,
-    "not_passed": [{
-        "title": "Slices", "code": "SLICE", "severity": "warning", "state": "not_assessed",
-        "message": "12 rows", "flip": "188 more rows",
-    }],
+    "version": 3,
+    "run_key": "cd" * 32,
+    "champion": 2,
+    "verdict": "promote",
+    "because": "Better than champion v2 by the required 1.",
+    "gain": "a gain of 2",
+    "flip": "A gain below 1",
+    "passed": 11,
+    "more": 2,
+    "not_passed": [
+        {
+            "title": "Slices",
+            "code": "SLICE",
+            "severity": "warning",
+            "state": "not_assessed",
+            "message": "12 rows",
+            "flip": "188 more rows",
+        }
+    ],
     "report": {"name": "decision_report.html", "digest": DIGEST, "size": 9},
-}  # fmt: skip
+}
 
-REGISTERED = {
-    "summary": {"version": 3, "awaits": "approval"}, "links": {"mlflow_run": "http://m/#/runs/1"},
-}  # fmt: skip
+
+def registered(**further) -> dict:
+    """What register has left: a version that waits, unless it is said to be otherwise."""
+    return {
+        "component": "register",
+        "result": DIGEST,
+        "key": DIGEST,
+        "cached": False,
+        "seconds": 1.0,
+        "summary": summary("register", **{"version": 3, "awaits": "approval", **further}),
+        "links": {"mlflow_run": "http://m/#/runs/1"},
+    }
+
+
+REGISTERED = registered()
 
 
 def test_only_a_gate_that_asks_has_the_two_tasks(folder):
@@ -361,32 +407,56 @@ def approving(folder) -> ApprovalOperator:
 def test_a_version_that_waits_is_asked_about(folder, component, tmp_path, asked):
     from airflow.sdk.exceptions import TaskAwaitingInput
 
-    component({"question": QUESTION})
+    component(summary("promote", version=3, state="waiting", question=QUESTION))
     task = approving(folder)
     ti = Ti({"register": REGISTERED})
     with pytest.raises(TaskAwaitingInput) as waits:
         task.execute(context(ti, reason="why the training was started"))
     assert waits.value.timeout is None
-    assert ordered(tmp_path)["asked"]["what"] == "ask"
-    assert ordered(tmp_path)["asked"]["version"] == 3
+    assert ordered(tmp_path)["requested"]["what"] == "ask"
+    assert ordered(tmp_path)["requested"]["version"] == 3
     (detail,) = asked
     assert detail["subject"] == "fares: shall version 3 become champion?"
     assert detail["options"] == ["Approve", "Refuse"]
     assert detail["params"]["reason"]["value"] is None
-    for part in ("Surely better", "a gain of 2", "A gain below 1", "SLICE", "12 rows", "2 more"):
+    for part in (
+        "Better than champion",
+        "a gain of 2",
+        "A gain below 1",
+        "SLICE",
+        "12 rows",
+        "2 more",
+    ):
         assert part in detail["body"]
     assert f"](</everfit/report/{DIGEST}>)" in detail["body"]
     assert "](<http://m/#/runs/1>)" in detail["body"]
 
 
-@pytest.mark.parametrize("registered", [None, {"summary": {"version": 3}}, {"summary": {}}])
-def test_where_nothing_waits_nobody_is_asked(folder, component, asked, registered):
+@pytest.mark.parametrize(
+    "left",
+    [
+        None,
+        registered(awaits=""),
+        registered(awaits="observe"),
+        registered(version=None, awaits=""),
+    ],
+)
+def test_where_nothing_waits_nobody_is_asked(folder, component, asked, left):
     component()
-    ti = Ti({"register": registered})
+    ti = Ti({"register": left})
     with pytest.raises(AirflowSkipException):
         approving(folder).execute(context(ti))
     assert asked == []
     assert "no version of this run waits" in ti.pushed[BECAUSE]
+
+
+def test_a_summary_that_was_left_out_is_no_reason_to_skip(folder, component, asked):
+    component(summary("promote", version=3, state="waiting"))
+    with pytest.raises(UserActionRequired, match=r"OUTCOME register: .*whether a version waits"):
+        approving(folder).execute(context(Ti({"register": {**REGISTERED, "summary": None}})))
+    with pytest.raises(UserActionRequired, match=r"OUTCOME promote: .*what a person is asked"):
+        approving(folder).execute(context(Ti({"register": REGISTERED})))
+    assert asked == []
 
 
 def test_what_was_answered_elsewhere_is_skipped_with_the_line_that_says_so(
@@ -400,20 +470,26 @@ def test_what_was_answered_elsewhere_is_skipped_with_the_line_that_says_so(
 
 def event(option, reason, user=None):
     return {
-        "chosen_options": [option], "params_input": {"reason": reason},
+        "chosen_options": [option],
+        "params_input": {"reason": reason},
         "responded_at": datetime(2026, 3, 2, tzinfo=UTC),
-        "responded_by_user": user or {"id": "7", "name": "ada"}, "timedout": False,
-    }  # fmt: skip
+        "responded_by_user": user or {"id": "7", "name": "ada"},
+        "timedout": False,
+    }
 
 
 def test_an_answer_is_handed_on_with_who_and_why(folder):
     task = approving(folder)
     assert task.execute_complete(context(), event("Approve", None)) == {
-        "what": "approve", "reason": "", "person": "ada",
-    }  # fmt: skip
+        "what": "approve",
+        "reason": "",
+        "person": "ada",
+    }
     assert task.execute_complete(context(), event("Refuse", " not \n now ")) == {
-        "what": "refuse", "reason": "not now", "person": "ada",
-    }  # fmt: skip
+        "what": "refuse",
+        "reason": "not now",
+        "person": "ada",
+    }
     unnamed = task.execute_complete(context(), event("Approve", "x", {"id": "7", "name": ""}))
     assert unnamed["person"] == "7"
 
@@ -440,9 +516,13 @@ def test_the_answer_is_the_order(folder, component, tmp_path):
     )
     answer = {"what": "refuse", "reason": "not now", "person": "ada"}
     task.execute(context(Ti({"register": REGISTERED, "approve": answer})))
-    assert ordered(tmp_path)["asked"] == {
-        "what": "refuse", "version": 3, "run": "", "reason": "not now", "person": "ada",
-    }  # fmt: skip
+    assert ordered(tmp_path)["requested"] == {
+        "what": "refuse",
+        "version": 3,
+        "run": "",
+        "reason": "not now",
+        "person": "ada",
+    }
 
 
 HOSTILE = [
@@ -462,13 +542,23 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_what_users_wrote_is_shown_as_it_stands(text):
     question = Question.model_validate(
-        {**QUESTION, "because": text, "gain": text + "!", "flip": text,
-         "not_passed": [{**QUESTION["not_passed"][0], "title": text, "message": text}]}
-    )  # fmt: skip
+        {
+            **QUESTION,
+            "because": text,
+            "gain": text + "!",
+            "flip": text,
+            "not_passed": [{**QUESTION["not_passed"][0], "title": text, "message": text}],
+        }
+    )
     plainly = Question.model_validate(
-        {**QUESTION, "because": "a", "gain": "b", "flip": "c",
-         "not_passed": [{**QUESTION["not_passed"][0], "title": "d", "message": "e"}]}
-    )  # fmt: skip
+        {
+            **QUESTION,
+            "because": "a",
+            "gain": "b",
+            "flip": "c",
+            "not_passed": [{**QUESTION["not_passed"][0], "title": "d", "message": "e"}],
+        }
+    )
     made = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     shown, wanted = (made.render(body("fares", one, [])) for one in (question, plainly))
     tags = [part.partition(">")[0] for part in shown.split("<")[1:]]
@@ -492,20 +582,27 @@ def test_the_same_decision_is_asked_about_in_the_same_words():
 
 
 def test_the_tab_tells_what_was_decided_and_put_right():
-    told = [
-        {"version": 3, "state": "champion", "because": "errors <b> (ada)"},
-        {
-            "pipeline": "fares", "repaired": ["@champion named v2"], "for_a_person": ["X fares: y"],
-            "repaired_in_all": 1, "for_a_person_in_all": 30,
-        },
-    ]  # fmt: skip
-    page = run_tab(RunSoFar(told=told), None, lambda digest: None).decode()
-    for part in (
-        "Version 3 is the champion", "errors &lt;b&gt; (ada)", "fares: 1 repaired, 30 for a person",
-        "repaired: @champion named v2", "X fares: y", "and 29 more, in the log",
-    ):  # fmt: skip
-        assert part in page
-    assert "No report yet" not in page
+    promoted = summary("promote", version=3, because="errors <b> (ada)")
+    reconciled = summary(
+        "reconcile",
+        repaired=["@champion named v2"],
+        for_a_person=["X fares: y"],
+        repaired_total=1,
+        for_a_person_total=30,
+    )
+    decided = [
+        PromoteSummary.model_validate(promoted),
+        ReconcileSummary.model_validate(reconciled),
+    ]
+    assert run_tab(RunSoFar(decided=decided), readable=True)["decisions"] == [
+        ["Version 3 is the champion", "errors <b> (ada)"],
+        [
+            "fares: 1 repaired, 30 for a person",
+            "repaired: @champion named v2",
+            "X fares: y",
+            "and 29 more, in the log",
+        ],
+    ]
 
 
 def test_building_them_needs_no_more_than_a_folder(tmp_path):

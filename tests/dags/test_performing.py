@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import Connection
-from everfit_airflow import credentials as credentials_module
-from everfit_airflow.failures import ComponentFailed
-from everfit_airflow.performing import REMEMBERED
 
+from everfit_airflow.operators.failures import ComponentFailed
+from everfit_airflow.operators.performing import REMEMBERED
+from everfit_airflow.security import credentials as credentials_module
 from tests.dags.tasks import OUTCOME, Memory, context, leave, task
 
 
@@ -71,9 +71,14 @@ def test_a_connection_is_handed_on_and_masked(folder, component, tmp_path, monke
     )
     (folder / "fares.yaml").write_text(text)
     found = Connection(
-        conn_id="trips", conn_type="postgres", host="db", login="me", password="p@ss/word",
-        port=5432, schema="taxi",
-    )  # fmt: skip
+        conn_id="trips",
+        conn_type="postgres",
+        host="db",
+        login="me",
+        password="p@ss/word",
+        port=5432,
+        schema="taxi",
+    )
     masked = []
     monkeypatch.setattr(Connection, "get", classmethod(lambda cls, name: found))
     monkeypatch.setattr(credentials_module, "mask_secret", masked.append)

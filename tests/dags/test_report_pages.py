@@ -4,11 +4,11 @@ import hashlib
 import json
 
 import pytest
-from everfit_airflow import report_pages
-from everfit_airflow.report_pages import ReportPages, build_app, read_report, report_address
-from everfit_airflow.store_pages import readable
 
-from pipeline_components.contracts.monitoring import SCRIPTED_PAGE
+from everfit.contracts.messages.monitoring import SCRIPTED_PAGE
+from everfit_airflow.ui import report_pages
+from everfit_airflow.ui.report_pages import ReportPages, build_app, read_report, report_address
+from everfit_airflow.ui.store_pages import readable
 
 PAGE = b"<!doctype html><title>decision</title>"
 
@@ -148,7 +148,7 @@ def test_a_report_runs_no_script_and_loads_nothing(store, client):
     assert reply.status_code == 200
     assert reply.content == PAGE
     policy = reply.headers["content-security-policy"]
-    assert policy.startswith("sandbox;")
+    assert policy.startswith("sandbox allow-same-origin allow-popups")
     assert "default-src 'none'" in policy
     assert "script" not in policy
     assert reply.headers["x-content-type-options"] == "nosniff"

@@ -6,104 +6,168 @@ import hashlib
 import importlib
 
 import pytest
-from everfit_airflow import report_pages
-from everfit_airflow.report_pages import build_app, card_page, read_report
-from everfit_airflow.run_tab import RunSoFar, run_tab
+
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.steps import Outcome
+from everfit_airflow.ui import report_pages
+from everfit_airflow.ui.report_pages import build_app
+from everfit_airflow.ui.run_tab import RunSoFar, run_tab
 
 PAGES = {
-    "d" * 64: b"<!doctype html><html><body><h1>decision</h1></body></html>",
-    "a" * 64: b"<!doctype html><html><body><h1>data</h1></body></html>",
+    hashlib.sha256(page).hexdigest(): page
+    for page in (
+        b"<!doctype html><html><body><h1>decision</h1></body></html>",
+        b"<!doctype html><html><body><h1>data</h1></body></html>",
+    )
 }
+DECISION, DATA = PAGES
 
 
-def left(report: str, digest: str) -> dict[str, object]:
-    return {"reports": {report: {"digest": digest}}, "links": {}}
+def left(component: str, report: str = "", digest: str = "", mlflow: str = "") -> Outcome:
+    page = Artifact(name=f"{report}.html", digest=digest or "0" * 64, size=9)
+    return Outcome(
+        component=component,
+        result="1" * 64,
+        key="2" * 64,
+        cached=False,
+        seconds=1.0,
+        reports={report: page} if report else {},
+        links={"mlflow_run": mlflow} if mlflow else {},
+    )
 
 
 WHOLE = RunSoFar(
     {
-        "validate": left("data_report", "a" * 64),
-        "gate": left("decision_report", "d" * 64),
-        "register": {"links": {"mlflow_run": "http://m/#/runs/1?a=<b>"}},
+        "validate": left("validate", "data_report", DATA),
+        "gate": left("gate", "decision_report", DECISION),
+        "register": left("register", mlflow="http://m/#/runs/1?a=<b>"),
     }
 )
 
 
-def test_the_decision_stands_first_and_the_others_are_one_click_away():
-    page = run_tab(WHOLE, None, PAGES.get).decode()
-    assert "<h1>decision</h1>" in page
-    assert page.index("Decision report") < page.index("Data report")
-    assert "?report=data_report" in page
-    assert "Model card" not in page  # there is none yet
-    assert "http://m/#/runs/1?a=&lt;b&gt;" in page
+def titles(run: RunSoFar) -> list[str]:
+    return [report["title"] for report in run_tab(run, readable=True)["reports"]]
 
 
-@pytest.mark.parametrize(
-    ("asked", "shown"),
-    [("data_report", "<h1>data</h1>"), ("model_card", "<h1>decision</h1>"), ("<x>", "decision")],
-)
-def test_what_is_asked_for_is_shown_where_it_is_there(asked, shown):
-    page = run_tab(WHOLE, asked, PAGES.get).decode()
-    assert shown in page
-    assert "<x>" not in page
+def test_the_decision_stands_first_and_the_others_follow():
+    assert titles(WHOLE) == ["Decision report", "Data report"]  # there is no model card yet
+    assert run_tab(WHOLE, readable=True)["mlflow"] == "http://m/#/runs/1?a=<b>"
 
 
-def test_a_run_that_has_only_begun_says_what_will_come():
-    assert "No report yet" in run_tab(RunSoFar(), None, PAGES.get).decode()
+def test_a_run_that_has_only_begun_has_nothing_to_show():
+    state = run_tab(RunSoFar(), readable=True)
+    assert state["reports"] == state["reasons"] == state["decisions"] == []
 
 
 def test_a_run_without_a_report_says_why():
     run = RunSoFar(because=[("plan", "PLAN fares: <nothing> changed.")])
-    page = run_tab(run, None, PAGES.get).decode()
-    assert "PLAN fares: &lt;nothing&gt; changed." in page
+    assert run_tab(run, readable=True)["reasons"] == [
+        {"task": "plan", "line": "PLAN fares: <nothing> changed."}
+    ]
 
 
 def test_a_run_of_monitoring_shows_its_own_reports():
     run = RunSoFar(
         {
-            "monitor": left("monitor_report", "d" * 64),
-            "drift_report": {
-                **left("drift_report", "a" * 64),
-                "links": {"mlflow_run": "http://m/#/runs/2"},
-            },
+            "monitor": left("monitor", "monitor_report", "d" * 64),
+            "drift_report": left(
+                "drift_report", "drift_report", "a" * 64, mlflow="http://m/#/runs/2"
+            ),
         }
     )
-    page = run_tab(run, None, PAGES.get).decode()
-    assert page.index("Monitor report") < page.index("Drift report (Evidently)")
-    assert "<h1>decision</h1>" in page
-    assert "http://m/#/runs/2" in page
+    assert titles(run) == ["Monitor report", "Drift report (Evidently)"]
+    state = run_tab(run, readable=True)
+    assert [report["drawsItself"] for report in state["reports"]] == [False, True]
+    assert state["mlflow"] == "http://m/#/runs/2"
 
 
-def test_a_store_elsewhere_is_pointed_to():
-    page = run_tab(WHOLE, None, lambda digest: None).decode()
-    assert "MLflow" in page
-    assert "Data report" in page
+def test_a_store_elsewhere_is_told():
+    state = run_tab(WHOLE, readable=False)
+    assert not state["readable"]
+    assert state["mlflow"]
 
 
-def test_a_model_card_is_a_page_and_its_text_stays_text(tmp_path):
-    card = b"# Model card: fares\n\n| a | b |\n| --- | --- |\n| <script> | 2 |\n"
-    digest = hashlib.sha256(card).hexdigest()
-    path = tmp_path / "blobs" / digest[:2] / digest
-    path.parent.mkdir(parents=True)
-    path.write_bytes(card)
-    page = read_report(tmp_path.as_uri(), digest)
-    assert page == card_page(card)
-    assert b"<h1>Model card: fares</h1>" in page
-    assert b"<td>&lt;script&gt;</td>" in page
+@pytest.fixture
+def client(tmp_path, monkeypatch):
+    from airflow.api_fastapi.core_api.security import get_user
+    from fastapi.testclient import TestClient
+
+    for digest, page in PAGES.items():
+        path = tmp_path / "blobs" / digest[:2] / digest
+        path.parent.mkdir(parents=True)
+        path.write_bytes(page)
+    monkeypatch.setenv("EVERFIT_STORE", tmp_path.as_uri())
+    monkeypatch.setattr(report_pages, "run_so_far", lambda dag_id, run_id: WHOLE)
+    app = build_app()
+    app.dependency_overrides[get_user] = lambda: "somebody"
+    for route in app.routes:
+        for dependency in getattr(getattr(route, "dependant", None), "dependencies", ()):
+            if dependency.call is not get_user:
+                app.dependency_overrides[dependency.call] = lambda: None
+    return TestClient(app)
+
+
+def test_a_report_is_reached_by_its_run_and_name(client):
+    page = client.get("/runs/fares.train/manual__1/decision_report")
+    assert page.text == PAGES[DECISION].decode()
+    assert client.get("/runs/fares.train/manual__1/model_card").status_code == 404
+    assert client.get("/runs/fares.train/manual__1/nonsense").status_code == 404
+
+
+def test_a_report_takes_the_colour_mode_of_airflow(client):
+    address = "/runs/fares.train/manual__1/decision_report"
+    assert '<html data-theme="dark">' in client.get(address, params={"mode": "dark"}).text
+    assert client.get(address, params={"mode": "<b>"}).status_code == 422
+
+
+def test_the_tab_is_told_the_state_of_its_run(client):
+    reply = client.get("/runs/fares.train/manual__1")
+    assert reply.json() == run_tab(WHOLE, readable=True)
+    assert reply.headers["cache-control"] == "private, no-store"
+
+
+def test_the_tabs_script_is_given_as_it_is(client):
+    reply = client.get("/run_tab.js")
+    assert reply.headers["content-type"].startswith("text/javascript")
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.content == report_pages.SCRIPT.read_bytes()
+
+
+def test_the_model_card_is_as_the_last_step_has_drawn_it():
+    candidate, registered = (
+        Outcome(
+            component=name,
+            result="0" * 64,
+            key="1" * 64,
+            cached=False,
+            seconds=1.0,
+            reports={"model_card": Artifact(name="c.html", digest=digit * 64, size=1)},
+        )
+        for name, digit in (("evaluate", "a"), ("register", "b"))
+    )
+    assert RunSoFar({"evaluate": candidate}).digest("model_card") == "a" * 64
+    both = RunSoFar({"evaluate": candidate, "register": registered})
+    assert both.digest("model_card") == "b" * 64
 
 
 def test_nobody_sees_a_run_without_a_login(monkeypatch):
     from fastapi.testclient import TestClient
 
     monkeypatch.setattr(report_pages, "run_so_far", lambda dag_id, run_id: WHOLE)
-    assert TestClient(build_app()).get("/runs/fares.train/manual__1").status_code == 401
+    client = TestClient(build_app())
+    for address in (
+        "/runs/fares.train/manual__1",
+        "/runs/f.train/m/decision_report",
+        "/run_tab.js",
+    ):
+        assert client.get(address).status_code == 401
 
 
 def test_the_plugin_puts_the_tab_on_runs(monkeypatch):
-    import everfit_plugin
+    from everfit_airflow import plugin
 
     # Its addresses are made once, when Airflow loads it.
     monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
-    (view,) = importlib.reload(everfit_plugin).EverfitPlugin.external_views
-    assert view["destination"] == "dag_run"
-    assert view["href"] == "/everfit/runs/{DAG_ID}/{RUN_ID}"
+    (tab,) = importlib.reload(plugin).EverfitPlugin.react_apps
+    assert tab["destination"] == "dag_run"
+    assert tab["bundle_url"] == "/everfit/run_tab.js"

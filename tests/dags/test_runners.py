@@ -6,8 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
-from everfit_airflow.child_environment import HANDED_ON, container_environment
-from everfit_airflow.failures import ComponentFailed, MendFirst
+
+from everfit.contracts import runners as contract
+from everfit.contracts.errors import UserError
+from everfit.contracts.runners import Place, RunnerSettings
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.engine.fingerprints import KERNEL_VARIABLES
+from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
 from everfit_airflow.runners import Ending, Task
 from everfit_airflow.runners.choice import (
     choose,
@@ -20,14 +27,7 @@ from everfit_airflow.runners.choice import (
 from everfit_airflow.runners.docker import DockerRunner
 from everfit_airflow.runners.kubernetes import KubernetesRunner
 from everfit_airflow.runners.process import ProcessRunner
-
-from pipeline_components.contracts import runners as contract
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.runners import Place, RunnerSettings
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.identity import KERNEL_VARIABLES
+from everfit_airflow.security.child_environment import HANDED_ON, container_environment
 from tests.dags.conftest import REPOSITORY
 from tests.dags.tasks import OUTCOME, Ti, context, leave, task
 
@@ -86,18 +86,20 @@ pipelines:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("defualt: {}", "1 problem: defualt: is no field here; did you mean 'default'?"),
+        ("defualt: {}", "1 problem: line 1: defualt: is no field here; did you mean 'default'?"),
         ("default: {memry: 1Gi}", "default.memry: is no field here; did you mean 'memory'?"),
         ("default: {memory: lots}", "default.memory: a size is a whole number with k, M, G"),
-        ("default: {cpu: 0}\ncomponents: {trian: {}}", "2 problems: default.cpu: input should"),
+        ("default: {cpu: 0}\ncomponents: {trian: {}}", "2 problems: line 1: default.cpu: input"),
         ("default: {environment: {A-B: c}}", "default.environment.A-B"),
-        ("pipelines: {fares: {components: {train: {runner: dokcer}}}}",
-         "pipelines.fares.components.train.runner: input should be 'process', 'docker'"),
+        (
+            "pipelines: {fares: {components: {train: {runner: dokcer}}}}",
+            "pipelines.fares.components.train.runner: input should be 'process', 'docker'",
+        ),
         ("default: &a {}\ncomponents: {train: *a}", "anchors and aliases"),
         ("- a list", "must be a mapping"),
         ("a: [", "line"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_told_with_file_and_field(written, text, says):
     environ = written(text)
     with pytest.raises(UserError) as caught:
@@ -146,12 +148,20 @@ def test_each_runner_is_to_be_had(spec, folder, component, runner, kind):
 
 
 AROUND = {
-    "EVERFIT_STORE": "s3://store", "EVERFIT_DATA": "s3://data", "EVERFIT_ROOT": "/opt/airflow",
-    "EVERFIT_PYTHON": "/usr/bin/python", "EVERFIT_LEDGER": "postgresql://u:hunter2@h/l",
-    "EVERFIT_NOTIFY": "slack:#x", "AIRFLOW__CORE__FERNET_KEY": "hunter2", "PYTHONPATH": "/x",
-    "AWS_SECRET_ACCESS_KEY": "hunter2", "HOME": "/root", "PATH": "/usr/bin", "DOCKER_HOST": "tcp:",
+    "EVERFIT_STORE": "s3://store",
+    "EVERFIT_DATA": "s3://data",
+    "EVERFIT_ROOT": "/opt/airflow",
+    "EVERFIT_PYTHON": "/usr/bin/python",
+    "EVERFIT_LEDGER": "postgresql://u:hunter2@h/l",
+    "EVERFIT_NOTIFY": "slack:#x",
+    "AIRFLOW__CORE__FERNET_KEY": "hunter2",
+    "PYTHONPATH": "/x",
+    "AWS_SECRET_ACCESS_KEY": "hunter2",
+    "HOME": "/root",
+    "PATH": "/usr/bin",
+    "DOCKER_HOST": "tcp:",
     "OPENBLAS_CORETYPE": "Haswell",
-}  # fmt: skip
+}
 
 
 def test_a_container_sees_little_of_what_is_around_airflow(spec, written, folder):
@@ -159,9 +169,13 @@ def test_a_container_sees_little_of_what_is_around_airflow(spec, written, folder
     here = Settings.from_environment({"EVERFIT_ROOT": str(folder.parents[1])})
     chosen = choose(installation(environ), spec, "train", TASK, here, environ)
     assert chosen.environment == {
-        "HOME": "/home", "A": "b", "EVERFIT_HOME": "/tmp/everfit", "EVERFIT_STORE": "s3://store",
-        "EVERFIT_DATA": "s3://data", "OPENBLAS_CORETYPE": "Haswell",
-    }  # fmt: skip
+        "HOME": "/home",
+        "A": "b",
+        "EVERFIT_HOME": "/tmp/everfit",
+        "EVERFIT_STORE": "s3://store",
+        "EVERFIT_DATA": "s3://data",
+        "OPENBLAS_CORETYPE": "Haswell",
+    }
 
 
 def test_what_chooses_the_kernels_is_handed_on():
@@ -183,11 +197,15 @@ SERVICES = {"EVERFIT_STORE": "s3://store", "EVERFIT_LEDGER": "postgresql+psycopg
         ({}, "train", {**SERVICES, "EVERFIT_STORE": "memory://"}, "EVERFIT_STORE"),
         ({"mounts": [VOLUME]}, "register", {}, "EVERFIT_STORE, EVERFIT_LEDGER, EVERFIT_MLFLOW"),
         ({"mounts": [VOLUME]}, "register", {"EVERFIT_HOME": "/everfit"}, ""),
-        ({"mounts": [{**VOLUME, "read_only": True}]}, "train", {"EVERFIT_HOME": "/everfit"},
-         "EVERFIT_STORE, EVERFIT_LEDGER"),
+        (
+            {"mounts": [{**VOLUME, "read_only": True}]},
+            "train",
+            {"EVERFIT_HOME": "/everfit"},
+            "EVERFIT_STORE, EVERFIT_LEDGER",
+        ),
         ({"runner": "process"}, "register", {}, ""),
     ],
-)  # fmt: skip
+)
 def test_what_a_container_keeps_must_outlive_it(place, component, environment, lost):
     where = Place.model_validate({"runner": "docker", **place})
     given = container_environment({}) | environment
@@ -239,8 +257,8 @@ def test_an_engine_that_is_gone_holds_up_no_process(spec, folder, component, mon
 @pytest.mark.parametrize(
     ("text", "failure", "says"),
     [
-        ("default: {runner: dokcer}", MendFirst, "RUNNERS .*default.runner"),
-        ("default: {runner: docker}", MendFirst, "RUNNERS-STORE extract"),
+        ("default: {runner: dokcer}", UserActionRequired, "RUNNERS .*default.runner"),
+        ("default: {runner: docker}", UserActionRequired, "RUNNERS-STORE extract"),
         ("{}", ComponentFailed, "LEDGER: did not answer"),
     ],
 )
@@ -260,20 +278,25 @@ def test_a_task_says_what_is_wrong_with_the_settings(
 @pytest.mark.parametrize(
     ("ending", "says"),
     [
-        (Ending(-9, None, "fitting", out_of_memory=True),
-         "OUT-OF-MEMORY extract: a component stays within its memory; it wanted more than 3Gi and "
-         "was ended. Raise memory for it in the runners file (EVERFIT_RUNNERS). Last line: fitti"),
-        (Ending(-9, None, "fitting"),
-         "KILLED extract: ended by signal 9, by somebody or because its machine had no memory "
-         "left; last line: fitting"),
-        (Ending(-15, None, ""), "KILLED extract: ended by signal 15; last line: extract said n"),
+        (
+            Ending(-9, None, "fitting", out_of_memory=True),
+            "OUT-OF-MEMORY extract: a component must stay within its memory; it needed more than "
+            "3Gi and was stopped. Raise its memory in the runners file (EVERFIT_RUNNERS). "
+            "Last line: fitti",
+        ),
+        (
+            Ending(-9, None, "fitting"),
+            "KILLED extract: ended by signal 9, by someone or because the machine ran out of "
+            "memory; last line: fitting",
+        ),
+        (Ending(-15, None, ""), "KILLED extract: ended by signal 15; last line: extract gave no"),
     ],
-)  # fmt: skip
+)
 def test_how_a_container_ended_is_told(folder, ending, says):
     with pytest.raises(ComponentFailed) as caught:
-        task(folder)._settle(ending, Place(runner="docker", memory="3Gi"), Ti())
+        task(folder)._outcome_of(ending, Place(runner="docker", memory="3Gi"), Ti())
     assert str(caught.value).startswith(says)
-    assert not isinstance(caught.value, MendFirst)
+    assert not isinstance(caught.value, UserActionRequired)
 
 
 def test_further_variables_reach_a_process_too(folder, component, tmp_path, written, monkeypatch):

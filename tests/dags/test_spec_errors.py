@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from everfit_airflow.spec_errors import SpecErrors, problems_of
+
+from everfit_airflow.dags.spec_errors import SpecErrors, problems_of
 
 
 @pytest.fixture
@@ -24,9 +25,14 @@ def test_each_broken_spec_is_an_import_error_of_its_own(folder, bundle):
     bag = DagBag(str(bundle.path), bundle_path=bundle.path)
     assert bag.dags == {}
     assert sorted(bag.import_errors) == ["one.yaml.py", "two.yaml.py"]
-    assert "- gate: is required" in bag.import_errors["one.yaml.py"]
+    assert "- one.yaml gate: is required" in bag.import_errors["one.yaml.py"]
     assert "two.yaml" in bag.import_errors["two.yaml.py"]
     assert "gate: is required" not in bag.import_errors["two.yaml.py"]
+
+
+def test_a_mistake_is_shown_with_its_line(folder):
+    (folder / "odd.yaml").write_text("task: regression\nseed: 1:30\n")
+    assert "- odd.yaml:2: seed: YAML reads 1:30 as 90 " in problems_of(folder / "odd.yaml")
 
 
 def test_a_mended_or_removed_spec_is_forgotten(folder, bundle):
@@ -67,5 +73,5 @@ def test_a_defect_of_ours_does_not_stop_airflow(folder, monkeypatch):
     def broken(path: Path):
         raise RuntimeError("ours")
 
-    monkeypatch.setattr("everfit_airflow.spec_errors.load_spec", broken)
+    monkeypatch.setattr("everfit_airflow.dags.spec_errors.load_spec", broken)
     assert problems_of(folder / "fares.yaml") == ("fares.yaml cannot be read: RuntimeError: ours")

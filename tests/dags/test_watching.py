@@ -18,6 +18,9 @@ from airflow.sdk import Asset
 from airflow.serialization.encoders import encode_trigger
 from airflow.triggers.base import BaseEventTrigger
 from airflow.triggers.shared_stream import SharedStreamManager
+
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.source import read_source
 from everfit_airflow.watching import lister as lister_module
 from everfit_airflow.watching import remember_consumed, source_watchers, stream
 from everfit_airflow.watching.lines import Program
@@ -32,23 +35,24 @@ from everfit_airflow.watching.stream import Seen, SourceStream
 from everfit_airflow.watching.trigger import SourceChanged, watched_part
 from everfit_airflow.watching.watermark import CONSUMED
 
-from pipeline_components.contracts.spec import PipelineSpec, SourceSpec
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
 
 def pipeline(name="fares", **source):
     return PipelineSpec(
-        name=name, task="regression", target="fare", source={"uri": "{data}/*.csv", **source},
+        name=name,
+        task="regression",
+        target="fare",
+        source={"uri": "{data}/*.csv", **source},
         gate={"superior_by": "1%", "baseline": "median"},
-    )  # fmt: skip
+    )
 
 
 def real_lister():
     """The lister, run by this Python: for a folder it needs no more than the contracts do."""
-    own = {"PYTHONPATH": str(REPOSITORY), "EVERFIT_ROOT": str(REPOSITORY)}
-    return Program((sys.executable, "-m", "pipeline_components.lister"), {**os.environ, **own})
+    own = {"PYTHONPATH": str(REPOSITORY / "pipeline_components"), "EVERFIT_ROOT": str(REPOSITORY)}
+    return Program((sys.executable, "-m", "everfit.data.listing"), {**os.environ, **own})
 
 
 def scripted(tmp_path, body):
@@ -123,8 +127,9 @@ def test_a_trigger_is_the_same_after_airflow_has_kept_it():
     again = getattr(sys.modules[module], name)(**kept["kwargs"])
     assert again.serialize() == watcher.trigger.serialize()
     assert json.loads(again.source) == {
-        "uri": "{data}/*.csv", "complete": {"marker": "_SUCCESS"},
-    }  # fmt: skip
+        "uri": "{data}/*.csv",
+        "complete": {"marker": "_SUCCESS"},
+    }
 
 
 def test_airflow_keeps_no_secret(monkeypatch):
@@ -143,7 +148,7 @@ def test_the_lister_is_told_of_everfit_and_nothing_of_airflow(monkeypatch):
     way = components_lister()
     command, environment = way.command, way.environment
     assert "correct-horse" not in repr(way)
-    assert command[:3] == (sys.executable, "-m", "pipeline_components.lister")
+    assert command[:3] == (sys.executable, "-m", "everfit.data.listing")
     assert command[3:] == ("--parent", str(os.getpid()))
     assert environment["EVERFIT_ROOT"] == str(REPOSITORY)
     assert not [name for name in environment if name.startswith(("AIRFLOW", "PYTHON"))]
@@ -165,7 +170,7 @@ async def next_event(manager, trigger, number):
 
 
 def changed(folder, consumed=None, name="fares", **source):
-    trigger = SourceChanged(name, watched_part(SourceSpec(uri=str(folder), **source)))
+    trigger = SourceChanged(name, watched_part(read_source(uri=str(folder), **source)))
     trigger.asset_state_store = Store(consumed)
     return trigger
 
@@ -454,8 +459,12 @@ class Listening:
         self.start()
 
     def start(self):
-        own = {"PYTHONPATH": str(REPOSITORY), "EVERFIT_ROOT": str(REPOSITORY), **self._told}
-        command = (sys.executable, "-m", "pipeline_components.lister", "--listen", self.address)
+        own = {
+            "PYTHONPATH": str(REPOSITORY / "pipeline_components"),
+            "EVERFIT_ROOT": str(REPOSITORY),
+            **self._told,
+        }
+        command = (sys.executable, "-m", "everfit.data.listing", "--listen", self.address)
         self.process = subprocess.Popen(
             command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True
         )
@@ -487,9 +496,11 @@ def test_a_service_is_asked_instead_of_a_process(watched, service):
         assert (await anext(events))["spans"] == 1
         assert shared_lister().pid is None
         replies = await asyncio.gather(
-            *(shared_lister().ask({"do": "look", "source": {"uri": str(watched)}})
-              for _ in range(200))
-        )  # fmt: skip
+            *(
+                shared_lister().ask({"do": "look", "source": {"uri": str(watched)}})
+                for _ in range(200)
+            )
+        )
         assert {reply["spans"] for reply in replies} == {1}
         await manager.stop_all()
 

@@ -6,8 +6,8 @@ import uuid
 
 import docker
 import pytest
-from everfit_airflow.runners.docker_container import body
 
+from everfit_airflow.runners.docker_container import body
 from tests.docker.conftest import IMAGE
 from tests.docker.guarded import SECRET, SLEEP, guarding
 from tests.docker.shell import Shell
@@ -41,10 +41,16 @@ def volume(engine):
 @pytest.fixture(scope="module")
 def guard_settings(networks, volume):
     return {
-        "name": f"test-{uuid.uuid4().hex[:8]}", "images": [IMAGE, "localhost:1/team/*:1"],
-        "networks": networks, "mounts": [{"source": volume}], "containers": 10,
-        "memory": "128Mi", "cpus": 2, "pids": 512, "disk": "8Mi",
-    }  # fmt: skip
+        "name": f"test-{uuid.uuid4().hex[:8]}",
+        "images": [IMAGE, "localhost:1/team/*:1"],
+        "networks": networks,
+        "mounts": [{"source": volume}],
+        "containers": 10,
+        "memory": "128Mi",
+        "cpus": 2,
+        "pids": 512,
+        "disk": "8Mi",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +89,15 @@ def foreign(engine):
     ours = {"io.everfit.task": "everfit-x", "io.everfit.guard": "somebody-else"}
     made = [
         engine.containers.run(
-            IMAGE, entrypoint=["sleep", "600"], detach=True, labels=labels, environment=[SECRET],
+            IMAGE,
+            entrypoint=["sleep", "600"],
+            detach=True,
+            labels=labels,
+            environment=[SECRET],
             name=f"guard-test-{uuid.uuid4().hex[:8]}",
         )
         for labels in ({}, ours)
-    ]  # fmt: skip
+    ]
     yield made
     for container in made:
         container.remove(force=True)

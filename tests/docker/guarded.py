@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from everfit_airflow.runners.docker_container import given
 
+from everfit_airflow.runners.docker_container import given
 from tests.docker.conftest import REPOSITORY
 from tests.docker.shell import until
 
@@ -48,7 +48,9 @@ class Guard:
         file.write_text(yaml.safe_dump(settings))
         self.environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "plugins"), str(REPOSITORY)]),
+            "PYTHONPATH": os.pathsep.join(
+                str(REPOSITORY / folder) for folder in ("plugins", "pipeline_components", "")
+            ),
             "EVERFIT_GUARD": str(file),
             "EVERFIT_GUARD_LISTEN": f"127.0.0.1:{self.port}",
             "EVERFIT_GUARD_SOCKET": engine,
@@ -60,9 +62,11 @@ class Guard:
         """On the same port as before."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "everfit_docker_guard"], env=self.environment,
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                [sys.executable, "-m", "everfit_docker_guard"],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
         until(self._listens)
 
     def _listens(self) -> bool:

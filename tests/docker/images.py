@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from everfit.contracts.version import VERSION
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-VERSION = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
 DOCKERFILES = {
     "components": REPOSITORY / "pipeline_components" / "Dockerfile",
     "airflow": REPOSITORY / "Dockerfile",
     "mlflow": REPOSITORY / "deploy" / "mlflow" / "Dockerfile",
 }
 LOCKS = {
-    "components": "components.txt", "airflow": "airflow-stack.txt", "mlflow": "mlflow-server.txt",
-}  # fmt: skip
+    "components": "components.txt",
+    "airflow": "airflow-stack.txt",
+    "mlflow": "mlflow-server.txt",
+}
 RESTRICTED: dict[str, Any] = {
     "read_only": True,
     "cap_drop": ["ALL"],

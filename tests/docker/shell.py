@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from everfit.contracts.runners import Place
 from everfit_airflow.runners import Ending, Task
 from everfit_airflow.runners.docker import DockerRunner
-
-from pipeline_components.contracts.runners import Place
 from tests.docker.conftest import IMAGE
 
 

@@ -12,9 +12,9 @@ import threading
 
 import docker
 import pytest
-from everfit_airflow.runners.docker_container import given
 
-from pipeline_components.contracts.errors import Unavailable, UserError
+from everfit.contracts.errors import Unavailable, UserError
+from everfit_airflow.runners.docker_container import given
 from tests.docker.conftest import IMAGE
 from tests.docker.guarded import SECRET, SLEEP, Guard, create, guarding, started
 from tests.docker.refused import NAME
@@ -109,8 +109,11 @@ def test_what_is_made_has_the_shape_and_the_guards_label(guard, engine, wanted, 
     host = found["HostConfig"]
     assert found["Config"]["Labels"]["io.everfit.guard"] == guard_settings["name"]
     assert (host["ReadonlyRootfs"], host["Privileged"], host["CapDrop"], host["NetworkMode"]) == (
-        True, False, ["ALL"], "none",
-    )  # fmt: skip
+        True,
+        False,
+        ["ALL"],
+        "none",
+    )
     assert host["SecurityOpt"] == ["no-new-privileges:true"] and not host["Binds"]
     assert found["Config"]["Env"][0] == f"PASSWORD={SECRET}"
 
@@ -150,10 +153,16 @@ def test_waiting_lasts_until_it_ends(guard, client, engine, wanted):
 # Whose container it is.
 
 VERBS = (
-    ("GET", "json", None), ("GET", "logs?stdout=1", None), ("POST", "start", None),
-    ("POST", "stop", None), ("POST", "kill", None), ("POST", "wait", None),
-    ("GET", "archive?path=/task", None), ("DELETE", "", None), ("DELETE", "?force=1&v=1", None),
-)  # fmt: skip
+    ("GET", "json", None),
+    ("GET", "logs?stdout=1", None),
+    ("POST", "start", None),
+    ("POST", "stop", None),
+    ("POST", "kill", None),
+    ("POST", "wait", None),
+    ("GET", "archive?path=/task", None),
+    ("DELETE", "", None),
+    ("DELETE", "?force=1&v=1", None),
+)
 
 
 def test_nobody_elses_container_is_touched_or_looked_at(guard, client, foreign, engine, network):
@@ -174,8 +183,15 @@ def test_nobody_elses_container_is_touched_or_looked_at(guard, client, foreign, 
 
 def test_no_filter_shows_more_than_ours(guard, foreign, wanted):
     made = create(guard, wanted)
-    for filters in ({}, {"label": []}, {"label": ["x"]}, {"label": {"io.everfit.task": True}},
-                    {"name": [foreign[0].name]}, {"id": [foreign[0].id]}, []):  # fmt: skip
+    for filters in (
+        {},
+        {"label": []},
+        {"label": ["x"]},
+        {"label": {"io.everfit.task": True}},
+        {"name": [foreign[0].name]},
+        {"id": [foreign[0].id]},
+        [],
+    ):
         asked = f"/containers/json?all=1&filters={json.dumps(filters)}".replace(" ", "")
         status, said = guard.say("GET", asked.replace('"', "%22").replace("{", "%7B"))
         assert status == 200, said

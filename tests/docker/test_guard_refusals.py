@@ -12,8 +12,8 @@ import tarfile
 from typing import Any
 
 import pytest
-from everfit_airflow.runners.docker_container import given
 
+from everfit_airflow.runners.docker_container import given
 from tests.docker.conftest import IMAGE
 from tests.docker.guarded import SECRET, Guard, create
 from tests.docker.refused import DROP, ESCAPES, NAME, NO_CALLS, H
@@ -56,12 +56,19 @@ def test_a_mount_is_of_the_list_and_read_only(guard, engine, wanted, volume):
     name, body = wanted
     create = f"/containers/create?name={name}"
     for wrong in (
-        {"ReadOnly": False}, {"Target": "/"}, {"Target": "/task"}, {"Target": "/task/order.json"},
-        {"Target": "/mnt/../task"}, {"Target": "mnt"}, {"Target": "/proc/x"}, {"Type": "bind"},
-        {"Target": "//task"}, {"Source": f"{volume}/"},
+        {"ReadOnly": False},
+        {"Target": "/"},
+        {"Target": "/task"},
+        {"Target": "/task/order.json"},
+        {"Target": "/mnt/../task"},
+        {"Target": "mnt"},
+        {"Target": "/proc/x"},
+        {"Type": "bind"},
+        {"Target": "//task"},
+        {"Source": f"{volume}/"},
         {"VolumeOptions": {"DriverConfig": {"Options": {"o": "bind", "device": "/"}}}},
         {"BindOptions": {"Propagation": "shared"}},
-    ):  # fmt: skip
+    ):
         guard.refuses("POST", create, changed(body, H + "Mounts", [{**mount, **wrong}]))
     guard.refuses("POST", create, changed(body, H + "Mounts", [mount, mount]))
     assert engine.containers.list(all=True, filters={"name": name}) == []
@@ -76,8 +83,15 @@ def test_a_name_said_twice_is_refused_and_not_the_last_one_taken(guard, engine, 
         text.replace('"HostConfig":', '"HostConfig": {"Privileged": true}, "HostConfig":'),
         text.replace(host, host[:-1] + ', "CapDrop": ["ALL"]}'),
         text[:-1] + f', "Image": "{IMAGE}"}}',
-        text + text, text[:-1], "[]", "null", "7", "", "[" * 100_000, text.replace("64", "NaN", 1),
-    ):  # fmt: skip
+        text + text,
+        text[:-1],
+        "[]",
+        "null",
+        "7",
+        "",
+        "[" * 100_000,
+        text.replace("64", "NaN", 1),
+    ):
         guard.refuses("POST", f"/containers/create?name={name}", doubled.encode())
     assert engine.containers.list(all=True, filters={"name": name}) == []
 
@@ -93,27 +107,47 @@ def test_no_other_call_is_let_through(guard, method, path):
 def test_spellings_of_a_path_lead_nowhere(guard, client, wanted, foreign):
     made, other = create(guard, wanted), foreign[0].name
     for path in (
-        f"/containers/{made}/../{other}/json", f"/containers/{made}%2F..%2F{other}/json",
-        f"/containers/{made}/%2e%2e/{other}/json", f"/v1.41/../containers/{other}/json",
-        f"//containers/{made}/json", f"/containers//{made}/json", f"/containers/{made}/json/",
-        f"/containers/{made}%252fjson", f"/containers/{made}\\json", f"/CONTAINERS/{made}/json",
-        f"/v1.41/v1.41/containers/{made}/json", f"/v1.12/containers/{made}/json",
-        f"/v99.1/containers/{made}/json", f"/v1.41%2Fcontainers/{made}/exec",
-        f"http://docker/containers/{made}/json", f"/containers/{made}/json%00",
-        f"/containers/{made}/json;x", f"/containers/{made}/json#x",
-        f"/containers/{made}/logs?stdout=1&stdout=1", f"/containers/{made}/logs?x=1",
+        f"/containers/{made}/../{other}/json",
+        f"/containers/{made}%2F..%2F{other}/json",
+        f"/containers/{made}/%2e%2e/{other}/json",
+        f"/v1.41/../containers/{other}/json",
+        f"//containers/{made}/json",
+        f"/containers//{made}/json",
+        f"/containers/{made}/json/",
+        f"/containers/{made}%252fjson",
+        f"/containers/{made}\\json",
+        f"/CONTAINERS/{made}/json",
+        f"/v1.41/v1.41/containers/{made}/json",
+        f"/v1.12/containers/{made}/json",
+        f"/v99.1/containers/{made}/json",
+        f"/v1.41%2Fcontainers/{made}/exec",
+        f"http://docker/containers/{made}/json",
+        f"/containers/{made}/json%00",
+        f"/containers/{made}/json;x",
+        f"/containers/{made}/json#x",
+        f"/containers/{made}/logs?stdout=1&stdout=1",
+        f"/containers/{made}/logs?x=1",
         f"/containers/{made}/logs?stdout=1;follow=1",
-        f"/containers/{made}/archive?path=/task/../etc", f"/containers/{made}/archive?path=/etc",
-        f"/containers/{made}/archive?path=/", f"/containers/{made}/archive?path=task",
-        f"/containers/{made}/archive?path=/task/%2e%2e/etc", f"/containers/{made}/archive",
+        f"/containers/{made}/archive?path=/task/../etc",
+        f"/containers/{made}/archive?path=/etc",
+        f"/containers/{made}/archive?path=/",
+        f"/containers/{made}/archive?path=task",
+        f"/containers/{made}/archive?path=/task/%2e%2e/etc",
+        f"/containers/{made}/archive",
         f"/containers/{made}/archive?path=/task/..",
         f"/containers/{made}/archive?path=/task&path=/",
-        f"/images/{IMAGE}/../../containers/json", "/images/../containers/x/json",
-    ):  # fmt: skip
+        f"/images/{IMAGE}/../../containers/json",
+        "/images/../containers/x/json",
+    ):
         assert guard.say("GET", path)[0] in (400, 403), path
     for query in (
-        "", "?name=", "?name=x&name=y", "?name=../x", "?name=X", f"?name={wanted[0]}&platform=x",
-    ):  # fmt: skip
+        "",
+        "?name=",
+        "?name=x&name=y",
+        "?name=../x",
+        "?name=X",
+        f"?name={wanted[0]}&platform=x",
+    ):
         guard.refuses("POST", f"/containers/create{query}", wanted[1])
     guard.refuses("PUT", f"/containers/{made}/archive?path=/etc", given(b"x", "o", "1:1"))
     guard.refuses("PUT", f"/containers/{made}/archive?path=/task/..", given(b"x", "o", "1:1"))
@@ -131,12 +165,16 @@ def test_one_connection_carries_one_request_as_both_sides_understand_it(guard, e
         f"Content-Type: application/json\r\nContent-Length: {len(inner)}\r\n\r\n"
     ).encode() + inner
     heads = (
-        "Content-Length: 0\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked, identity",
-        "Content-Length: 5\r\nContent-Length: 6", "Content-Length: +5", "Content-Length: 5, 5",
-        "Transfer-Encoding : chunked", "X: y\r\n Content-Length: 5",
+        "Content-Length: 0\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, identity",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: +5",
+        "Content-Length: 5, 5",
+        "Transfer-Encoding : chunked",
+        "X: y\r\n Content-Length: 5",
         "Upgrade: tcp\r\nConnection: Upgrade",
         "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAA",
-    )  # fmt: skip
+    )
     for head in heads:
         request = f"POST /containers/{NAME}/exec HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n0\r\n\r\n"
         answered = guard.raw(request.encode() + smuggled)
@@ -150,16 +188,21 @@ def test_one_connection_carries_one_request_as_both_sides_understand_it(guard, e
 def test_bodies_without_end_are_not_taken_in(guard, client, wanted):
     made = create(guard, wanted)
     for method, path in (
-        ("POST", "/containers/create?name=x"), ("PUT", f"/containers/{made}/archive?path=/task"),
-    ):  # fmt: skip
+        ("POST", "/containers/create?name=x"),
+        ("PUT", f"/containers/{made}/archive?path=/task"),
+    ):
         status, said = guard.say(method, path, b"", {"Content-Length": str(1 << 40)})
         assert status == 413, said
         chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
         head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         assert b" 413 " in until(lambda h=head, c=chunk: _answer_to_flood(guard, h.encode(), c))
     # One that nobody asked for is let go with its connection.
-    _answer_to_flood(guard, f"POST /containers/{made}/exec HTTP/1.1\r\nHost: x\r\n"
-                     "Transfer-Encoding: chunked\r\n\r\n".encode(), chunk)  # fmt: skip
+    _answer_to_flood(
+        guard,
+        f"POST /containers/{made}/exec HTTP/1.1\r\nHost: x\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n".encode(),
+        chunk,
+    )
     assert _resident(guard) < 300 << 20
 
 
@@ -196,13 +239,22 @@ def test_archives_hold_plain_files(guard, client, wanted):
         return written.getvalue()
 
     for wrong in (
-        archive(name="../etc/passwd"), archive(name="/etc/passwd"), archive(name="a/b"),
-        archive(name=".."), archive(type=tarfile.SYMTYPE, linkname="/etc"),
-        archive(type=tarfile.LNKTYPE, linkname="/etc/passwd"), archive(type=tarfile.DIRTYPE),
-        archive(type=tarfile.BLKTYPE), archive(type=tarfile.CHRTYPE),
+        archive(name="../etc/passwd"),
+        archive(name="/etc/passwd"),
+        archive(name="a/b"),
+        archive(name=".."),
+        archive(type=tarfile.SYMTYPE, linkname="/etc"),
+        archive(type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+        archive(type=tarfile.DIRTYPE),
+        archive(type=tarfile.BLKTYPE),
+        archive(type=tarfile.CHRTYPE),
         archive(type=tarfile.FIFOTYPE),
-        archive(mode="w:gz"), archive(times=17), b"", b"x" * 5000, archive()[:600],
-    ):  # fmt: skip
+        archive(mode="w:gz"),
+        archive(times=17),
+        b"",
+        b"x" * 5000,
+        archive()[:600],
+    ):
         guard.refuses("PUT", path, wrong)
     assert guard.say("PUT", path, archive())[0] == 200
 
@@ -223,9 +275,29 @@ def test_garbage_gets_an_answer_and_reaches_nothing(guard, engine):
     """Random paths, heads and bodies, from one seed."""
     dice = random.Random(5)
     before = {container.id for container in engine.containers.list(all=True)}
-    pieces = ["containers", "create", "images", "json", "..", "%2e", "/", "//", "?name=",
-              "v1.41", "exec", "\\", "%", "%00", "ä", "networks", "host", "connect", "&",
-              "=", "*"]  # fmt: skip
+    pieces = [
+        "containers",
+        "create",
+        "images",
+        "json",
+        "..",
+        "%2e",
+        "/",
+        "//",
+        "?name=",
+        "v1.41",
+        "exec",
+        "\\",
+        "%",
+        "%00",
+        "ä",
+        "networks",
+        "host",
+        "connect",
+        "&",
+        "=",
+        "*",
+    ]
     for _ in range(300):
         path = "/" + "".join(dice.choice(pieces) for _ in range(dice.randrange(1, 9)))
         method = dice.choice(["GET", "POST", "PUT", "DELETE", "HEAD"])

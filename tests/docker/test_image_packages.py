@@ -15,15 +15,25 @@ def test_every_package_is_in_the_bill_and_it_is_the_same_every_time(tmp_path) ->
     for name in ("one", "two"):
         subprocess.run(
             ["python3", "scripts/image_packages.py", BASE, tmp_path / name],
-            cwd=REPOSITORY, check=True,
-        )  # fmt: skip
+            cwd=REPOSITORY,
+            check=True,
+        )
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     document = json.loads((tmp_path / "one").read_text())
     status = subprocess.run(
-        ["docker", "run", "--rm", "--network=none", "--entrypoint=cat", BASE,
-         "/var/lib/dpkg/status"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--network=none",
+            "--entrypoint=cat",
+            BASE,
+            "/var/lib/dpkg/status",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     there = set()
     for block in status.split("\n\n"):
         fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line[:40])
@@ -36,6 +46,8 @@ def test_every_package_is_in_the_bill_and_it_is_the_same_every_time(tmp_path) ->
     assert "upstream=glibc" in libc["purl"]
     image = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Id}}", BASE],
-        check=True, capture_output=True, text=True,
-    ).stdout.strip()  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
     assert document["metadata"]["component"]["version"] == image

@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from pipeline_components.identity import code_digest
-from tests.docker.images import LOCKS, REPOSITORY, VERSION, name_of, ran, told
+from everfit.contracts.version import VERSION
+from everfit.engine.fingerprints import code_digest, package_digest
+from tests.docker.images import LOCKS, REPOSITORY, name_of, ran, told
 
 ALL = ("components", "airflow", "mlflow")
 KNOWS_DATA = (
-    "evidently", "fairlearn", "matplotlib", "mlflow", "numpy", "pandas", "pyarrow", "scipy",
-    "skops", "sklearn",
-)  # fmt: skip
+    "evidently",
+    "fairlearn",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skops",
+    "sklearn",
+)
 INSTALLED = """
 import importlib.metadata as m, json
 print(json.dumps({d.name.lower().replace("_", "-").replace(".", "-"): d.version
@@ -122,10 +131,16 @@ def test_the_airflow_image_knows_no_data(engine):
 @pytest.mark.parametrize(
     ("image", "folders", "suffixes"),
     [
-        ("components", ("pipeline_components", "dags/pipelines"), (".py", ".yaml", ".mako")),
+        ("components", ("pipeline_components", "dags/pipelines"), (".py", ".yaml", ".mako", ".j2")),
         (
             "airflow",
-            ("dags", "plugins", "pipeline_components/contracts", "pipeline_components/__init__.py"),
+            (
+                "dags",
+                "plugins",
+                "pipeline_components/everfit/contracts",
+                "pipeline_components/everfit/__init__.py",
+                "pipeline_components/everfit/airflow.py",
+            ),
             (".py", ".yaml", ".airflowignore"),
         ),
     ],
@@ -149,12 +164,14 @@ def test_it_holds_this_checkout_and_nothing_else(engine, image, folders, suffixe
 def test_its_labels_say_what_the_code_inside_says(engine):
     labels = engine.images.get(name_of("components")).labels
     inside = told(
-        engine, "components",
-        "import json\nfrom pipeline_components.identity import *\n"
-        "print(json.dumps([code_digest(), environment_digest()]))",
-    )  # fmt: skip
-    assert [labels["io.everfit.code"], labels["io.everfit.environment"]] == inside
-    assert inside[0] == code_digest()
+        engine,
+        "components",
+        "import json\nfrom everfit.engine.fingerprints import *\n"
+        "print(json.dumps([code_digest('run'), package_digest(), environment_digest()]))",
+    )
+    names = ("code", "package", "environment")
+    assert [labels[f"io.everfit.{name}"] for name in names] == inside
+    assert inside[:2] == [code_digest("run"), package_digest()]
 
 
 def test_its_labels_say_what_it_is(engine, image):

@@ -64,9 +64,14 @@ def test_the_whole_chain_and_its_monitoring(engine):
 
 def test_its_entry_is_the_door(engine):
     with container(
-        engine, "components", "--order", "/task/order.json", "--outcome", "/task/outcome.json",
+        engine,
+        "components",
+        "--order",
+        "/task/order.json",
+        "--outcome",
+        "/task/outcome.json",
         volumes=["/task"],
-    ) as made:  # fmt: skip
+    ) as made:
         put(made, "/task", {"order.json": "{}"})
         made.start()
         assert made.wait(timeout=120)["StatusCode"] == 2
@@ -74,12 +79,12 @@ def test_its_entry_is_the_door(engine):
 
 
 @pytest.mark.parametrize(
-    "door", ["plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register"]
+    "component", ["plan", "extract", "validate", "prepare", "train", "evaluate", "gate", "register"]
 )
-def test_no_container_compiles_anything(engine, door):
+def test_no_container_compiles_anything(engine, component):
     code = f"""
 import pathlib, sys
-import pipeline_components.{door}.door
+import everfit.steps.{component}.step
 for module in list(sys.modules.values()):
     made = getattr(module, "__cached__", None)
     if made and str(module.__file__).startswith("/opt/everfit"):
@@ -99,9 +104,13 @@ import matplotlib.font_manager
     command = ["python", "-c", code]
     assert "generated new fontManager" in ran(engine, "components", *command)[1]
     with container(
-        engine, "components", "-c", 'component --help >/dev/null; python -c "$0"', code,
+        engine,
+        "components",
+        "-c",
+        'component --help >/dev/null; python -c "$0"',
+        code,
         entrypoint=["sh"],
-    ) as made:  # fmt: skip
+    ) as made:
         made.start()
         assert made.wait(timeout=120)["StatusCode"] == 0
         assert "fontManager" not in made.logs().decode()
@@ -130,7 +139,9 @@ def mlflow(engine):
     """An MLflow server on a database of its own, its secrets in files."""
     password, key = secrets.token_urlsafe(18), secrets.token_urlsafe(32)
     with container(
-        engine, "mlflow", volumes=["/run/secrets"],
+        engine,
+        "mlflow",
+        volumes=["/run/secrets"],
         tmpfs={"/tmp": "size=1g,mode=1777", "/mlflow": "mode=1777"},
         environment={
             "MLFLOW_BACKEND_STORE_URI_FILE": "/run/secrets/database",
@@ -138,7 +149,7 @@ def mlflow(engine):
             "MLFLOW_FLASK_SERVER_SECRET_KEY_FILE": "/run/secrets/key",
             "MLFLOW_WORKERS": "1",
         },
-    ) as made:  # fmt: skip
+    ) as made:
         files = {"database": "sqlite:////mlflow/mlflow.db\n", "password": f"{password}\n"}
         put(made, "/run/secrets", {**files, "key": key})
         made.start()
@@ -190,12 +201,18 @@ def built(engine, context: Path) -> Any:
     told = context.parent / "id"
     subprocess.run(
         [
-            os.environ.get("DOCKER", "docker"), "build", "--quiet", f"--iidfile={told}",
-            "--label=everfit.test=images", f"--build-arg=ANEW={secrets.token_hex(4)}",
-            f"--file={context / 'pipeline_components' / 'Dockerfile'}", str(context),
+            os.environ.get("DOCKER", "docker"),
+            "build",
+            "--quiet",
+            f"--iidfile={told}",
+            "--label=everfit.test=images",
+            f"--build-arg=ANEW={secrets.token_hex(4)}",
+            f"--file={context / 'pipeline_components' / 'Dockerfile'}",
+            str(context),
         ],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     return engine.images.get(told.read_text().strip())
 
 

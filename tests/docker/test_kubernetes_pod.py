@@ -7,26 +7,29 @@ message as a file of the host that anybody may write to.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
+
+from everfit.contracts.base import canonical_json
+from everfit.contracts.messages.steps import Order, Outcome
+from everfit.contracts.runners import Cluster, Mount, Place, size_of
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.version import VERSION
 from everfit_airflow.runners import Task
 from everfit_airflow.runners.pod import render_pod
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.runners import Cluster, Mount, Place, size_of
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.steps import Order, Outcome
-
 SPEC = PipelineSpec.model_validate(
     {
-        "name": "fares", "task": "regression", "target": "fare",
-        "source": {"uri": "/data/*.csv"}, "window": {"spans": 3},
+        "name": "fares",
+        "task": "regression",
+        "target": "fare",
+        "source": {"uri": "/data/*.csv"},
+        "window": {"spans": 3},
         "train": {"families": ["linear"]},
         "gate": {"superior_by": "1%", "baseline": "median", "limits": {"mae": {"max": 5}}},
     }
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -52,16 +55,19 @@ def as_a_kubelet_does(engine, pod, claims, folder, run_id) -> tuple[int, bytes, 
     message.chmod(0o666)
     volumes = {
         volume["name"]: claims[volume["persistentVolumeClaim"]["claimName"]]
-        for volume in spec["volumes"] if "persistentVolumeClaim" in volume
-    } | {"task": order.parent}  # fmt: skip
+        for volume in spec["volumes"]
+        if "persistentVolumeClaim" in volume
+    } | {"task": order.parent}
     binds = [
         f"{volumes[mount['name']]}:{mount['mountPath']}:{'ro' if mount.get('readOnly') else 'rw'}"
-        for mount in container["volumeMounts"] if mount["name"] in volumes
-    ]  # fmt: skip
+        for mount in container["volumeMounts"]
+        if mount["name"] in volumes
+    ]
     [room] = [v["emptyDir"]["sizeLimit"] for v in spec["volumes"] if v["name"] == "tmp"]
     limits = container["resources"]["limits"]
     made = engine.containers.create(
-        container["image"], container["args"],
+        container["image"],
+        container["args"],
         environment={v["name"]: v["value"].replace("$$", "$") for v in container["env"]},
         user=str(spec["securityContext"]["runAsUser"]),
         read_only=container["securityContext"]["readOnlyRootFilesystem"],
@@ -71,20 +77,17 @@ def as_a_kubelet_does(engine, pod, claims, folder, run_id) -> tuple[int, bytes, 
         mem_limit=size_of(limits["memory"]),
         tmpfs={"/tmp": f"size={size_of(room)},mode=1777"},
         volumes=[*binds, f"{message}:{container['terminationMessagePath']}:rw"],
-        network_mode="none", labels={"io.everfit.run": run_id},
-    )  # fmt: skip
+        network_mode="none",
+        labels={"io.everfit.run": run_id},
+    )
     made.start()
     code = made.wait(timeout=300)["StatusCode"]
     return code, message.read_bytes(), made.logs().decode()
 
 
 def test_the_component_image_works_as_a_pod(engine, claims, tmp_path, run_id):
-    version = re.search(
-        r'^version = "(.+)"$',
-        (Path(__file__).parents[2] / "pyproject.toml").read_text(), re.MULTILINE,
-    )[1]  # fmt: skip
     place = Place(
-        image=f"everfit-components:{version}",
+        image=f"everfit-components:{VERSION}",
         mounts=(
             Mount(source="data", target="/data"),
             Mount(source="state", target="/state", read_only=False),
@@ -92,9 +95,13 @@ def test_the_component_image_works_as_a_pod(engine, claims, tmp_path, run_id):
     )
     task = Task("fares.train", "manual__1", "plan", -1, "fares", "plan")
     pod = render_pod(
-        task, place, Cluster(), canonical_json(Order(component="plan", pipeline=SPEC)),
-        {"EVERFIT_HOME": "/state", "EVERFIT_ROOT": "/state"}, False,
-    )  # fmt: skip
+        task,
+        place,
+        Cluster(),
+        canonical_json(Order(component="plan", pipeline=SPEC)),
+        {"EVERFIT_HOME": "/state", "EVERFIT_ROOT": "/state"},
+        False,
+    )
     code, message, log = as_a_kubelet_does(engine, pod, claims, tmp_path, run_id)
     assert code == 0, log
     assert len(message) <= 4096

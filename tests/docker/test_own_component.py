@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from everfit.contracts.messages.chain import CHAIN
+from everfit.contracts.messages.requests import PrepareResult
+from everfit.contracts.messages.steps import Component, Order, Outcome, Trigger
+from everfit.contracts.runners import RunnerSettings
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit_airflow.runners import Ending, Task
 from everfit_airflow.runners.choice import choose
-
-from pipeline_components.contracts.requests import PrepareResult
-from pipeline_components.contracts.runners import RunnerSettings
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.steps import CHAIN, Component, Order, Outcome, Trigger
 from tests.docker.conftest import BASE
 from tests.docker.images import name_of
 
@@ -33,14 +34,21 @@ SPEC: dict[str, Any] = {
     "source": {"uri": "{data}/nyc_yellow/*.csv", "period": "%Y-%m"},
     "features": {
         "drop": [
-            "total_amount", "tip_amount", "tolls_amount", "extra", "mta_tax", "payment_type",
-            "improvement_surcharge", "congestion_surcharge", "pickup_datetime",
+            "total_amount",
+            "tip_amount",
+            "tolls_amount",
+            "extra",
+            "mta_tax",
+            "payment_type",
+            "improvement_surcharge",
+            "congestion_surcharge",
+            "pickup_datetime",
         ],
         "derive": {"fast": "trip_distance > 5"},
     },
     "train": {"families": ["linear"], "trials": 1, "folds": 2},
     "gate": {"metric": "mae", "superior_by": "1%", "baseline": "median"},
-}  # fmt: skip
+}
 
 
 def family_of(spec: dict[str, Any]) -> str:
@@ -53,9 +61,11 @@ def family_of(spec: dict[str, Any]) -> str:
 def sql_image(engine: Any) -> str:
     """The id of the example's image."""
     image, _ = engine.images.build(
-        path=str(REPOSITORY / "examples" / "prepare_in_sql"), tag="everfit-test-prepare:1", rm=True,
+        path=str(REPOSITORY / "examples" / "prepare_in_sql"),
+        tag="everfit-test-prepare:1",
+        rm=True,
         buildargs={"PYTHON_IMAGE": PYTHON_BASE, "DEBIAN_IMAGE": BASE},
-    )  # fmt: skip
+    )
     return str(image.id)
 
 
@@ -86,8 +96,9 @@ class Chain:
         """Have so many months of invented trips there."""
         subprocess.run(
             [PYTHON.with_name("everfit"), "example", "--months", str(count), "--rows", "400"],
-            check=True, env={"PATH": os.environ["PATH"], "EVERFIT_ROOT": str(self.root)},
-        )  # fmt: skip
+            check=True,
+            env={"PATH": os.environ["PATH"], "EVERFIT_ROOT": str(self.root)},
+        )
 
     def order(self, component: Component) -> Order:
         return Order(
@@ -137,9 +148,12 @@ class Chain:
 def in_containers(*folders: Path) -> dict[str, Any]:
     """Settings of a component in a container that writes to some folders."""
     return {
-        "runner": "docker", "pull": "never", "memory": "1Gi", "disk": "256Mi",
+        "runner": "docker",
+        "pull": "never",
+        "memory": "1Gi",
+        "disk": "256Mi",
         "mounts": [{"source": str(f), "target": str(f), "read_only": False} for f in folders],
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -167,8 +181,8 @@ def chain(checkout: Path, run_id: str, sql_image: str) -> Chain:
 def test_the_steps_after_it_accept_what_it_made(chain: Chain) -> None:
     chain.months(3)
     first = chain.run()
-    assert first["gate"].summary["verdict"] == "promote"
-    assert first["register"].summary["champion"] == 1
+    assert first["gate"].summary.verdict == "promote"
+    assert first["register"].summary.champion == 1
     made = chain.prepared(first["prepare"])
     assert made.run_key == json.loads(chain.blob(first["validate"].result))["run_key"]
     assert first["prepare"].cached is False
@@ -176,12 +190,14 @@ def test_the_steps_after_it_accept_what_it_made(chain: Chain) -> None:
     # Asked again it finds what it made; asked for another month it holds the champion's rows too.
     again = Outcome.model_validate_json(chain.perform("prepare").outcome or b"")
     assert (again.cached, again.result, again.key) == (
-        True, first["prepare"].result, first["prepare"].key,
-    )  # fmt: skip
+        True,
+        first["prepare"].result,
+        first["prepare"].key,
+    )
     chain.months(4)
     second = chain.run()
     assert second["prepare"].key != first["prepare"].key
-    assert second["gate"].summary["verdict"] in ("promote", "hold", "reject")
+    assert second["gate"].summary.verdict in ("promote", "hold", "reject")
     checks = json.loads(chain.blob(second["gate"].result))["checks"]
     lineage = {one["code"]: one["state"] for one in checks if one["code"].startswith("LINEAGE")}
     assert set(lineage.values()) <= {"passed", "not_applicable"}
@@ -206,9 +222,13 @@ def test_equal_requests_give_equal_bytes_and_a_result_is_published_once(chain: C
     document = chain.blob(first.result)
     published = chain.store / "results" / "prepare" / f"{first.key}.json"
     assert published.read_bytes() == document
-    assert document == json.dumps(
-        json.loads(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    ).encode() + b"\n"  # canonical  # fmt: skip
+    assert (
+        document
+        == json.dumps(
+            json.loads(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
+        + b"\n"
+    )  # canonical
     published.unlink()
     for artifact in (chain.prepared(first).train, chain.prepared(first).holdout):
         path = chain.store / "blobs" / artifact.digest[:2] / artifact.digest
@@ -244,9 +264,11 @@ def test_a_library_of_one_s_own_goes_on_top_of_everfit_s_image(
     engine: Any, checkout: Path, run_id: str
 ) -> None:
     image, _ = engine.images.build(
-        path=str(REPOSITORY / "examples" / "own_library"), tag="everfit-test-library:1", rm=True,
+        path=str(REPOSITORY / "examples" / "own_library"),
+        tag="everfit-test-library:1",
+        rm=True,
         buildargs={"COMPONENTS_IMAGE": name_of("components")},
-    )  # fmt: skip
+    )
     home = checkout / ".everfit"
     named: tuple[Component, ...] = ("train", "evaluate", "gate")  # where the model is loaded
     spec = {
@@ -254,17 +276,18 @@ def test_a_library_of_one_s_own_goes_on_top_of_everfit_s_image(
         "images": dict.fromkeys(named, image.id),
         "train": {
             "families": [{"name": "capped", "estimator": "own_models.CappedRidge"}],
-            "trials": 1, "folds": 2,
+            "trials": 1,
+            "folds": 2,
         },
-    }  # fmt: skip
+    }
     place = {**in_containers(home), "environment": {"EVERFIT_HOME": str(home)}}
     runners = {"components": dict.fromkeys(named, place), "allow_images": ["sha256:*"]}
     chain = Chain(checkout, run_id, spec, runners)
     chain.months(3)
     outcomes = chain.run()
-    assert outcomes["train"].summary["family"] == "capped"
-    assert outcomes["gate"].summary["verdict"] == "promote", outcomes["gate"].summary
-    assert outcomes["register"].summary["champion"] == 1
+    assert outcomes["train"].summary.family == "capped"
+    assert outcomes["gate"].summary.verdict == "promote", outcomes["gate"].summary
+    assert outcomes["register"].summary.champion == 1
     # The same image without the library is another run, and says what it lacks.
     plain = engine.images.get(name_of("components")).id
     chain.spec = {**spec, "images": dict.fromkeys(named, plain)}

@@ -23,25 +23,43 @@ def image(tmp_path: Path) -> Iterator[str]:
     subprocess.run(["docker", "build", "-q", "-t", f"{name}:7", tmp_path], check=True)
     yield name
     found = subprocess.run(
-        ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter",
-         f"reference=*{name}", "--filter", f"reference=*/*/{name}"],
-        check=True, capture_output=True, text=True,
-    ).stdout.split()  # fmt: skip
+        [
+            "docker",
+            "image",
+            "ls",
+            "--format",
+            "{{.Repository}}:{{.Tag}}",
+            "--filter",
+            f"reference=*{name}",
+            "--filter",
+            f"reference=*/*/{name}",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
     subprocess.run(["docker", "image", "rm", *found], check=True, capture_output=True)
 
 
 def make(target: str, **env: str) -> str:
     done = subprocess.run(
-        ["make", target], cwd=REPOSITORY, env=os.environ | env, check=False, capture_output=True,
+        ["make", target],
+        cwd=REPOSITORY,
+        env=os.environ | env,
+        check=False,
+        capture_output=True,
         text=True,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def test_what_is_pushed_is_signed_by_the_registrys_digest(
-    image, registry, cosign, tmp_path  # noqa: F811
-) -> None:  # fmt: skip
+    image,
+    registry,  # noqa: F811
+    cosign,  # noqa: F811
+    tmp_path,
+) -> None:
     out = tmp_path / "out"
     env = {"OUT": str(out), "REGISTRY": f"{registry}/team", "IMAGES": image, "VERSION": "7"}
     make("push-images", **env)
@@ -62,9 +80,12 @@ def test_what_is_pushed_is_signed_by_the_registrys_digest(
 
     home = {"PATH": f"{cosign}:{os.environ['PATH']}", "COSIGN_PASSWORD": ""}
     subprocess.run(
-        ["cosign", "generate-key-pair"], cwd=tmp_path, env=os.environ | home, check=True,
+        ["cosign", "generate-key-pair"],
+        cwd=tmp_path,
+        env=os.environ | home,
+        check=True,
         capture_output=True,
-    )  # fmt: skip
+    )
     keys = {
         "COSIGN_KEY": str(tmp_path / "cosign.key"),
         "COSIGN_PUBLIC": str(tmp_path / "cosign.pub"),

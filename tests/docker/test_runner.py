@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from docker.errors import NotFound
 
-from pipeline_components.contracts.errors import Unavailable, UserError
+from everfit.contracts.errors import Unavailable, UserError
 from tests.docker.conftest import BASE, build
 from tests.docker.shell import Shell, containers
 
@@ -83,8 +83,10 @@ def test_it_reaches_no_network_unless_one_is_named(engine, run_id):
 def test_how_it_ended(engine, run_id, said, code):
     ending = Shell(run_id).run(f"echo 'LEDGER: did not answer.' >&2; exit {said}\n")
     assert (ending.code, ending.outcome, ending.last_line) == (
-        code, None, "LEDGER: did not answer.",
-    )  # fmt: skip
+        code,
+        None,
+        "LEDGER: did not answer.",
+    )
     assert not ending.out_of_memory
     assert containers(engine, run_id) == []
 
@@ -211,10 +213,11 @@ def test_a_mount_is_seen_and_read_only_unless_said(run_id):
 def test_the_user_of_the_image_unless_it_is_root(engine, run_id, user, who):
     name = f"everfit-test-user:{user.replace(':', '-') or 'none'}"
     build(
-        engine, name,
+        engine,
+        name,
         f'FROM {BASE}\nENTRYPOINT ["/bin/sh", "-c", "exec /bin/sh \\"$2\\"", "component"]\n'
         + (f"USER {user}\n" if user else ""),
-    )  # fmt: skip
+    )
     shell = Shell(run_id, image=name)
     ending = shell.run("echo $(id -u):$(id -g) > /task/outcome.json\n")
     assert ending.outcome == f"{who}\n".encode()

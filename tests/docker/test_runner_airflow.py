@@ -30,9 +30,8 @@ ENTRYPOINT ["/bin/sh", "-c", "echo the component is up; sleep 3600"]
 @pytest.fixture
 def airflow(engine):
     """Airflow whose components are containers that never come to an end."""
+    from everfit.contracts.settings import Settings
     from everfit_launch.airflow_here import AirflowHere
-
-    from pipeline_components.contracts.settings import Settings
 
     image = "everfit-test-endless:1"
     build(engine, image, ENDLESS)
@@ -52,6 +51,7 @@ def airflow(engine):
             "EVERFIT_RUNNERS": str(world / "runners.yaml"),
             "EVERFIT_STORE": "s3://nothing-is-asked-of-it",
             "EVERFIT_LEDGER": "postgresql+psycopg://nothing/asked",
+            "EVERFIT_MLFLOW": "http://nothing.asked:5000",
             "EVERFIT_MLFLOW_PAGE": "http://localhost:1",
             "EVERFIT_AIRFLOW_PORT": "0",
         }
@@ -81,9 +81,10 @@ def test_a_killed_task_is_taken_over_and_one_marked_failed_leaves_nothing(engine
     until(lambda: told(1, "the component is up"), seconds=300)
     (container,) = containers()
     (plan,) = (
-        task for task in here.api.call("GET", f"{run}/taskInstances")["task_instances"]
+        task
+        for task in here.api.call("GET", f"{run}/taskInstances")["task_instances"]
         if task["task_id"] == "plan"
-    )  # fmt: skip
+    )
     os.kill(process_of(plan["id"]), signal.SIGKILL)
     until(lambda: told(2, "Took over container"), seconds=300)
     until(lambda: told(2, "the component is up"))

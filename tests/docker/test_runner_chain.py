@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
-from everfit_airflow.operator import ComponentOperator
 
-from pipeline_components.contracts.steps import CHAIN, Component
+from everfit.contracts.messages.chain import ChainTask, training_tasks
+from everfit.contracts.spec.load import load_spec
+from everfit_airflow.operators.operator import ComponentOperator
 from tests.docker.images import name_of
 from tests.docker.shell import containers
 
@@ -84,10 +85,14 @@ def test_the_chain_on_a_mounted_folder(engine, run_id, folder):
     done: dict[str, list[Any]] = {}
     spec_file = str(folder / "dags" / "pipelines" / "fares.yaml")
 
-    def run(component: Component, family: str | None = None) -> dict[str, Any]:
-        task_id = f"{component}_{family}" if family else component
+    def run(task: ChainTask) -> dict[str, Any]:
+        task_id = task.name.replace(" ", "_")
         operator = ComponentOperator(
-            task_id=task_id, component=component, spec_file=spec_file, family=family
+            task_id=task_id,
+            component=task.component,
+            spec_file=spec_file,
+            family=task.family,
+            reads=task.upstream,
         )
         return operator.execute(
             {
@@ -100,12 +105,14 @@ def test_the_chain_on_a_mounted_folder(engine, run_id, folder):
             }  # type: ignore[arg-type]
         )
 
-    for component in CHAIN:
-        families = ("linear", "extra_trees") if component == "train" else (None,)
-        done[component] = [run(component, family) for family in families]
+    tasks = list(training_tasks(load_spec(Path(spec_file))))
+    for each in tasks:
+        done.setdefault(each.component, []).append(run(each))
+    assert len(done["train"]) == 2
     assert done["gate"][0]["summary"]["verdict"] == "promote"
     assert done["register"][0]["summary"]["version"] == 1
     assert containers(engine, run_id) == []
     assert (folder / "home" / "ledger.db").is_file()
-    again = run("prepare")
+    (prepare,) = (task for task in tasks if task.component == "prepare")
+    again = run(prepare)
     assert (again["cached"], again["result"]) == (True, done["prepare"][0]["result"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from docker.errors import ImageNotFound
 
-from pipeline_components.contracts.errors import Unavailable, UserError
+from everfit.contracts.errors import Unavailable, UserError
 from tests.docker.registry import Registry
 from tests.docker.shell import Shell, containers
 

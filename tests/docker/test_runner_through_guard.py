@@ -22,9 +22,11 @@ def through_a_guard(engine, tmp_path, run_id, monkeypatch):
     """Only the runner is told of it; what a test itself does goes to the engine."""
     networks = [f"everfit-{run_id}-{which}" for which in ("store", "source", "registry")]
     settings = {
-        "name": run_id, "images": [IMAGE, "everfit-*:*"], "cpus": 1024,
+        "name": run_id,
+        "images": [IMAGE, "everfit-*:*"],
+        "cpus": 1024,
         "networks": [*networks, "everfit-no-such-network"],
-    }  # fmt: skip
+    }
     with guarding(tmp_path, **settings) as guard:
         monkeypatch.setenv("DOCKER_HOST", guard.address)
         yield guard

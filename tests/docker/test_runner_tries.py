@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from everfit.contracts.errors import Unavailable
 from everfit_airflow.runners import docker as docker_runner
 from everfit_airflow.runners import docker_engine
 from everfit_airflow.runners.docker_container import body
 from everfit_airflow.runners.docker_engine import Engine
 from everfit_airflow.runners.reap import reap
-
-from pipeline_components.contracts.errors import Unavailable
 from tests.docker.conftest import BASE, REPOSITORY, build
 from tests.docker.proxy import Way
 from tests.docker.shell import Shell, containers, until
@@ -45,9 +45,15 @@ def another_process(run_id: str, script: str) -> subprocess.Popen[str]:
     """A try as a process of its own, at work."""
     process = subprocess.Popen(
         [sys.executable, "-c", ANOTHER_PROCESS, run_id, script],
-        env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}"},
-        stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                str(REPOSITORY / folder) for folder in ("", "pipeline_components", "plugins")
+            ),
+        },
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return process
 
 
@@ -74,8 +80,10 @@ def test_a_retry_follows_what_the_killed_try_started(engine, run_id):
     ending = shell.end()
     assert ending.outcome == f"{who}\n".encode()
     assert shell.lines == [
-        f"Took over container {shell.name}, which an earlier try had started.", who, "on",
-    ]  # fmt: skip
+        f"Took over container {shell.name}, which an earlier try had started.",
+        who,
+        "on",
+    ]
     assert containers(engine, run_id) == []
 
 
@@ -115,10 +123,11 @@ def test_what_carries_out_another_order_is_removed_first(engine, run_id):
 def test_what_runs_another_image_is_removed_first(engine, run_id):
     who = a_killed_try(run_id, WAIT)
     build(
-        engine, "everfit-test-shell:2",
-        f'FROM {BASE}\nLABEL everfit.test=newer\n'
+        engine,
+        "everfit-test-shell:2",
+        f"FROM {BASE}\nLABEL everfit.test=newer\n"
         'ENTRYPOINT ["/bin/sh", "-c", "exec /bin/sh \\"$2\\"", "component"]\n',
-    )  # fmt: skip
+    )
     shell = Shell(run_id, image="everfit-test-shell:2")
     shell.begin(WAIT)
     until(lambda: len(shell.lines) == 2)

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from pipeline_components.context import open_context
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.registry import champion_alias
-from pipeline_components.run import run_pipeline
-from pipeline_components.store import blob_key
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import NothingToDo
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.engine.context import open_context
+from everfit.engine.pipeline import run_pipeline
+from everfit.storage.mlflow import champion_alias
+from everfit.storage.store import blob_key
 from tests.world import World
 
 
@@ -120,30 +120,32 @@ def test_an_equal_candidate_is_not_promoted(world) -> None:
     assert champion_alias(world.context.settings, "quick") == 1
 
 
-def test_looks_at_one_month_spend_its_budget_and_then_hold_until_new_rows_come(world) -> None:
+def test_evaluations_on_one_month_spend_its_budget_and_then_hold_until_new_rows_come(world) -> None:
     world.months(3)
     outcomes = []
     for seed in range(5):
         world.spec["train"]["seed"] = seed
         outcomes = world.run()
-    looks = world.context.ledger.looks("quick")
+    ledger = world.context.ledger
+    evaluations = ledger.holdout_evaluations("quick", "fare_amount")
     month = 0.05 * 31 / 365.25  # March
-    shares = [look.alpha / month for look in looks]
+    shares = [one.alpha / month for one in evaluations]
     assert shares == pytest.approx([1 / 2, 1 / 4, 1 / 8, 1 / 16, 0])
-    told = outcomes[0].summary["detectable"]
+    told = outcomes[0].summary.detectable
     assert "so the run will end in hold: about 32 new labelled rows" in told  # 500 / 16 = 31.25
     decided = world.result(outcomes, "gate")
     assert decided.verdict == "hold"
-    assert decided.because.startswith("The budget of looks is exhausted: this span was looked at")
+    assert decided.because.startswith("The evaluation budget is exhausted: this span was evaluated")
     world.run(force=True)
-    assert world.context.ledger.looks("quick") == looks  # the same run looks only once
+    # the same run is evaluated only once
+    assert ledger.holdout_evaluations("quick", "fare_amount") == evaluations
 
     world.months(4)
     outcomes = world.run()
-    assert "find a gain of" in outcomes[0].summary["detectable"]
+    assert "detect a gain of" in outcomes[0].summary.detectable
     states = {check.code: check.state for check in world.result(outcomes, "gate").checks}
     assert states["BUDGET"] == "passed"
-    assert world.context.ledger.looks("quick")[-1].alpha > month / 2
+    assert ledger.holdout_evaluations("quick", "fare_amount")[-1].alpha > month / 2
 
 
 def test_a_month_in_cents_is_quarantined_and_training_goes_on(world) -> None:
@@ -207,8 +209,8 @@ def test_an_altered_model_is_never_loaded(world) -> None:
 
 
 def test_a_run_that_was_cut_off_is_taken_up_where_it_stopped(world) -> None:
-    from pipeline_components import run as chain
-    from pipeline_components.door import perform
+    from everfit.engine import pipeline as chain
+    from everfit.engine.execute import perform
 
     class Cut(Exception):
         pass

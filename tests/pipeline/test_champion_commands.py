@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pipeline_components.cli import main
-from pipeline_components.context import open_context
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.example.trips import month_csv
-from pipeline_components.ledger import Ledger
-from pipeline_components.ledger.records import RemovalRecord
-from pipeline_components.registry import champion_alias, open_registry
-from pipeline_components.store import blob_key
-from tests.world import World, new_checkout, settings_in
+from everfit.cli import main
+from everfit.cli.command import load
+from everfit.contracts.errors import NothingToDo
+from everfit.data.example.trips import month_csv
+from everfit.engine.context import open_context
+from everfit.storage.ledger import Ledger
+from everfit.storage.ledger.records import RemovalRecord
+from everfit.storage.mlflow import champion_alias, open_registry
+from everfit.storage.store import blob_key
+from tests.json_shapes import mismatch
+from tests.world import World, settings_in
 
 # MLflow's own store, on the SQLAlchemy that is pinned here.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning")
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory) -> Path:
-    """A checkout whose pipeline has lived a while; each test takes a copy."""
-    root = tmp_path_factory.mktemp("lived")
-    with open_context(new_checkout(root)) as context:
-        world = World(context)
-        world.spec["features"] = {
-            "drop": [*world.spec["features"]["drop"], "trip_distance"], "derive": {},
-        }  # fmt: skip
-        world.months(3)
-        world.run()
-        world.spec["features"]["drop"].remove("trip_distance")
-        world.months(4)
-        world.run()
-        world.spec["train"]["seed"] = 1
-        world.months(5)
-        world.run()
-        verdicts = [context.ledger.verdict(r.run_key).verdict for r in context.ledger.runs("quick")]
-        assert verdicts == ["hold", "promote", "promote"]
-    return root
-
-
-@pytest.fixture
-def checkout(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "checkout"
-    shutil.copytree(lived, root)
-    monkeypatch.setenv("EVERFIT_ROOT", str(root))
-    for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
-    return root
-
-
-@pytest.fixture
-def everfit(checkout: Path, capsys) -> Callable[..., tuple[int, str, str]]:
-    """Run a command: exit code, standard output, standard error."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = main(list(arguments))
-        shown = capsys.readouterr()
-        assert "Traceback" not in shown.err
-        return code, shown.out, shown.err
-
-    return run
 
 
 @pytest.fixture
@@ -96,7 +51,7 @@ def test_the_champion_is_told_with_since_why_and_what_it_is(checkout, everfit) -
     code, out, _ = everfit("champion", "quick")
     assert code == 0
     assert out.startswith("quick v2\n")
-    for part in (second.run_key, model, "Surely better than champion v1", "everfit explain quick"):
+    for part in (second.run_key, model, "Better than champion v1", "everfit explain quick"):
         assert part in out
     assert everfit("champion", "quick", "--at", first.at)[1].startswith("quick v1\n")
     assert (
@@ -128,15 +83,18 @@ def test_looking_costs_no_heavy_library(checkout) -> None:
     import sys
 
     text = (
-        "import sys; from pipeline_components.cli import main; main(sys.argv[1:]);"
+        "import sys; from everfit.cli import main; main(sys.argv[1:]);"
         "heavy = {'numpy', 'mlflow', 'pandas', 'pyarrow', 'sklearn', 'sqlalchemy', 'matplotlib'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     for command in ("champion", "history", "explain"):
         done = subprocess.run(
-            [sys.executable, "-c", text, command, "quick"], env=dict(os.environ), check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
+            [sys.executable, "-c", text, command, "quick"],
+            env=dict(os.environ),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
         assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -145,11 +103,11 @@ def test_explain_writes_the_report_of_the_champion_a_version_or_any_run(checkout
         held = context.ledger.runs("quick")[0].run_key
     reports = checkout / ".everfit" / "reports" / "quick"
     assert everfit("explain", "quick")[1].endswith(f"report  {reports}/v2/decision_report.html\n")
-    assert everfit("explain", "quick", "v1")[1].startswith("PROMOTE  Surely better than the median")
+    assert everfit("explain", "quick", "v1")[1].startswith("PROMOTE  Better than the median")
     code, out, _ = everfit("explain", "quick", "--run", held[:8])
     assert code == 0
     assert out.startswith("HOLD  Undecided")
-    assert "✗ Better than the baseline as declared (GAIN, error, failed)" in out
+    assert "✗ Gain over the baseline (GAIN, error, failed)" in out
     document = json.loads((reports / held[:12] / "decision_report.json").read_bytes())
     assert (document["run_key"], document["verdict"]) == (held, "hold")
     assert b"<html" in (reports / "v1" / "decision_report.html").read_bytes()
@@ -293,16 +251,20 @@ def test_a_version_waits_until_a_person_answers(context, monkeypatch, capsys) ->
     world.months(3)
     registered = world.result(world.run(), "register")
     assert (registered.version, registered.champion, registered.awaits) == (1, None, "approval")
-    waits = "v1 waits for a person: everfit approve quick 1, or refuse"
+    waits = "v1 waits for your answer: everfit approve quick 1, or everfit refuse"
     assert waits in everfit("champion", "quick")[1]
-    assert "v1 waits for a person" in everfit("history", "quick")[1]
-    assert "not asked yet: everfit approve quick 1" in everfit("explain", "quick", "1")[1]
+    assert "v1 waits for an answer" in everfit("history", "quick")[1]
+    assert (
+        "person  has not answered yet: everfit approve quick 1"
+        in everfit("explain", "quick", "1")[1]
+    )
     assert everfit("reconcile", "quick")[0] == 0  # nobody forgot it
     again = world.result(world.run(force=True), "register")
     assert (again.version, again.champion, again.awaits) == (1, None, "approval")
-    with pytest.raises(SystemExit):
-        everfit("refuse", "quick", "1")  # without a reason
-    capsys.readouterr()
+    assert everfit("refuse", "quick", "1") == (
+        2,
+        "USAGE everfit refuse: --reason is missing. See everfit refuse --help.\n",
+    )
 
     code, told = everfit("approve", "quick", "v1", "--reason", "as agreed", "--by", "ada")
     assert code == 0
@@ -313,7 +275,8 @@ def test_a_version_waits_until_a_person_answers(context, monkeypatch, capsys) ->
     assert (entry.kind, entry.reason.endswith(" Approved by ada: as agreed")) == ("promote", True)
     assert "promoted by the gate's verdict, approved by ada" in everfit("champion", "quick")[1]
     assert json.loads(everfit("history", "quick", "--json")[1])[0]["approved_by"] == "ada"
-    assert everfit("approve", "quick", "1")[0] == 0
+    code, told = everfit("approve", "quick", "1", "--json")
+    assert (code, mismatch(json.loads(told), load("approve").answer())) == (0, None)
     code, told = everfit("refuse", "quick", "1", "--reason", "too late")
     assert (code, "CHAMPION-ANSWERED quick v1" in told) == (2, True)
     served = world.result(world.run(force=True), "register")
@@ -332,6 +295,8 @@ def test_a_refused_version_is_remembered_and_may_still_be_promoted(
     world.run()
     assert main(["refuse", "quick", "1", "--reason", "wait for May", "--by", "ada"]) == 0
     assert "It stays a challenger; nothing serves." in capsys.readouterr().out
+    assert main(["refuse", "quick", "1", "--reason", "wait for May", "--by", "ada", "--json"]) == 0
+    assert mismatch(json.loads(capsys.readouterr().out), load("refuse").answer()) is None
     for command in (["history", "quick"], ["explain", "quick", "1"]):
         assert main(command) == 0
         shown = capsys.readouterr().out

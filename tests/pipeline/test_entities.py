@@ -62,7 +62,7 @@ def test_where_nobody_is_new_the_gate_holds_and_says_why(world) -> None:
     outcomes = world.run()
     found = check(world, outcomes, "LINEAGE-ENTITIES")
     assert (found.state, found.forces) == ("failed", "hold")
-    assert "so it is no fair measure" in found.message
+    assert "so the comparison would not be fair" in found.message
     assert world.result(outcomes, "gate").verdict == "hold"
 
 

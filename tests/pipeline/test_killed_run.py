@@ -10,11 +10,11 @@ import time
 
 import pytest
 
-from pipeline_components.context import open_context
-from pipeline_components.registry import champion_alias
+from everfit.engine.context import open_context
+from everfit.storage.mlflow import champion_alias
 
 KILLS = 6
-PROGRAM = "import sys; from pipeline_components.cli import main; sys.exit(main())"
+PROGRAM = "import sys; from everfit.cli import main; sys.exit(main())"
 
 
 def start(world) -> subprocess.Popen[str]:
@@ -24,9 +24,12 @@ def start(world) -> subprocess.Popen[str]:
     }
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "run", "quick"],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline_components.cli.main import main
+from everfit.cli.main import main
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def test_before_there_is_anything_it_says_what_is_missing(world, everfit) -> Non
     world.trips.mkdir()
     code, shown = everfit()
     assert code == 0
-    assert shown.startswith("Nothing to hold against a champion. WATCH-NOTHING quick: ")
+    assert shown.startswith("No new span to compare the champion on. WATCH-NOTHING quick: ")
     world.months(3)
     code, shown = everfit()
     assert code == 0
     assert shown.startswith(
-        "Nothing to hold against a champion. MONITOR-NOTHING quick: there is no champion yet."
+        "No new span to compare the champion on. MONITOR-NOTHING quick: there is no champion yet."
     )
 
 
@@ -44,7 +44,7 @@ def test_new_months_are_shown_with_drift_decay_and_page_and_then_no_more(world, 
     assert lines[0] == "Champion v1 on 2 new spans"
     assert lines[1] == "2018-04.csv  measured, 500 rows"
     assert lines[2].startswith("  drift           none of ")
-    assert lines[3].startswith("  decay           mae 0.")
+    assert lines[3].startswith("  decay           MAE 0.")
     (page,) = [line.split()[-1] for line in lines if line.startswith("  monitor report")]
     with open(page) as file:  # noqa: PTH123
         assert "2018-05.csv" in file.read()
@@ -52,8 +52,8 @@ def test_new_months_are_shown_with_drift_decay_and_page_and_then_no_more(world, 
     lines = shown.splitlines()
     assert code == 0
     assert lines[0] == (
-        "Nothing to hold against a champion. WATCH-NOTHING quick: all 2 spans newer than champion "
-        "v1 were held against it before."
+        "No new span to compare the champion on. WATCH-NOTHING quick: champion v1 was "
+        "evaluated on all 2 spans newer than itself."
     )
     assert lines[1].startswith("2018-04.csv  v1  measured  none of ")
 

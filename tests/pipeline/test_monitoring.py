@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_components import run
-from pipeline_components.context import open_context
-from pipeline_components.contracts.monitoring import MonitorRequest, MonitorResult, WatchResult
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spans import Snapshot
-from pipeline_components.contracts.steps import MONITORING, Trigger
-from pipeline_components.monitor.champion_at_work import ChampionAtWork
-from pipeline_components.monitor.evaluate_span import Evaluator
+from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
+from everfit.contracts.messages.monitoring import MonitorRequest, MonitorResult, WatchResult
+from everfit.contracts.messages.spans import Snapshot
+from everfit.contracts.messages.steps import Trigger
+from everfit.contracts.settings import Settings
+from everfit.engine import pipeline as run
+from everfit.engine.context import open_context
+from everfit.steps.monitor.champion_at_work import ChampionAtWork
+from everfit.steps.monitor.evaluate_span import Evaluator
 from tests.world import World
 
 ROWS = 900
@@ -37,11 +38,14 @@ def trained(tmp_path_factory):
     return root
 
 
+def without_the_report() -> list[ChainTask]:
+    return [task for task in monitoring_tasks() if task.component != "drift_report"]
+
+
 @pytest.fixture
 def served(trained, tmp_path, monkeypatch):
     """A copy of it, to do with as one likes; Evidently's report has tests of its own."""
-    steps = {name: needs for name, needs in MONITORING.items() if name != "drift_report"}
-    monkeypatch.setattr(run, "MONITORING", steps)
+    monkeypatch.setattr(run, "monitoring_tasks", without_the_report)
     root = shutil.copytree(trained, tmp_path / "root")
     with open_context(Settings.from_environment({"EVERFIT_ROOT": str(root)})) as context:
         world = World(context)
@@ -107,7 +111,8 @@ def test_fares_that_follow_another_rule_are_decay_and_told_once(served):
     outcomes = look(served)
     found, _ = measured(served, outcomes)
     (rise,) = found["2018-04"].rises
-    assert rise.beyond(served.load().monitor.worse_by)
+    margin = served.load().monitor.worse_by
+    assert rise.surged(margin) and not rise.beyond(margin)  # a fresh model knows no better yet
     assert rise.low > 1.0
     (news,) = [item for item in outcomes["monitor"].news if item.kind == "decay"]
     assert news.what == "quick: champion v1 has become worse on 2018-04.csv"
@@ -116,6 +121,10 @@ def test_fares_that_follow_another_rule_are_decay_and_told_once(served):
     served.months(5, rows=ROWS)
     change(served, "2018-05", dearer)
     outcomes = look(served)
+    found, _ = measured(served, outcomes)
+    (rise,) = found["2018-05"].rises
+    assert rise.beyond(margin)  # it has learnt from April
+    assert rise.attainable.score < rise.current
     assert [item.kind for item in outcomes["monitor"].news if item.kind == "decay"] == []
     served.months(6, rows=ROWS)
     assert look(served)["monitor"].news == ()
@@ -201,7 +210,7 @@ def test_labels_that_are_late_give_an_estimate_and_then_the_truth(served):
     found, _ = measured(served, look(served))
     (rise,) = found["2018-04"].rises
     assert not rise.estimated
-    assert rise.beyond(served.load().monitor.worse_by)
+    assert rise.surged(served.load().monitor.worse_by)
     told = served.context.ledger.monitorings("quick")
     assert [r.name for r in told] == ["2018-04.csv", "2018-04.csv"]
     assert told[-1].rises[0] == rise, "the newest record of a name is the one that counts"
@@ -233,9 +242,11 @@ def test_the_estimate_of_the_holdout_itself_is_its_score(served):
 
 def test_predictions_as_served_are_joined_with_the_labels(served):
     served.spec["monitor"]["predictions"] = {
-        "uri": "{data}/served/*.csv", "key": ["pickup_datetime", "trip_distance"],
-        "prediction": "fare", "time": "pickup_datetime",
-    }  # fmt: skip
+        "uri": "{data}/served/*.csv",
+        "key": ["pickup_datetime", "trip_distance"],
+        "prediction": "fare",
+        "time": "pickup_datetime",
+    }
     served.months(4, rows=ROWS)
     found, _ = measured(served, look(served))
     assert [rise.source for rise in found["2018-04"].rises] == ["champion"]
@@ -311,8 +322,7 @@ def test_what_is_recorded_is_the_small_json(served):
 
 
 def test_a_binary_target_by_entity_with_a_row_wise_holdout(world, monkeypatch):
-    steps = {name: needs for name, needs in MONITORING.items() if name != "drift_report"}
-    monkeypatch.setattr(run, "MONITORING", steps)
+    monkeypatch.setattr(run, "monitoring_tasks", without_the_report)
     world.spec |= {
         "task": "binary",
         "target": {"name": "generous", "expression": "tip_amount > 0.15 * fare_amount"},
@@ -356,4 +366,4 @@ def test_a_binary_target_by_entity_with_a_row_wise_holdout(world, monkeypatch):
     (rise,) = found["2018-06"].rises
     assert (rise.metric, rise.estimated, rise.labelled) == ("log_loss", True, 0.0)
     assert rise.current == pytest.approx(rise.reference, rel=0.25)
-    assert "roc_auc is never estimated: it needs labels" in " ".join(result.notes)
+    assert "ROC AUC is never estimated: it needs labels" in " ".join(result.notes)

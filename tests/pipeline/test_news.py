@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.steps import Ended
+from everfit.contracts.errors import NothingToDo
+from everfit.contracts.messages.steps import Ended
 
 
 def news_of(outcomes) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""A check of the user's through the whole chain: it vetoes, and once mended it is asked anew."""
+"""A check of the user's through the whole chain: it vetoes, and once fixed it is asked anew."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from pipeline_components.contracts.errors import NothingToDo
+from everfit.contracts.errors import NothingToDo
 
 CHECK = """
-from pipeline_components.own_checks import Finding
+from everfit.checks import Finding
 
-def not_too_many(shown):
-    state = "failed" if len(shown.holdout) > {most} else "passed"
-    return Finding(state, f"{{len(shown.holdout)}} rows.", forces="reject")
+def not_too_many(candidate):
+    state = "failed" if len(candidate.holdout) > {most} else "passed"
+    return Finding(state, f"{{len(candidate.holdout)}} rows.", forces="reject")
 """
 
 
@@ -39,9 +39,11 @@ def firm(tmp_path, monkeypatch):
 def test_a_check_of_one_s_own_vetoes_until_it_is_mended(world, firm) -> None:
     firm(most=10)
     world.spec["gate"] |= {
-        "checks": ["my_firm.checks.not_too_many"], "stability": {}, "max_latency_ms": 10_000,
+        "checks": ["my_firm.checks.not_too_many"],
+        "stability": {},
+        "max_latency_ms": 10_000,
         "max_size_mb": 100,
-    }  # fmt: skip
+    }
     world.months(4)
     first = world.result(world.run(), "gate")
     states = {check.code: check.state for check in first.checks}
@@ -54,9 +56,9 @@ def test_a_check_of_one_s_own_vetoes_until_it_is_mended(world, firm) -> None:
 
     firm(most=10_000)
     again = world.run()
-    mended = world.result(again, "gate")
-    assert mended.verdict == "promote"
-    assert mended.checks[-1].message.endswith(" rows.")
+    fixed = world.result(again, "gate")
+    assert fixed.verdict == "promote"
+    assert fixed.checks[-1].message.endswith(" rows.")
     assert world.context.ledger.champion("quick") is not None
     assert [outcome.cached for outcome in again if outcome.component == "train"] == [True]
 

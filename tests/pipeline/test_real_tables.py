@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.contracts.requests import EvaluateResult, RegisterResult
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.run import run_pipeline
+from everfit.contracts.messages.requests import EvaluateResult, RegisterResult
+from everfit.contracts.spec.load import load_spec
+from everfit.engine.pipeline import run_pipeline
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -6,20 +6,20 @@ import logging
 
 import pytest
 
-from pipeline_components.cli import main
-from pipeline_components.contracts.dossier import Dossier
-from pipeline_components.contracts.planning import PlanResult
-from pipeline_components.contracts.requests import (
+from everfit.champion.version.signing import verified
+from everfit.cli import main
+from everfit.contracts.messages.dossier import Dossier
+from everfit.contracts.messages.planning import PlanResult
+from everfit.contracts.messages.requests import (
     EvaluateResult,
     GateResult,
     PrepareResult,
     TrainResult,
     ValidateResult,
 )
-from pipeline_components.identity import code_digest
-from pipeline_components.registry import champion_alias
-from pipeline_components.store import digest_file
-from pipeline_components.version.signing import verified
+from everfit.engine.fingerprints import code_digest
+from everfit.storage.mlflow import champion_alias
+from everfit.storage.store import digest_file
 from tests.world import World
 
 KINDS = {
@@ -35,7 +35,7 @@ KINDS = {
 @pytest.fixture(autouse=True)
 def quiet_again():
     yield
-    logging.getLogger("pipeline_components").setLevel(logging.NOTSET)
+    logging.getLogger("everfit").setLevel(logging.NOTSET)
 
 
 def test_a_real_champion_has_a_dossier_and_comes_back(context, monkeypatch, capsys) -> None:
@@ -61,7 +61,7 @@ def test_a_real_champion_has_a_dossier_and_comes_back(context, monkeypatch, caps
     assert named["validate"][0].run_key == record.run_key == dossier.request.run_key
     by_step = {outcome.component: outcome.result for outcome in outcomes}
     assert all(dossier.upstream[name] == (by_step[name],) for name in KINDS)
-    assert dossier.request.code == code_digest() == named["plan"][0].code
+    assert dossier.request.code == code_digest("run") == named["plan"][0].code
 
     home = context.settings.home
     (model,) = home.glob("mlartifacts/*/*/artifacts/model/model.skops")

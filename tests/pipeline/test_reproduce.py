@@ -13,15 +13,17 @@ from typing import Any
 
 import pytest
 
-import pipeline_components
-from pipeline_components.cli import main
-from pipeline_components.context import open_context
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.run import run_pipeline
-from pipeline_components.store import blob_key, digest_file
+import everfit as package
+from everfit.cli import main
+from everfit.cli.command import load
+from everfit.contracts.spec.load import load_spec
+from everfit.engine.context import open_context
+from everfit.engine.pipeline import run_pipeline
+from everfit.storage.store import blob_key, digest_file
+from tests.json_shapes import mismatch
 from tests.world import World, new_checkout, settings_in
 
-RUN = "import sys; from pipeline_components.cli import main; sys.exit(main(sys.argv[1:]))"
+RUN = "import sys; from everfit.cli import main; sys.exit(main(sys.argv[1:]))"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -33,8 +35,9 @@ def lived(tmp_path_factory) -> Path:
     with open_context(new_checkout(root)) as context:
         world = World(context)
         world.spec["features"] = {
-            "drop": [*world.spec["features"]["drop"], "trip_distance"], "derive": {},
-        }  # fmt: skip
+            "drop": [*world.spec["features"]["drop"], "trip_distance"],
+            "derive": {},
+        }
         world.months(3)
         world.run()
         world.spec["features"]["drop"].remove("trip_distance")
@@ -42,16 +45,6 @@ def lived(tmp_path_factory) -> Path:
         world.run()
         versions = context.ledger.versions("quick")
         assert [record.version for record in versions] == [1, 2]
-    return root
-
-
-@pytest.fixture
-def checkout(lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    root = tmp_path / "checkout"
-    shutil.copytree(lived, root)
-    monkeypatch.setenv("EVERFIT_ROOT", str(root))
-    for name in ("EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_MLFLOW", "MLFLOW_TRACKING_URI"):
-        monkeypatch.delenv(name, raising=False)
     return root
 
 
@@ -73,21 +66,23 @@ def by_other_code(checkout: Path, tmp_path: Path) -> Callable[[str, str, str], R
     """A copy of the components with one line changed, and its ``everfit``."""
 
     def changed(file: str, line: str, into: str) -> Run:
-        here = Path(pipeline_components.__file__).parent
+        here = Path(package.__file__).parent
         code = tmp_path / "code"
-        shutil.copytree(
-            here, code / "pipeline_components", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        path = code / "pipeline_components" / file
+        shutil.copytree(here, code / "everfit", ignore=shutil.ignore_patterns("__pycache__"))
+        path = code / "everfit" / file
         text = path.read_text()
         assert text.count(line) == 1
         path.write_text(text.replace(line, into))
 
         def run(*arguments: str) -> tuple[int, str, str]:
             done = subprocess.run(
-                [sys.executable, "-c", RUN, *arguments], check=False, capture_output=True,
-                text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(code)},
-            )  # fmt: skip
+                [sys.executable, "-c", RUN, *arguments],
+                check=False,
+                capture_output=True,
+                text=True,
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(code)},
+            )
             assert "Traceback" not in done.stderr, done.stderr
             return done.returncode, done.stdout, done.stderr
 
@@ -134,6 +129,7 @@ def test_no_cache_is_needed(checkout, everfit):
     code, out, _ = everfit("reproduce", "quick", "2", "--json")
     assert code == 0
     assert json.loads(out)["answer"] == "bit-identical"
+    assert mismatch(json.loads(out), load("reproduce").answer()) is None
 
 
 def test_other_kernels_and_threads_in_the_shell_change_nothing(checkout, everfit, monkeypatch):
@@ -197,9 +193,10 @@ def test_an_altered_dossier_is_never_used(checkout, everfit):
 
 def test_changed_code_rebuilds_with_the_recorded_code(by_other_code):
     run = by_other_code(
-        "prepare/split.py", "    return places[np.lexsort((rows[places], times[places]))]",
+        "steps/prepare/split.py",
+        "    return places[np.lexsort((rows[places], times[places]))]",
         "    return places[np.lexsort((rows[places], times[places]))][::-1]",
-    )  # fmt: skip
+    )
     code, out, err = run("reproduce", "quick", "2")
     assert (code, err) == (0, "")
     assert "BIT-IDENTICAL" in out
@@ -211,18 +208,21 @@ def test_changed_code_rebuilds_with_the_recorded_code(by_other_code):
     assert answer["answer"] == "diverged"
     states = {step["name"]: step["state"] for step in answer["rebuilt"]["steps"]}
     assert states == {
-        "snapshots": "same", "columns": "same", "training table": "differs",
+        "snapshots": "same",
+        "columns": "same",
+        "training table": "differs",
         "holdout table": "differs",
-    }  # fmt: skip
+    }
     assert answer["rebuilt"]["steps"][2]["differs"] == ["the same rows in another order"]
     assert "code " in answer["how"]
 
 
 def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
     run = by_other_code(
-        "train/fit.py", "    _fit(estimator, matrix, values, warned)\n    steps:",
-        "    _fit(estimator, matrix, values * 1.01, warned)\n    steps:",
-    )  # fmt: skip
+        "steps/train/fit.py",
+        "    fit(estimator, matrix, values, warned)\n",
+        "    fit(estimator, matrix, values * 1.01, warned)\n",
+    )
     code, out, _ = run("reproduce", "quick", "2", "--here")
     assert code == 4
     assert "DIVERGED  quick v2: the first step that differs is the model: bytes: " in out
@@ -232,9 +232,10 @@ def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
 
 def test_a_change_in_the_last_bits_is_numerically_equal(by_other_code):
     run = by_other_code(
-        "train/fit.py", "    _fit(estimator, matrix, values, warned)\n    steps:",
-        "    _fit(estimator, matrix, values * (1 + 1e-13), warned)\n    steps:",
-    )  # fmt: skip
+        "steps/train/fit.py",
+        "    fit(estimator, matrix, values, warned)\n",
+        "    fit(estimator, matrix, values * (1 + 1e-13), warned)\n",
+    )
     code, out, _ = run("reproduce", "quick", "2", "--here", "--json")
     answer = json.loads(out)
     assert (code, answer["answer"]) == (0, "numerically equal")
@@ -244,9 +245,10 @@ def test_a_change_in_the_last_bits_is_numerically_equal(by_other_code):
 
 def test_columns_that_come_out_otherwise_are_named(by_other_code):
     run = by_other_code(
-        "statistics/unify_columns.py", "    if one == other:\n        return one\n",
+        "ml/profiles/unify_columns.py",
+        "    if one == other:\n        return one\n",
         '    if one == other:\n        return "string" if one == "float" else one\n',
-    )  # fmt: skip
+    )
     code, out, _ = run("reproduce", "quick", "2", "--here")
     assert code == 4
     assert "the first step that differs is the columns: " in out

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.backup.back_up import back_up
-from pipeline_components.backup.restore import restore
-from pipeline_components.champion.reconcile import reconcile
-from pipeline_components.cli import main
-from pipeline_components.context import Context, open_context
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.door import step
-from pipeline_components.progress import LogProgress
-from pipeline_components.registry import champion_alias
+from everfit.champion.repair.reconcile import reconcile
+from everfit.cli import main
+from everfit.contracts.errors import NothingToDo
+from everfit.contracts.settings import Settings
+from everfit.engine.context import Context, open_context
+from everfit.engine.progress import LogProgress
+from everfit.engine.step import load_step
+from everfit.operations.backup.back_up import back_up
+from everfit.operations.backup.restore import restore
+from everfit.storage.mlflow import champion_alias
 from tests.services import new_database
 from tests.world import World
 
@@ -113,7 +113,7 @@ def test_what_was_lost_comes_back_whole(kind, tmp_path, request, monkeypatch, ca
             world.run()
         again = world.run(force=True)
         assert {one.component for one in again if not one.cached} == {
-            one.component for one in again if not step(one.component).CACHED
+            one.component for one in again if not load_step(one.component).cached
         }
         assert champion_alias(settings, "quick") == champion
 
@@ -132,7 +132,7 @@ def test_a_backup_while_a_run_is_at_work_is_one_that_can_be_lived_on(
         world.load()
         settings = world.context.settings
     made = []
-    code = "import sys; from pipeline_components.cli import main; sys.exit(main(['run', 'quick']))"
+    code = "import sys; from everfit.cli import main; sys.exit(main(['run', 'quick']))"
     with subprocess.Popen([sys.executable, "-c", code], env=os.environ | here) as run:
         while run.poll() is None or not made:
             scratch = tmp_path / "scratch"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline_components.cli import main
-from pipeline_components.delivery import sample as module
+from everfit.cli import main
+from everfit.cli.command import load
+from everfit.operations.delivery import sample as module
+from tests.json_shapes import mismatch
 from tests.world import World
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -62,14 +67,20 @@ def change(world: World, monkeypatch: pytest.MonkeyPatch) -> Change:
 def make(target: str, out: Path, **more: str) -> subprocess.CompletedProcess[str]:
     env = os.environ | {"BASE": "main", "OUT": str(out), "SPANS": "3", "ROWS": "250"} | more
     return subprocess.run(
-        ["make", "--silent", target], cwd=REPOSITORY, env=env, capture_output=True, text=True,
+        ["make", "--silent", target],
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def test_a_change_is_judged_against_what_was_before_and_told(world, change, tmp_path) -> None:
-    change(features__drop=[*world.spec["features"]["drop"], "trip_distance", "dropoff_datetime"],
-           features__derive={})  # fmt: skip
+    change(
+        features__drop=[*world.spec["features"]["drop"], "trip_distance", "dropoff_datetime"],
+        features__derive={},
+    )
     changed = make("changed", tmp_path)
     assert changed.stdout.split() == ["quick", "dags/pipelines/quick.yaml"], changed.stderr
     done = make("sample", tmp_path, LINK="https://example.org/runs/1")
@@ -80,7 +91,7 @@ def test_a_change_is_judged_against_what_was_before_and_told(world, change, tmp_
     assert told["comparison"]["gain"]["high"] < 0
     assert told["rows_train"] + told["rows_holdout"] <= 3 * 250
     comment = (tmp_path / "sample" / "comment.md").read_text()
-    assert "| `quick` | ❌ reject | the pipeline as it was before | mae " in comment
+    assert "| `quick` | ❌ reject | the pipeline as it was before | MAE " in comment
     assert "- what would flip it: " in comment
     assert "- run because of dags/pipelines/quick.yaml" in comment
     assert "(https://example.org/runs/1)" in comment
@@ -92,8 +103,13 @@ def test_a_change_is_judged_against_what_was_before_and_told(world, change, tmp_
 
 
 def run(out: Path, *words: str) -> tuple[int, dict[str, object], str]:
-    code = main(["sample", "--base", "main", "--to", str(out), "--rows", "200", *words])
+    with redirect_stdout(io.StringIO()) as written:
+        code = main(
+            ["sample", "--base", "main", "--to", str(out), "--rows", "200", *words, "--json"]
+        )
     (told,) = json.loads((out / "samples.json").read_text())
+    assert json.loads(written.getvalue()) == [told]
+    assert mismatch([told], load("sample").answer()) is None
     return code, told, (out / "comment.md").read_text()
 
 
@@ -132,11 +148,11 @@ def test_a_wrong_spec_fails_and_the_others_are_run(world, change, tmp_path, caps
     wrong = world.spec | {"task": "regresion"}
     (world.context.settings.pipelines / "wrong.yaml").write_text(yaml.safe_dump(wrong))
     assert main(["sample", "--base", "main", "--to", str(tmp_path / "out"), "--rows", "200"]) == 2
-    assert "SPEC wrong.yaml task: " in capsys.readouterr().err
+    assert re.search(r"SPEC wrong\.yaml:\d+: task: ", capsys.readouterr().err)
     comment = (tmp_path / "out" / "comment.md").read_text()
     assert "2 changed pipelines, 1 of them failing, on a sample" in comment
     assert "| `quick` | ✅ promote |" in comment
-    assert "| `wrong` | 💥 failed | – | – | – | SPEC wrong.yaml task: " in comment
+    assert "| `wrong` | 💥 failed | – | – | – | SPEC wrong.yaml:" in comment
 
 
 def test_a_source_without_the_target_fails(change, tmp_path) -> None:

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline_components.context import open_context
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.registry import champion_alias
+from everfit.contracts.errors import NothingToDo
+from everfit.engine.context import open_context
+from everfit.storage.mlflow import champion_alias
 from tests.world import World, new_checkout
 
 
@@ -26,11 +27,11 @@ def world_on(settings, **places) -> Iterator[World]:
         yield World(context)
 
 
-def reaches_a_champion(world: World) -> dict[str, object]:
+def reaches_a_champion(world: World) -> dict[str, Any]:
     """Run the chain, then again: a champion, then nothing to do. Returns what each step told."""
     outcomes = world.run()
     told = {outcome.component: outcome.summary for outcome in outcomes}
-    assert told["gate"]["verdict"] == "promote", told["gate"]
+    assert told["gate"].verdict == "promote", told["gate"]
     assert champion_alias(world.context.settings, "quick") == 1
     with pytest.raises(NothingToDo, match="nothing changed"):
         world.run()
@@ -61,7 +62,7 @@ def test_a_folder_of_parquet(world) -> None:
         pyarrow.parquet.write_table(pyarrow.csv.read_csv(path), path.with_suffix(".parquet"))
         path.unlink()
     world.spec["source"]["uri"] = "{data}/trips/*.parquet"
-    assert reaches_a_champion(world)["prepare"]["rows_holdout"] == 300
+    assert reaches_a_champion(world)["prepare"].rows_holdout == 300
 
 
 def test_one_csv_divided_by_entity(world) -> None:
@@ -73,8 +74,8 @@ def test_one_csv_divided_by_entity(world) -> None:
     world.spec["holdout"] = {"fraction": 0.3}
     world.spec["window"] = {}
     told = reaches_a_champion(world)["prepare"]
-    assert told["rows_train"] + told["rows_holdout"] == table.count(b"\n") - 1
-    assert told["rows_holdout"] > 0
+    assert told.rows_train + told.rows_holdout == table.count(b"\n") - 1
+    assert told.rows_holdout > 0
 
 
 def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
@@ -87,7 +88,7 @@ def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
             client.put_object(Bucket=bucket, Key=f"trips/{path.name}", Body=path.read_bytes())
             path.unlink()
         world.spec["source"]["uri"] = f"s3://{bucket}/trips/"
-        assert reaches_a_champion(world)["extract"]["spans"] == 3
+        assert reaches_a_champion(world)["extract"].spans == 3
         assert not (settings.home / "store").exists()
 
 
@@ -110,8 +111,9 @@ def test_the_data_folder_in_s3_gives_the_very_run_that_a_folder_gives(
         assert others.run_key == mine.run_key
         assert (others.window, others.holdout) == (mine.window, mine.holdout)
         assert len({span.digest for span in (*mine.window, *mine.holdout)}) == 3
-        models = [w.result(o, "evaluate").candidate.model
-                  for w, o in ((world, here), (other, there))]  # fmt: skip
+        models = [
+            w.result(o, "evaluate").candidate.model for w, o in ((world, here), (other, there))
+        ]
         assert models[0] == models[1]
         assert not list((elsewhere.root / "data").iterdir())
         with pytest.raises(NothingToDo, match="nothing changed"):
@@ -142,16 +144,18 @@ def sqlite_table(world: World, path: Path) -> None:
 
 def sql_source(world: World) -> None:
     world.spec["source"] = {
-        "uri": "sql", "connection": "warehouse", "query": "SELECT * FROM trips",
+        "uri": "sql",
+        "connection": "warehouse",
+        "query": "SELECT * FROM trips",
         "watermark": "pickup_datetime",
-    }  # fmt: skip
+    }
 
 
 def test_windows_of_a_query(world, tmp_path, monkeypatch) -> None:
     sqlite_table(world, tmp_path / "trips.db")
     monkeypatch.setenv("EVERFIT_CONN_WAREHOUSE", f"sqlite:///{tmp_path / 'trips.db'}")
     sql_source(world)
-    assert reaches_a_champion(world)["extract"]["spans"] == 3  # the fourth month is not over
+    assert reaches_a_champion(world)["extract"].spans == 3  # the fourth month is not over
 
 
 def test_windows_of_a_query_on_postgresql_with_the_ledger_there(
@@ -172,8 +176,13 @@ def test_windows_of_a_query_on_postgresql_with_the_ledger_there(
         monkeypatch.setenv("EVERFIT_CONN_WAREHOUSE", postgresql_database)
         sql_source(world)
         world.spec["source"]["query"] = "SELECT * FROM warehouse.trips"
-        assert reaches_a_champion(world)["extract"]["spans"] == 3
+        assert reaches_a_champion(world)["extract"].spans == 3
         assert not (settings.home / "ledger.db").exists()
+
+
+@pytest.fixture
+def settings(settings):
+    return settings.model_copy(update={"allowed_hosts": "127.0.0.1"})
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -193,7 +202,7 @@ def test_a_file_behind_an_address(world, tmp_path) -> None:
         world.spec["holdout"] = {"fraction": 0.3}
         world.spec["window"] = {}
         try:
-            assert reaches_a_champion(world)["extract"]["spans"] == 1
+            assert reaches_a_champion(world)["extract"].spans == 1
         finally:
             server.shutdown()
             thread.join()

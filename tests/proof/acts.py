@@ -165,9 +165,16 @@ def asking(_: str) -> None:
 
 
 def _be_the_child(
-    function: Callable[[], Any], below: Path, at: int, deed: Deed, onwards: bool,
-    only: tuple[str, ...], before: Callable[[], None], told: Any, said: Any,
-) -> None:  # fmt: skip
+    function: Callable[[], Any],
+    below: Path,
+    at: int,
+    deed: Deed,
+    onwards: bool,
+    only: tuple[str, ...],
+    before: Callable[[], None],
+    told: Any,
+    said: Any,
+) -> None:
     code = 70
     try:
         os.dup2(said.fileno(), 2)

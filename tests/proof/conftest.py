@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.proof.lived import Lived, Services, remembering
 from tests.proof.shown import SERVED
 from tests.services import PostgresqlServer, new_database
 from tests.unit.registry.served import mlflow_server
+
+settings.load_profile("ci")  # the same walks every time
 
 
 @pytest.fixture(scope="package", autouse=True)

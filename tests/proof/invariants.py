@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from typing import Any
 
-from pipeline_components.contracts.settings import Settings
+from everfit.contracts.settings import Settings
 from tests.proof.shown import Rows, Shown, ledger_rows, shown, stored
 
-ONCE_PER_RUN = ("runs", "verdicts", "registrations", "versions", "looks", "approvals")
+ONCE_PER_RUN = ("runs", "verdicts", "registrations", "versions", "holdout_evaluations", "approvals")
 """Tables with at most one record of a run key."""
 
 
@@ -23,7 +23,7 @@ def check_always(settings: Settings, pipeline: str = "quick") -> tuple[Rows, Sho
 
 
 def check_ledger(rows: Rows, pipeline: str) -> None:
-    """One decision, one version, one look of each run; a journal and looks without gaps."""
+    """One decision, version and evaluation of each run; journal and evaluations without gaps."""
     for table in ONCE_PER_RUN:
         counted = Counter(row["run_key"] for row in rows.get(table, ()))
         assert max(counted.values(), default=0) <= 1, f"{table}: {counted}"
@@ -33,12 +33,13 @@ def check_ledger(rows: Rows, pipeline: str) -> None:
     assert len(versions) == len(of_pipeline(rows, "versions", pipeline)), "a number given twice"
     for entry in journal:
         assert versions[entry["version"]]["run_key"] == entry["run_key"]
-    looks = sorted(of_pipeline(rows, "looks", pipeline), key=lambda row: row["sequence"])
-    assert [look["sequence"] for look in looks] == list(range(1, len(looks) + 1))
+    evaluations = of_pipeline(rows, "holdout_evaluations", pipeline)
+    evaluations = sorted(evaluations, key=lambda row: row["sequence"])
+    assert [one["number"] for one in evaluations] == list(range(1, len(evaluations) + 1))
     spent = 0.0
-    for look in looks:
-        spent += look["alpha"]
-    assert spent <= sum(look["refilled"] for look in looks) + 1e-12, "looks have overspent"
+    for one in evaluations:
+        spent += one["alpha"]
+    assert spent <= sum(one["refilled"] for one in evaluations) + 1e-12, "overspent"
 
 
 def check_alias(rows: Rows, mlflow: Shown, pipeline: str) -> None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline_components import door
-from pipeline_components.champion.reconcile import Reconciled, reconcile
-from pipeline_components.context import Context, open_context
-from pipeline_components.contracts.base import Digest, canonical_json
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import CHAIN, Component, Order, Outcome, Wishes
+from everfit.champion.repair.reconcile import Reconciled, reconcile
+from everfit.contracts.base import Digest, canonical_json
+from everfit.contracts.messages.chain import CHAIN, training_tasks
+from everfit.contracts.messages.steps import Component, Order, Outcome, RunOptions
+from everfit.contracts.settings import Settings
+from everfit.engine import execute
+from everfit.engine.context import Context, open_context
 from tests.proof.invariants import of_pipeline
 from tests.proof.shown import ledger_rows, shown, stored
 from tests.services import PostgresqlServer
@@ -84,7 +85,7 @@ class Lived:
         with open_context(self.settings) as context:
             world = World(context)
             world.months(3, rows=300)
-            world.spec["gate"]["false_promotions"] = 0.9  # five looks at small holdouts pass
+            world.spec["gate"]["false_promotions"] = 0.9  # five evaluations on small holdouts pass
             without = [*world.spec["features"]["drop"], "trip_distance"]
             world.spec["features"] = {"drop": without, "derive": {}}
             self._run(world, "first", keep=True)
@@ -110,12 +111,16 @@ class Lived:
     def _run(self, world: World, name: str, keep: bool = False, until: str = "register") -> None:
         spec = world.load()
         done: dict[Component, tuple[Digest, ...]] = {}
-        for component, needs in CHAIN.items():
+        assert len(spec.train.families) == 1
+        for task in training_tasks(spec):
+            component = task.component
             order = Order(
-                component=component, pipeline=spec, wishes=Wishes(force=True),
-                upstream={need: done[need] for need in needs},
-                family=spec.train.families[0].name if component == "train" else None,
-            )  # fmt: skip
+                component=component,
+                pipeline=spec,
+                options=RunOptions(force=True),
+                upstream={need: done[need] for need in task.upstream},
+                family=task.family,
+            )
             self.orders[f"{name} {component}"] = order
             if keep and component in STEPS:
                 self._keep(f"{name} {component}", world.context)
@@ -134,10 +139,11 @@ class Lived:
         done = self._done[name]
         order = self.orders[f"{name} train"].model_copy(
             update={
-                "component": component, "family": None,
+                "component": component,
+                "family": None,
                 "upstream": {need: done[need] for need in CHAIN[component]},
             }
-        )  # fmt: skip
+        )
         self.orders[f"{name} {component}"] = order
         done[component] = (perform(order, context).result,)
         following = STEPS[STEPS.index(component) + 1]
@@ -169,7 +175,7 @@ class Lived:
         path = self.root / f"{_plain(name)}.json"
         path.write_bytes(canonical_json(self.orders[name]))
         told = path.with_suffix(".told")
-        return lambda: door.main(["--order", str(path), "--outcome", str(told)])
+        return lambda: execute.main(["--order", str(path), "--outcome", str(told)])
 
     def as_process(self) -> None:
         """In a child: the environment such a process has."""
@@ -197,6 +203,9 @@ class Lived:
         rows.pop("ledger_version", None)
         for version in rows.get("versions", ()):  # every home has a key of its own to sign with
             version["signature"] = bool(version.get("signature"))
+        for entry in rows.get("promotions", ()):  # and the digest of an entry holds its time
+            for name in ("signature", "previous"):
+                entry[name] = bool(entry.get(name))
         found = {
             "ledger": rows,
             "alias": mlflow.alias,
@@ -208,10 +217,10 @@ class Lived:
         }
         return _without(found, random) if random else found
 
-    def looks(self) -> list[dict[str, Any]]:
-        """The pipeline's looks, in order."""
-        found = of_pipeline(ledger_rows(self.settings.ledger), "looks", "quick")
-        return sorted(found, key=lambda look: look["sequence"])
+    def evaluations(self) -> list[dict[str, Any]]:
+        """The pipeline's evaluations on holdouts, in order."""
+        found = of_pipeline(ledger_rows(self.settings.ledger), "holdout_evaluations", "quick")
+        return sorted(found, key=lambda one: one["sequence"])
 
 
 def _without(value: Any, random: str) -> Any:
@@ -228,11 +237,11 @@ def _without(value: Any, random: str) -> Any:
 
 
 def perform(order: Order, context: Context) -> Outcome:
-    """As the door does, with an empty scratch folder."""
+    """As the entry does, with an empty scratch folder."""
     scratch = context.scratch / "step"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    return door.perform(order, replace(context, scratch=scratch))
+    return execute.perform(order, replace(context, scratch=scratch))
 
 
 def let_go(context: Context) -> None:
@@ -267,7 +276,7 @@ class Remembered:
 
     def __call__(self, command: Any, **more: Any) -> Any:
         folder = more.get("cwd")
-        if folder is None or "serve_check" not in " ".join(map(str, command)):
+        if folder is None or "clean_process" not in " ".join(map(str, command)):
             return self._run(command, **more)
         before = _contents(Path(folder))
         key = tuple(sorted((n, hashlib.sha256(data).hexdigest()) for n, data in before.items()))

@@ -9,8 +9,8 @@ import pytest
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    import pipeline_components
+    import everfit
 
-    there = Path(pipeline_components.__file__).resolve()
+    there = Path(everfit.__file__).resolve()
     if not there.is_relative_to(Path(os.environ["EVERFIT_MUTANT"]).resolve()):
         pytest.exit(f"the tests would run on {there}", returncode=7)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from pipeline_components.contracts.settings import Settings
+from everfit.contracts.settings import Settings
 
 KEY = "everfit.run_key"
 
@@ -73,7 +73,7 @@ def _tables(cursor: Any, names: str) -> Rows:
 
 
 def stored(settings: Settings, unlike: str = "") -> dict[str, str]:
-    """Key → digest of its bytes, every blob's name held against its bytes.
+    """Key → digest of its bytes, every blob's name checked against its bytes.
 
     Parameters
     ----------
@@ -129,8 +129,9 @@ def _in_file(database: sqlite3.Connection, artifacts: Path, pipeline: str) -> Sh
         "SELECT v.version, coalesce(t.value, ''), v.run_id, v.source FROM model_versions v "
         "LEFT JOIN model_version_tags t ON t.name = v.name AND t.version = v.version "
         "AND t.key = ? WHERE v.name = ? AND v.current_stage <> 'Deleted_Internal'",
-        KEY, pipeline,
-    )  # fmt: skip
+        KEY,
+        pipeline,
+    )
     runs = ask(
         "SELECT r.run_uuid, t.value, r.status FROM runs r JOIN tags t "
         "ON t.run_uuid = r.run_uuid AND t.key = ? WHERE r.lifecycle_stage = 'active'",
@@ -203,10 +204,15 @@ def _served(settings: Settings, pipeline: str) -> Shown:
             ]
             inputs = sorted((i.dataset.name, i.dataset.digest) for i in run.inputs.dataset_inputs)
             more[key] = (
-                run.info.status, run.info.run_name, sorted(run.data.params.items()),
-                sorted(run.data.metrics.items()), sorted(run.data.tags.items()), listed, measured,
+                run.info.status,
+                run.info.run_name,
+                sorted(run.data.params.items()),
+                sorted(run.data.metrics.items()),
+                sorted(run.data.tags.items()),
+                listed,
+                measured,
                 inputs,
-            )  # fmt: skip
+            )
     return Shown(int(alias) if alias else None, versions, models, runs, more)
 
 

@@ -75,9 +75,14 @@ def test_a_disk_that_takes_nothing_from_the_nth_call_on(
         where = f"{refusal} from act {point} of {len(acts)} on: {acts[point - 1]}"
         on_sqlite.put_back(name)
         ended = in_child(
-            carry_out, home, at=point, deed=deed, onwards=True, only=FILES,
+            carry_out,
+            home,
+            at=point,
+            deed=deed,
+            onwards=True,
+            only=FILES,
             before=on_sqlite.as_process,
-        )  # fmt: skip
+        )
         assert_told(ended, where)
         failed += ended.code != 0
         assert_recovers(on_sqlite, name, expected, where)
@@ -231,8 +236,13 @@ def test_a_database_that_restarts_in_the_middle(on_services: Lived, step: str) -
         where = f"restarted before act {point} of {len(acts)}: {acts[point - 1]}"
         on_services.put_back(name)
         ended = in_child(
-            carry_out, home, at=point, deed=asking, only=only,
-            before=on_services.as_process, asked=on_services.services.server.restart,
-        )  # fmt: skip
+            carry_out,
+            home,
+            at=point,
+            deed=asking,
+            only=only,
+            before=on_services.as_process,
+            asked=on_services.services.server.restart,
+        )
         assert_told(ended, where)
         assert_recovers(on_services, name, expected, where)

@@ -10,24 +10,24 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.context import Context
-from pipeline_components.contracts.errors import (
+from everfit.champion.promotion import project_alias
+from everfit.contracts.errors import (
     EverfitError,
     IntegrityError,
     RequestError,
     Superseded,
     Unavailable,
 )
-from pipeline_components.contracts.looks import Look
-from pipeline_components.ledger import Ledger, open_ledger
-from pipeline_components.ledger.connection import open_connection
-from pipeline_components.ledger.records import PromotionRecord, VerdictRecord
-from pipeline_components.register import door
-from pipeline_components.registry import Registry, champion_alias, open_registry
-from pipeline_components.registry import sqlite as sqlite_registry
-from pipeline_components.registry.client_errors import explained
-from pipeline_components.store.local import LocalStore
-from pipeline_components.version.promotion import project_alias
+from everfit.contracts.messages.evaluations import HoldoutEvaluation
+from everfit.engine.context import Context
+from everfit.steps.register.step import Register
+from everfit.storage.ledger import Ledger, open_ledger
+from everfit.storage.ledger.databases import open_connection
+from everfit.storage.ledger.records import PromotionRecord, VerdictRecord
+from everfit.storage.mlflow import Registry, champion_alias, open_registry
+from everfit.storage.mlflow import sqlite as sqlite_registry
+from everfit.storage.mlflow.client_errors import explained
+from everfit.storage.store.local import LocalStore
 from tests.proof.invariants import check_always, check_ledger
 from tests.proof.shown import ledger_rows
 from tests.unit.register.small_run import fitted, small_run
@@ -86,27 +86,38 @@ def test_a_promotion_overtaken_between_look_and_record_is_superseded(url) -> Non
         assert [entry.run_key for entry in other.history("fares")] == [B]
 
 
-def look(run_key: str, sequence: int) -> Look:
-    return Look(run_key=run_key, sequence=sequence, spans=(), refilled=1.0, pool=1.0, alpha=0.1)
+def evaluation(run_key: str, sequence: int) -> HoldoutEvaluation:
+    return HoldoutEvaluation(
+        run_key=run_key,
+        pipeline="fares",
+        target="fare",
+        sequence=sequence,
+        number=sequence,
+        spans=(),
+        refilled=1.0,
+        pool=1.0,
+        alpha=0.1,
+    )
 
 
-def test_a_look_overtaken_on_its_place_is_decided_anew(url) -> None:
+def test_an_evaluation_overtaken_on_its_place_is_decided_anew(url) -> None:
     with open_ledger(url) as other:
-        slow = Ledger(Overtaken(url, lambda: other.record_look("fares", look(B, 1)) and None))
-        assert slow.record_look("fares", look(A, 1)) is None
+        first = evaluation(B, 1)
+        slow = Ledger(Overtaken(url, lambda: other.record_holdout_evaluation(first) and None))
+        assert slow.record_holdout_evaluation(evaluation(A, 1)) is None
         slow.close()
-        assert [one.run_key for one in other.looks("fares")] == [B]
+        assert [one.run_key for one in other.holdout_evaluations("fares", "fare")] == [B]
     check_ledger(ledger_rows(url), "fares")
 
 
-def test_a_run_has_one_verdict_and_one_look_whoever_comes_later(url) -> None:
+def test_a_run_has_one_verdict_and_one_evaluation_whoever_comes_later(url) -> None:
     with open_ledger(url) as ledger:
         for verdict in ("hold", "promote"):
             ledger.record_verdict(VerdictRecord(run_key=A, verdict=verdict, because="", decision=B))
         assert ledger.verdict(A).verdict == "hold"
         for sequence in (1, 2):
-            ledger.record_look("fares", look(A, sequence))
-        assert [one.sequence for one in ledger.looks("fares")] == [1]
+            ledger.record_holdout_evaluation(evaluation(A, sequence))
+        assert [one.sequence for one in ledger.holdout_evaluations("fares", "fare")] == [1]
     check_ledger(ledger_rows(url), "fares")
 
 
@@ -120,7 +131,7 @@ def test_the_intent_is_recorded_before_mlflow_is_asked(context: Context, monkeyp
         return ensure(self, *arguments, **more)
 
     monkeypatch.setattr(sqlite_registry.SqliteRegistry, "ensure_version", watching)
-    door.run(request, context)
+    Register().run(request, context)
     assert found == [[request.run_key]]
 
 
@@ -128,7 +139,7 @@ def test_the_alias_follows_a_promotion_made_while_it_was_written(
     context: Context, monkeypatch
 ) -> None:
     """The other run wrote the alias first; whoever writes last must not leave the older name."""
-    door.run(small_run(context, "first", model=MODEL), context)
+    Register().run(small_run(context, "first", model=MODEL), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
     second = small_run(context, "second", champion=champion, model=MODEL)
     write = sqlite_registry.SqliteRegistry.set_alias
@@ -136,7 +147,7 @@ def test_the_alias_follows_a_promotion_made_while_it_was_written(
 
     def overtaken(self: Registry, pipeline: str, version: int | None) -> None:
         if meanwhile:
-            door.run(meanwhile.pop(), context)
+            Register().run(meanwhile.pop(), context)
         write(self, pipeline, version)
 
     with open_registry(context.settings, "fares") as registry:
@@ -149,10 +160,10 @@ def test_the_alias_follows_a_promotion_made_while_it_was_written(
 
 def test_of_two_workers_with_one_token_the_later_is_fenced_off(context: Context) -> None:
     """Both judged against v1; the second finds v2 in its place, and must not take it."""
-    door.run(small_run(context, "first", model=MODEL), context)
+    Register().run(small_run(context, "first", model=MODEL), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
     rivals = [small_run(context, name, champion=champion, model=MODEL) for name in ("a", "b")]
-    results = [door.run(rival, context) for rival in rivals]
+    results = [Register().run(rival, context) for rival in rivals]
     assert [result.superseded for result in results] == [False, True]
     assert [entry.version for entry in context.ledger.history("fares")] == [1, 2]
 
@@ -172,7 +183,7 @@ def test_a_model_that_mlflow_did_not_keep_whole_is_never_registered(
 
     monkeypatch.setattr(sqlite_registry, "publish_files", half)
     with pytest.raises(IntegrityError, match="REGISTRY-MODEL-ALTERED"):
-        door.run(request, context)
+        Register().run(request, context)
     assert champion_alias(context.settings, "fares") is None
     assert context.ledger.versions("fares") == []
 
@@ -181,12 +192,12 @@ def test_a_record_that_was_altered_is_not_served(context: Context) -> None:
     """Whoever can write to the ledger's file still cannot make a champion of their model."""
     import sqlite3
 
-    from pipeline_components.champion.overrule import overrule
+    from everfit.champion.overrule import overrule
     from tests.unit.register.small_run import SPEC
 
-    door.run(small_run(context, "first", model=MODEL), context)
+    Register().run(small_run(context, "first", model=MODEL), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
-    door.run(small_run(context, "second", champion=champion, model=MODEL), context)
+    Register().run(small_run(context, "second", champion=champion, model=MODEL), context)
     database = sqlite3.connect(context.settings.ledger.removeprefix("sqlite:///"))
     with database:
         database.execute("DROP TRIGGER everfit_versions_no_update")
@@ -207,7 +218,7 @@ def test_many_threads_of_one_process_make_one_version(context: Context) -> None:
     def attempt() -> None:
         start.wait(30)
         try:
-            door.run(request, context)
+            Register().run(request, context)
         except EverfitError as error:
             refused.append(error.line)
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-import pipeline_components
+import everfit
 from tests.proof.mutants import MUTANTS, Mutant
 
 pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGE = Path(pipeline_components.__file__).parent
+PACKAGE = Path(everfit.__file__).parent
 
 
 def checkout(folder: Path) -> Path:
@@ -26,7 +26,7 @@ def checkout(folder: Path) -> Path:
         if path.name != "pipeline_components" and not path.name.startswith(".everfit"):
             (folder / path.name).symlink_to(path)
     ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(PACKAGE, folder / "pipeline_components", ignore=ignore)
+    shutil.copytree(PACKAGE, folder / "pipeline_components" / "everfit", ignore=ignore)
     return folder
 
 
@@ -34,15 +34,29 @@ def outcome_of(folder: Path, killers: list[str]) -> subprocess.CompletedProcess[
     """Run tests on the checkout's own package; whatever else is imported, they fail to start."""
     return subprocess.run(
         [
-            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-            "-p", "tests.proof.mutated", "--tb=line", *killers,
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "tests.proof.mutated",
+            "--tb=line",
+            *killers,
         ],
-        cwd=folder, capture_output=True, text=True, check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
         env={
-            **os.environ, "PYTHONPATH": str(folder), "EVERFIT_MUTANT": str(folder),
+            **os.environ,
+            "PYTHONPATH": f"{folder}:{folder / 'pipeline_components'}",
+            "EVERFIT_MUTANT": str(folder),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-    )  # fmt: skip
+    )
 
 
 def skipped(done: subprocess.CompletedProcess[str]) -> bool:
@@ -62,7 +76,7 @@ def test_as_it_is_every_killer_passes(folder: Path) -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_without_the_guard_its_test_fails(mutant: Mutant, folder: Path) -> None:
-    path = folder / "pipeline_components" / mutant.file
+    path = folder / "pipeline_components" / "everfit" / mutant.file
     sound = path.read_text()
     assert sound.count(mutant.old) == 1, f"{mutant.file}: the guard is not there just once"
     path.write_text(sound.replace(mutant.old, mutant.new))

@@ -1,4 +1,4 @@
-"""Several processes at once: one becomes champion, one version a run, looks in a row."""
+"""Several processes at once: one becomes champion, one version a run, evaluations in a row."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def test_one_run_registered_by_several_is_one_version_and_one_run(
         assert mlflow.versions[2][1] == rows["versions"][1]["mlflow_run"]
 
 
-def test_looks_at_one_holdout_queue_up_and_overspend_nothing(lived: Lived) -> None:
+def test_evaluations_on_one_holdout_queue_up_and_overspend_nothing(lived: Lived) -> None:
     names = [f"rival{number} evaluate" for number in range(RIVALS)]
     for _ in range(ROUNDS):
         lived.put_back("rivals evaluate")
-        before = len(lived.looks())
+        before = len(lived.evaluations())
         ended = racing([lived.carry_out(name) for name in names], lived.as_process)
         assert [one.code for one in ended] == [0] * RIVALS, "\n".join(one.said for one in ended)
         check_settled(lived.settings)
-        looks = lived.looks()
-        assert [look["sequence"] for look in looks] == list(range(1, before + RIVALS + 1))
-        assert len({look["run_key"] for look in looks[before:]}) == RIVALS
+        evaluations = lived.evaluations()
+        assert [one["sequence"] for one in evaluations] == list(range(1, before + RIVALS + 1))
+        assert len({one["run_key"] for one in evaluations[before:]}) == RIVALS

@@ -28,16 +28,17 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline_components.champion.current import current_champion
-from pipeline_components.champion.journal import reign_at, reigns
-from pipeline_components.champion.reconcile import reconcile
-from pipeline_components.context import Context, open_context
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import EverfitError
-from pipeline_components.contracts.requests import RegisterRequest
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.steps import Asked, Order
-from pipeline_components.register import door as register
+from everfit.champion.current import current_champion
+from everfit.champion.journal import reign_at, reigns
+from everfit.champion.repair.reconcile import reconcile
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import EverfitError
+from everfit.contracts.messages.people import PersonRequest
+from everfit.contracts.messages.requests import RegisterRequest
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.settings import Settings
+from everfit.engine.context import Context, open_context
+from everfit.steps.register.step import Register
 from tests.proof.acts import in_child, racing
 from tests.proof.invariants import check_alias, check_ledger, journal_of, of_pipeline
 from tests.proof.lived import perform
@@ -121,7 +122,7 @@ class Champions(RuleBasedStateMachine):
     def register_run(self, worker: int, number: int) -> None:
         """A run is registered, for the first time or again."""
         run = self.runs[-1 - number % len(self.runs)]
-        self._do(worker, [run], lambda context: register.run(run.request, context))
+        self._do(worker, [run], lambda context: Register().run(run.request, context))
         if not self.gone:
             accepted = run.request.decision.verdict == "promote"
             assert (run.version is not None) == accepted
@@ -297,8 +298,8 @@ class Champions(RuleBasedStateMachine):
         return known[-1 - number % len(known)]
 
     def _ask(self, context: Context, what: Any, version: int) -> None:
-        asked = Asked(what=what, version=version, reason="as agreed", person="ada")
-        perform(Order(component="promote", pipeline=SPEC, asked=asked), context)
+        requested = PersonRequest(what=what, version=version, reason="as agreed", person="ada")
+        perform(Order(component="promote", pipeline=SPEC, requested=requested), context)
 
     def _action(self, what: str, number: int) -> Callable[[], int]:
         """What a process of its own does; 1 where it is refused with a line."""
@@ -309,7 +310,7 @@ class Champions(RuleBasedStateMachine):
             try:
                 with open_context(self.settings) as context:
                     if what == "register":
-                        register.run(run.request, context)
+                        Register().run(run.request, context)
                     elif what == "reconcile":
                         reconcile(NAME, context)
                     else:
@@ -331,11 +332,16 @@ def test_whatever_is_done_in_whatever_order() -> None:
     run_state_machine_as_test(
         Champions,
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=25, derandomize=True, deadline=None,
-            database=None, suppress_health_check=list(HealthCheck), print_blob=False,
+            max_examples=EXAMPLES,
+            stateful_step_count=25,
+            derandomize=True,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
             phases=[Phase.generate],  # shrinking takes minutes; the steps are told all the same
         ),
-    )  # fmt: skip
+    )
 
 
 EXAMPLES = 24

@@ -13,12 +13,13 @@ import pytest
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.records import PromotionRecord
-from pipeline_components.registry.files import publish_files
-from pipeline_components.registry.sqlite import SqliteRegistry
-from pipeline_components.registry.template import provide_database
-from pipeline_components.store import open_store
+from everfit.storage.ledger import open_ledger
+from everfit.storage.ledger.records import PromotionRecord
+from everfit.storage.mlflow.files import publish_files
+from everfit.storage.mlflow.sqlite import SqliteRegistry
+from everfit.storage.mlflow.sqlite_runs import ensure_experiment
+from everfit.storage.mlflow.template import provide_database
+from everfit.storage.store import open_store
 
 root = Path(sys.argv[1])
 mark = lambda name: os.access("/mark/" + name, os.F_OK)
@@ -39,8 +40,8 @@ provide_database(root / "mlflow.db", root / "artifacts")
 mark("end")
 with SqliteRegistry(root / "mlflow.db", root / "artifacts") as registry:
     mark("registry")
-    registry._ensure_experiment("fares")
-
+    with registry._transaction() as sql:
+        ensure_experiment(sql, "fares", (root / "artifacts").as_uri(), 0)
     mark("end")
 """
 
@@ -58,9 +59,12 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     script.write_text(SCRIPT)
     done = subprocess.run(
         [strace, "-f", "-y", "-o", trace, "-e", f"trace={CALLS}", sys.executable, script, root],
-        cwd=Path.cwd(), capture_output=True, text=True, check=False,
+        cwd=Path.cwd(),
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONPATH": str(source()), "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+    )
     if "ptrace" in done.stderr and "not permitted" in done.stderr:
         pytest.skip("strace may not trace here")
     assert done.returncode == 0, done.stderr
@@ -80,9 +84,9 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 
 def source() -> Path:
-    import pipeline_components
+    import everfit
 
-    return Path(pipeline_components.__file__).parents[1]
+    return Path(everfit.__file__).parents[1]
 
 
 def test_a_promotion_is_on_the_disk_before_the_ledger_answers(calls) -> None:

@@ -18,7 +18,7 @@ WORKERS = 2
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Airflow's and botocore's own use of what is deprecated is not ours to mend."""
+    """Airflow's and botocore's own use of what is deprecated is not ours to fix."""
     for module in ("airflow", "botocore", "pathspec", "starlette", "fastapi", "jwt", "sqlalchemy"):
         config.addinivalue_line("filterwarnings", f"ignore::DeprecationWarning:{module}")
 

@@ -23,9 +23,13 @@ TOLD: list[str] = []
 def run(*command: str | Path, timeout: float = 900, **options: object) -> str:
     """What a command prints; where it fails, everything it said."""
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=timeout,
-        check=False, **options,  # type: ignore[call-overload]
-    )  # fmt: skip
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
     assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}"
     return str(done.stdout)
 

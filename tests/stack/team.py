@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import quote
 
 import yaml
+
 from everfit_launch.errors import LaunchError
 from everfit_launch.rest import FINISHED, AirflowApi
-
 from tests.airflow.stand import QUICK, day_csv, day_of
 from tests.canary import Canaries
 from tests.stack.stand_ins import compose_v2, image, run
@@ -99,8 +99,13 @@ class Team:
 
     def script(self, *words: str, timeout: float = 300) -> str:
         """``scripts/stack.sh`` with the settings of this stack."""
-        return run(REPOSITORY / "scripts/stack.sh", *words, cwd=REPOSITORY,
-                   env=self.environment, timeout=timeout)  # fmt: skip
+        return run(
+            REPOSITORY / "scripts/stack.sh",
+            *words,
+            cwd=REPOSITORY,
+            env=self.environment,
+            timeout=timeout,
+        )
 
     def down(self) -> None:
         """Take everything away, volumes too."""
@@ -116,7 +121,8 @@ class Team:
 
     def canaries(self) -> Canaries:
         """Every secret of this stack; of a key in PEM its one line that is nobody else's."""
-        shown = {"s3_access_key", "verify_key"}  # a name, and what everybody may know
+        # A name, and what everybody may know.
+        shown = {"s3_access_key", "verify_key", "verify_keys_before"}
         made_of_others = {"aws_credentials", "connections.json"}
         return Canaries(
             {
@@ -147,9 +153,10 @@ class Team:
         """Put spans of those days into the bucket."""
         for number in days:
             self.s3().put_object(
-                Bucket="everfit-data", Key=f"{name}/{day_of(number)}.csv",
+                Bucket="everfit-data",
+                Key=f"{name}/{day_of(number)}.csv",
                 Body=day_csv(number, rows).encode(),
-            )  # fmt: skip
+            )
 
     def s3(self) -> Any:
         """A client of the store, at the address it has on this machine."""
@@ -158,29 +165,44 @@ class Team:
 
         networks = self.parts("s3")[0]["NetworkSettings"]["Networks"]
         return boto3.client(
-            "s3", endpoint_url=f"http://{networks[f'{self.name}_store']['IPAddress']}:7070",
+            "s3",
+            endpoint_url=f"http://{networks[f'{self.name}_store']['IPAddress']}:7070",
             aws_access_key_id=self.secret("s3_access_key"),
-            aws_secret_access_key=self.secret("s3_secret_key"), region_name="us-east-1",
+            aws_secret_access_key=self.secret("s3_secret_key"),
+            region_name="us-east-1",
             config=Config(s3={"addressing_style": "path"}),
-        )  # fmt: skip
+        )
 
     # Containers.
 
     def parts(self, service: str) -> list[dict[str, Any]]:
         """The containers of a service, as the engine describes them."""
         found = run(
-            "docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={self.name}",
-            "--filter", f"label=com.docker.compose.service={service}",
-        ).split()  # fmt: skip
+            "docker",
+            "ps",
+            "-aq",
+            "--filter",
+            f"label=com.docker.compose.project={self.name}",
+            "--filter",
+            f"label=com.docker.compose.service={service}",
+        ).split()
         return list(json.loads(run("docker", "inspect", *found))) if found else []
 
     def components(self, pipeline: str | None = None, running: bool = True) -> list[dict[str, str]]:
         """Containers of components on this stack's networks: id, component, pipeline."""
         shown = '{{.ID}} {{.Label "io.everfit.component"}} {{.Label "io.everfit.pipeline"}}'
         found = run(
-            "docker", "ps", *([] if running else ["-a"]), "--filter", f"label={TASK}", "--no-trunc",
-            "--filter", f"network={self.name}_store", "--format", shown,
-        )  # fmt: skip
+            "docker",
+            "ps",
+            *([] if running else ["-a"]),
+            "--filter",
+            f"label={TASK}",
+            "--no-trunc",
+            "--filter",
+            f"network={self.name}_store",
+            "--format",
+            shown,
+        )
         names = ("id", "component", "pipeline")
         each = [dict(zip(names, line.split(), strict=True)) for line in found.splitlines()]
         return [one for one in each if pipeline in (None, one["pipeline"])]

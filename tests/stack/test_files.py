@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline_components.contracts.runners import RunnerSettings
+from everfit.contracts.runners import RunnerSettings
 from tests.stack.stand_ins import compose_v2, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,10 +28,17 @@ def test_both_composes_read_it(kind: str, tmp_path: Path) -> None:
     program = compose_v2() if kind == "v2" else shutil.which("docker-compose")
     assert program, "docker-compose 1.29 must be installed"
     for profiles, has_s3 in (("s3", True), ("", False)):
-        shown = run(program, "config", cwd=REPOSITORY, env={
-            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "COMPOSE_PROJECT_NAME": "everfit",
-            "COMPOSE_PROFILES": profiles,
-        })  # fmt: skip
+        shown = run(
+            program,
+            "config",
+            cwd=REPOSITORY,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "COMPOSE_PROJECT_NAME": "everfit",
+                "COMPOSE_PROFILES": profiles,
+            },
+        )
         services = yaml.safe_load(shown)["services"]
         if kind == "v2":  # the other shows every service, of whatever profile
             assert ("s3" in services) is has_s3
@@ -47,7 +54,11 @@ def test_settings_are_documented() -> None:
     )
     assert used - set(told) == set()
     assert set(told) - used - {"COMPOSE_PROFILES"} == set()
+    addresses = {"EVERFIT_AIRFLOW_URL", "EVERFIT_MLFLOW_URL"}  # stack.sh makes them of the ports
     for name, default in re.findall(r"\$\{(\w+):?-([^}]*)\}", COMPOSE):
+        if name in addresses:
+            assert told[name] == "" and re.fullmatch(r"http://localhost:\d+", default)
+            continue
         assert told[name] == default, f"{name} has another default in docker-compose.yaml"
 
 
@@ -95,8 +106,10 @@ def test_secrets_are_made_once_and_closed(tmp_path: Path) -> None:
     engine.write_text(f'#!/bin/sh\nwhile [ "$1" != -c ]; do shift; done\nexec {python} "$@"\n')
     engine.chmod(0o755)
     folder = tmp_path / "secrets"
-    environment = {"PATH": f"{engine.parent}:{os.environ['PATH']}",
-                   "EVERFIT_S3_ENDPOINT": "http://s3.example:9000"}  # fmt: skip
+    environment = {
+        "PATH": f"{engine.parent}:{os.environ['PATH']}",
+        "EVERFIT_S3_ENDPOINT": "http://s3.example:9000",
+    }
     script = (REPOSITORY / "scripts/stack_secrets.sh", folder, "an-image")
     run(*script, env=environment)
     first = {path.name: path.read_text() for path in folder.iterdir()}
@@ -119,16 +132,23 @@ def test_secrets_are_made_once_and_closed(tmp_path: Path) -> None:
     (folder / "s3_access_key").write_text("chain")
     run(*script, env={**environment, "EVERFIT_S3_ENDPOINT": ""})
     assert json.loads((folder / "connections.json").read_text())["everfit_s3"] == {
-        "conn_type": "aws", "extra": {"region_name": "us-east-1"},
-    }  # fmt: skip
+        "conn_type": "aws",
+        "extra": {"region_name": "us-east-1"},
+    }
     assert "aws_access_key_id" not in (folder / "aws_credentials").read_text()
 
 
 def test_no_engine_is_said_in_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
-        [REPOSITORY / "scripts/stack.sh", "up"], capture_output=True, text=True, check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path),
-             "DOCKER_HOST": f"unix://{tmp_path}/none.sock"},
-    )  # fmt: skip
+        [REPOSITORY / "scripts/stack.sh", "up"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "DOCKER_HOST": f"unix://{tmp_path}/none.sock",
+        },
+    )
     assert done.returncode == 2 and done.stderr.startswith("ENGINE docker: must answer;")
     assert len(done.stderr.splitlines()) == 1 and not done.stdout

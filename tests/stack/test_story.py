@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
+from everfit_launch.errors import LaunchError
+from everfit_launch.rest import AirflowApi
 from tests.canary import ProcessList, find
 from tests.stack.team import REPOSITORY, Team, docker, refused, until
 
@@ -39,9 +41,20 @@ def test_up_says_where_everything_is(team: Team) -> None:
     )
     assert "airflow_admin_password" in told
     for name in team.secrets.iterdir():
-        assert name.read_text().strip() not in told, f"{name.name} is shown"
-    for part in ("postgres", "redis", "s3", "mlflow", "api-server", "scheduler", "dag-processor",
-                 "triggerer", "docker-guard", "lister"):  # fmt: skip
+        secret = name.read_text().strip()
+        assert not secret or secret not in told, f"{name.name} is shown"
+    for part in (
+        "postgres",
+        "redis",
+        "s3",
+        "mlflow",
+        "api-server",
+        "scheduler",
+        "dag-processor",
+        "triggerer",
+        "docker-guard",
+        "lister",
+    ):
         team.healthy(part)
     team.healthy("worker", 2)
 
@@ -106,24 +119,76 @@ def test_a_laptop_makes_the_same_model(team: Team, trained: str, tmp_path: Path)
     """The same image with nothing but its defaults: folders, SQLite, one process."""
     image = team.parts("lister")[0]["Image"]
     tmp_path.chmod(0o777)
-    for command in (["example", "--months", str(MONTHS), "--rows", ROWS], ["run", EXAMPLE],
-                    ["champion", EXAMPLE, "--json"]):  # fmt: skip
+    for command in (
+        ["example", "--months", str(MONTHS), "--rows", ROWS],
+        ["run", EXAMPLE],
+        ["champion", EXAMPLE, "--json"],
+    ):
         told = docker(
-            "run", "--rm", "--network", "none", "--entrypoint", "everfit",
-            "--volume", f"{tmp_path}:/laptop", "--volume", f"{team.dags}:/opt/everfit/app/dags:ro",
-            "--env", "EVERFIT_HOME=/laptop/home", "--env", "EVERFIT_DATA=/laptop/data",
-            "--env", "EVERFIT_ROOT=/opt/everfit/app", image, *command,
-        )  # fmt: skip
+            "run",
+            "--rm",
+            "--network",
+            "none",
+            "--entrypoint",
+            "everfit",
+            "--volume",
+            f"{tmp_path}:/laptop",
+            "--volume",
+            f"{team.dags}:/opt/everfit/app/dags:ro",
+            "--env",
+            "EVERFIT_HOME=/laptop/home",
+            "--env",
+            "EVERFIT_DATA=/laptop/data",
+            "--env",
+            "EVERFIT_ROOT=/opt/everfit/app",
+            image,
+            *command,
+        )
     here, there = json.loads(told), json.loads(_json(team.cli("champion", EXAMPLE, "--json")))
     assert here["run_key"] == there["run_key"]
     assert here["model"] == there["model"] and here["model"]
 
 
+def test_secrets_rotate_in_the_running_stack(team: Team, trained: str) -> None:
+    """What trains afterwards, in the tests below, does so with the new ones."""
+    rotated = ("everfit_database_password", "airflow_admin_password", "mlflow_admin_password")
+    before = {name: team.secret(name) for name in rotated}
+    for name in rotated:
+        team.script("rotate", name, timeout=900)
+        assert team.secret(name) != before[name]
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        _as_everfit(team, before["everfit_database_password"])
+    assert _as_everfit(team, team.secret("everfit_database_password")) == "1"
+    del team._api
+    assert team.champion(EXAMPLE) == "1"  # MLflow, with the new password
+    until(lambda: f"{EXAMPLE}.train" in team.api.dag_ids(), "Airflow, with the new password")
+    old = AirflowApi(team.api.address, "admin", before["airflow_admin_password"])
+    with pytest.raises(LaunchError):
+        old.dag_ids()
+    assert json.loads(_json(team.cli("champion", EXAMPLE, "--json")))["version"] == 1
+
+
+def _as_everfit(team: Team, password: str) -> str:
+    postgres = team.parts("postgres")[0]["Id"]
+    return docker(
+        "exec",
+        "--env",
+        f"PGPASSWORD={password}",
+        postgres,
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-U",
+        "everfit",
+        "-Atc",
+        "select 1",
+    ).strip()
+
+
 def test_a_new_month_trains_by_itself(team: Team, trained: str) -> None:
-    """The example without its cooldown of an hour, and with its quickest family."""
+    """The example, with its quickest family."""
     spec = yaml.safe_load((REPOSITORY / f"dags/pipelines/{EXAMPLE}.yaml").read_text())
     spec["train"] |= {"families": ["linear"], "trials": 1}
-    del spec["triggers"]["cooldown"]
     name = "taxi_monthly"
     (team.dags / "pipelines" / f"{name}.yaml").write_text(yaml.safe_dump(spec))
     team.switch_on(f"{name}.monitor", f"{name}.train")
@@ -194,6 +259,37 @@ def test_no_secret_is_where_it_must_not_be(team: Team, trained: str) -> None:
         buckets=[(team.s3(), f"everfit-{of}") for of in ("data", "store", "mlflow", "logs")],
     )
     assert not found, [str(one) for one in found]
+
+
+def test_a_backup_is_restored_into_an_empty_stack(team: Team, trained: str, tmp_path: Path) -> None:
+    """The last of the story: everything but the secrets is gone, and comes back."""
+    team.script("backup", str(tmp_path), timeout=600)
+    history = json.loads(_json(team.cli("history", EXAMPLE, "--json")))
+    objects = {
+        bucket: {one["Key"] for one in team.s3().list_objects_v2(Bucket=bucket)["Contents"]}
+        for bucket in ("everfit-data", "everfit-mlflow")
+    }
+    team.script("down", "--volumes", "--timeout", "5")
+    team.script("restore", str(tmp_path), timeout=900)
+    assert json.loads(_json(team.cli("history", EXAMPLE, "--json"))) == history
+    for bucket, keys in objects.items():
+        found = team.s3().list_objects_v2(Bucket=bucket)["Contents"]
+        assert {one["Key"] for one in found} == keys, bucket
+    told = team.cli("reproduce", EXAMPLE, "1")
+    assert "BIT-IDENTICAL" in told
+    postgres = team.parts("postgres")[0]["Id"]
+    runs = docker(
+        "exec",
+        postgres,
+        "psql",
+        "-U",
+        "postgres",
+        "-d",
+        "airflow",
+        "-Atc",
+        f"select count(*) from dag_run where dag_id = '{EXAMPLE}.train'",
+    )
+    assert int(runs) >= 1
 
 
 def _ready(team: Team, name: str) -> str:

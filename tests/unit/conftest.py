@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pyarrow.csv
 import pytest
+from hypothesis import settings
+
+# The same examples every time; `--hypothesis-profile default` looks for new ones.
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

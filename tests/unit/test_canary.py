@@ -17,10 +17,10 @@ from urllib.parse import quote
 import boto3
 import pytest
 
-from pipeline_components.contracts.errors import EverfitError
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.ledger import open_ledger
-from pipeline_components.source.sql import connect
+from everfit.contracts.errors import EverfitError
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources.sql import connect
+from everfit.storage.ledger import open_ledger
 from tests.canary import Canaries, ProcessList, find
 
 SECRET = "c4nary/of+all=things"
@@ -66,8 +66,9 @@ def test_every_table_is_looked_at(tmp_path):
     database.close()
     url = f"sqlite:///{tmp_path / 'a.db'}"
     assert {str(f) for f in find(CANARIES, databases=[url])} == {
-        "aws in table xcom, value", "aws in table order, text",
-    }  # fmt: skip
+        "aws in table xcom, value",
+        "aws in table order, text",
+    }
     assert len(find(CANARIES, databases=[url], but=["xcom"])) == 1
 
 
@@ -77,8 +78,9 @@ def test_objects_and_their_metadata_are_looked_at(bucket):
     client.put_object(Bucket=bucket, Key="b", Body=b"", Metadata={"who": "another-canary"})
     client.put_object(Bucket=bucket, Key="c", Body=b"nothing")
     assert {str(f) for f in find(CANARIES, buckets=[(client, bucket)])} == {
-        f"aws in s3://{bucket}/a", f"other in s3://{bucket}/b",
-    }  # fmt: skip
+        f"aws in s3://{bucket}/a",
+        f"other in s3://{bucket}/b",
+    }
 
 
 def test_what_a_command_prints_is_looked_at():
@@ -105,7 +107,7 @@ MARKS = ("/", "@", ":", "#", "?", "%", " ", "[", "]", "&")
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_ledgers_password_that_nobody_encoded(mark, monkeypatch):
-    monkeypatch.setattr("pipeline_components.ledger.server_connection.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("everfit.storage.ledger.server_connection.CONNECT_SECONDS", 1)
     url = f"postgresql+psycopg://me:canary{mark}of-ledger@127.0.0.1:9/db"
     with pytest.raises(EverfitError) as caught, open_ledger(url) as ledger:
         ledger.runs("none")
@@ -118,7 +120,7 @@ def test_a_ledgers_password_that_nobody_encoded(mark, monkeypatch):
 def test_a_sources_password_that_nobody_encoded(mark, monkeypatch):
     url = f"postgresql+psycopg://me:canary{mark}of-source@127.0.0.1:9/db"
     monkeypatch.setenv("EVERFIT_CONN_TRIPS", url)
-    source = SourceSpec(uri="sql", connection="trips", query="SELECT 1", watermark="at")
+    source = read_source(uri="sql", connection="trips", query="SELECT 1", watermark="at")
     with pytest.raises(EverfitError) as caught, connect(source):
         pass
     assert caught.value.line.startswith("SOURCE-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import sys
@@ -10,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.cli.main import parser
-from pipeline_components.contracts.steps import CHAIN
+from everfit.cli.command import load, names
+from everfit.cli.parser import parser_of
+from everfit.contracts.messages.chain import CHAIN
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -23,7 +23,8 @@ SOURCES = [
 
 
 @pytest.mark.parametrize(
-    "script", ["spec_reference.py", "error_reference.py", "contract_schemas.py"]
+    "script",
+    ["spec_reference.py", "error_reference.py", "contract_schemas.py", "cli_reference.py"],
 )
 def test_the_references_are_what_the_code_says(script: str) -> None:
     path = ROOT / "scripts" / script
@@ -37,14 +38,12 @@ def test_every_component_is_described() -> None:
 
 def test_every_command_and_flag_is_described() -> None:
     page = (DOCS / "cli.md").read_text()
-    (commands,) = [a for a in parser()._actions if isinstance(a, argparse._SubParsersAction)]
     missing = []
-    for name, command in commands.choices.items():
+    for name in names():
         if f"`everfit {name}" not in page:
             missing.append(name)
-        for action in command._actions:
-            long = [flag for flag in action.option_strings if flag.startswith("--")]
-            missing += [f"{name} {flag}" for flag in long if flag not in page and flag != "--help"]
+        flags = parser_of(name, load(name)).options()
+        missing += [f"{name} {flag}" for flag in flags if flag not in page and flag != "--help"]
     assert missing == []
 
 
@@ -58,7 +57,7 @@ def test_every_setting_is_described() -> None:
     assert sorted(name for name in used if name not in page and name != "EVERFIT_CONN") == []
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=str)
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -43,8 +43,11 @@ class Checkout:
     def run(self, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["bash", self.folder / "scripts" / "setup.sh"],
-            env={"PATH": str(self.tools), **environ}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            env={"PATH": str(self.tools), **environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def line(self, **environ: str) -> str:
         """What a set-up that must fail says."""
@@ -63,8 +66,22 @@ def checkout(tmp_path: Path) -> Checkout:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     made.tools.mkdir()
     # Nothing of the machine's own Pythons is to be found.
-    for name in ("bash", "sh", "cat", "sha256sum", "cut", "grep", "head", "mktemp", "rm", "dirname",
-                 "tail", "mkdir", "touch", "cp"):  # fmt: skip
+    for name in (
+        "bash",
+        "sh",
+        "cat",
+        "sha256sum",
+        "cut",
+        "grep",
+        "head",
+        "mktemp",
+        "rm",
+        "dirname",
+        "tail",
+        "mkdir",
+        "touch",
+        "cp",
+    ):
         (made.tools / name).symlink_to(str(shutil.which(name)))
     made.pretend()
     return made

@@ -5,7 +5,6 @@ A pipeline may name an image of its own, as far as the installation allows it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -14,22 +13,19 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from everfit_airflow.child_environment import child_environment, container_environment
-from everfit_airflow.credentials import is_credential
-from everfit_airflow.failures import MendFirst
+from everfit.contracts.errors import EverfitError, SpecError, UserError, shortlist
+from everfit.contracts.messages.steps import Component
+from everfit.contracts.runners import Place, RunnerName, RunnerSettings, needs
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.load import spec_error
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.yaml_file import read_document
+from everfit_airflow.operators.failures import UserActionRequired
 from everfit_airflow.runners import Runner, Task
+from everfit_airflow.runners.interpreter import component_python
 from everfit_airflow.runners.process import ProcessRunner
-from pipeline_components.contracts.errors import EverfitError, SpecError, UserError, shortlist
-from pipeline_components.contracts.runners import (
-    Place,
-    RunnerName,
-    RunnerSettings,
-    needs,
-)
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.spec_file import problems_of, read_yaml
-from pipeline_components.contracts.steps import Component
+from everfit_airflow.security.child_environment import child_environment, container_environment
+from everfit_airflow.security.credentials import is_credential
 
 
 @dataclass(frozen=True)
@@ -58,9 +54,12 @@ def installation(environ: Mapping[str, str]) -> RunnerSettings:
     if quick not in known:
         near = get_close_matches(quick, known, n=1)
         raise UserError(
-            "RUNNERS", "EVERFIT_RUNNER", f"it is one of {', '.join(known)}", f"it is {quick!r}",
+            "RUNNERS",
+            "EVERFIT_RUNNER",
+            f"it is one of {', '.join(known)}",
+            f"it is {quick!r}",
             f"Did you mean {near[0]!r}?" if near else "Correct it or leave it out",
-        )  # fmt: skip
+        )
     if settings.default.runner is not None:
         return settings
     return settings.model_copy(
@@ -82,24 +81,32 @@ def place_of(settings: RunnerSettings, spec: PipelineSpec, component: Component)
         return place
     if place.runner == "process":
         raise UserError(
-            "IMAGES", spec.name, "an image of its own needs a runner that starts containers",
+            "IMAGES",
+            spec.name,
+            "an image of its own needs a runner that starts containers",
             f"{component} names {image} and is started as a process",
             "Set runner to docker or kubernetes in the runners file (EVERFIT_RUNNERS), or take "
             "images out of the pipeline's YAML",
-        )  # fmt: skip
+        )
     if not settings.may_name(image):
         raise UserError(
-            "IMAGES", spec.name, "an image that a pipeline names must be allowed here",
+            "IMAGES",
+            spec.name,
+            "an image that a pipeline names must be allowed here",
             f"{image} of {component} fits none of: {shortlist(settings.allow_images) or 'nothing'}",
             "Ask who keeps the runners file (EVERFIT_RUNNERS) to add it to allow_images",
-        )  # fmt: skip
+        )
     return place.model_copy(update={"image": image})
 
 
 def choose(
-    settings: RunnerSettings, spec: PipelineSpec, component: Component, task: Task, here: Settings,
+    settings: RunnerSettings,
+    spec: PipelineSpec,
+    component: Component,
+    task: Task,
+    here: Settings,
     environ: Mapping[str, str],
-) -> Choice:  # fmt: skip
+) -> Choice:
     """The runner of a component.
 
     Parameters
@@ -112,23 +119,26 @@ def choose(
     Raises
     ------
     UserError
-        If a person must mend the settings.
-    MendFirst
+        If a person must fix the settings.
+    UserActionRequired
         If the components' interpreter is not there.
     """
     place = place_of(settings, spec, component)
     if place.runner == "process":
         seen = {name: value for name, value in environ.items() if not is_credential(name)}
         environment = child_environment(seen, str(here.root)) | place.environment
-        return Choice(ProcessRunner(door_program(here.root, environ)), place, environment)
+        return Choice(ProcessRunner(component_program(here.root, environ)), place, environment)
     environment = container_environment(environ) | place.environment
     return Choice(_container_runner(settings, place, component, task), place, environment)
 
 
 def fence(
-    left: Mapping[str, Any], settings: RunnerSettings, chosen: Choice, component: Component,
+    left: Mapping[str, Any],
+    settings: RunnerSettings,
+    chosen: Choice,
+    component: Component,
     task: Task,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """End what an earlier try left and this one does not take over; a sentence where there was any.
 
     A try that runs containers finds by itself what one of its kind has left.
@@ -164,11 +174,13 @@ def lasting(
     lost = [name for name, where in kept.items() if not _outlives(where, place)]
     if lost:
         raise UserError(
-            "RUNNERS-STORE", component, "what a container keeps must outlive it",
+            "RUNNERS-STORE",
+            component,
+            "what a container keeps must outlive it",
             f"{shortlist(lost)} would be in a folder of the container",
             "Set it to a service that containers reach, or mount a volume and set EVERFIT_HOME "
             "to it in the runners file (docs/docker.md)",
-        )  # fmt: skip
+        )
 
 
 def makes_its_key(place: Place, environment: Mapping[str, str]) -> bool:
@@ -176,21 +188,19 @@ def makes_its_key(place: Place, environment: Mapping[str, str]) -> bool:
     return _mounted(environment.get("EVERFIT_HOME", ""), place)
 
 
-def door_program(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The command that opens a component's door.
+def component_program(root: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The command that carries out an order on this machine.
 
     Raises
     ------
-    MendFirst
+    UserActionRequired
         If the components' interpreter is not there.
     """
-    python = Path(environ.get("EVERFIT_PYTHON") or root / ".venv" / "bin" / "python")
-    if not os.access(python, os.X_OK):
-        raise MendFirst(
-            f"EVERFIT-PYTHON {python}: the components' Python must be there and executable; it is "
-            "not. Run make setup, or name another in EVERFIT_PYTHON."
-        )
-    return (str(python), "-m", "pipeline_components.door")
+    try:
+        python = component_python(root, environ)
+    except UserError as error:
+        raise UserActionRequired(error.line) from None
+    return (str(python), "-m", "everfit.engine.execute")
 
 
 def _read(named: str) -> RunnerSettings:
@@ -198,16 +208,19 @@ def _read(named: str) -> RunnerSettings:
         return RunnerSettings()
     path = Path(named)
     try:
-        return RunnerSettings.model_validate(read_yaml(path))
+        document = read_document(path)
+        return RunnerSettings.model_validate(document.data)
     except SpecError as error:
-        problems: list[str] = list(error.problems)
+        problems = error.told
     except ValidationError as error:
-        problems = problems_of(RunnerSettings, error)
+        problems = spec_error(path.name, RunnerSettings, error, document).told
     raise UserError(
-        "RUNNERS", str(path), "the runners file must be right",
+        "RUNNERS",
+        str(path),
+        "the runners file must be right",
         f"{len(problems)} problem{'s' * (len(problems) != 1)}: " + shortlist(problems, sep=" | "),
         "Correct it (docs/docker.md), or unset EVERFIT_RUNNERS",
-    )  # fmt: skip
+    )
 
 
 def _container_runner(

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from pipeline_components.contracts.errors import EverfitError, RequestError, Unavailable
-from pipeline_components.contracts.runners import Cluster
+from everfit.contracts.errors import EverfitError, RequestError, Unavailable
+from everfit.contracts.runners import Cluster
 
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 CONNECT, READ, QUIET = 5.0, 30.0, 60.0
@@ -96,8 +96,10 @@ class ClusterApi:
     def watch(self, name: str, seconds: int) -> Iterator[dict[str, Any] | None]:
         """A pod as it is and as it becomes; None when it is deleted. Ends after ``seconds``."""
         query = {
-            "watch": "true", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": seconds
-        }  # fmt: skip
+            "watch": "true",
+            "fieldSelector": f"metadata.name={name}",
+            "timeoutSeconds": seconds,
+        }
         for line in self._lines(f"{self._base}/pods", query, seconds + READ):
             event = json.loads(line)
             if event["type"] == "ERROR":
@@ -191,24 +193,36 @@ def refusal_of(refused: Refused, name: str, cluster: Cluster) -> EverfitError:
     found = f"{refused.status}: {refused.message[:400]}"
     if "exceeded quota" in refused.message:
         return Unavailable(
-            "KUBERNETES-QUOTA", cluster.namespace, "its quota must have room for the pod", found,
+            "KUBERNETES-QUOTA",
+            cluster.namespace,
+            "its quota must have room for the pod",
+            found,
             "Ask for less in the runners file, or raise the quota",
-        )  # fmt: skip
+        )
     if refused.status == FORBIDDEN:
         return RequestError(
-            "KUBERNETES-FORBIDDEN", cluster.namespace,
+            "KUBERNETES-FORBIDDEN",
+            cluster.namespace,
             "Airflow's service account must be allowed what the runner does, and the namespace "
-            "take its pods", found, "Compare with deploy/kubernetes/rbac.yaml and namespace.yaml",
-        )  # fmt: skip
+            "take its pods",
+            found,
+            "Compare with deploy/kubernetes/rbac.yaml and namespace.yaml",
+        )
     if refused.status == NOT_FOUND:
         return RequestError(
-            "KUBERNETES-NAMESPACE", cluster.namespace, "the namespace must be there", found,
+            "KUBERNETES-NAMESPACE",
+            cluster.namespace,
+            "the namespace must be there",
+            found,
             "Make it, or name another in the runners file",
-        )  # fmt: skip
+        )
     return RequestError(
-        "KUBERNETES-REFUSED", name, "the cluster must take the pod as it is made", found,
+        "KUBERNETES-REFUSED",
+        name,
+        "the cluster must take the pod as it is made",
+        found,
         "Correct the runners file",
-    )  # fmt: skip
+    )
 
 
 def _client() -> Any:
@@ -224,10 +238,12 @@ def _client() -> Any:
             config.load_kube_config(named, client_configuration=found)  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
         raise RequestError(
-            "KUBERNETES-CONFIG", "the kubernetes runner",
+            "KUBERNETES-CONFIG",
+            "the kubernetes runner",
             "it must run in a cluster, or KUBECONFIG name a file that leads to one",
-            _plainly(error), "Mount a service account's token, or set KUBECONFIG",
-        ) from error  # fmt: skip
+            _plainly(error),
+            "Mount a service account's token, or set KUBECONFIG",
+        ) from error
     found.retries = False  # the runner has its own patience
     return client.ApiClient(found)
 

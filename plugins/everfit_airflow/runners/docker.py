@@ -15,6 +15,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from everfit.contracts.errors import (
+    EXIT_DONE,
+    EXIT_NOTHING_TO_DO,
+    EXIT_USER,
+    EverfitError,
+    Unavailable,
+    UserError,
+)
+from everfit.contracts.runners import Place
 from everfit_airflow.runners import Ending, Task
 from everfit_airflow.runners.docker_container import (
     LABEL,
@@ -29,15 +38,6 @@ from everfit_airflow.runners.docker_container import (
 from everfit_airflow.runners.docker_engine import Engine, Gone, Lost, Taken, answering
 from everfit_airflow.runners.docker_logs import Lines
 from everfit_airflow.runners.reap import reap
-from pipeline_components.contracts.errors import (
-    EXIT_DONE,
-    EXIT_NOTHING_TO_DO,
-    EXIT_USER,
-    EverfitError,
-    Unavailable,
-    UserError,
-)
-from pipeline_components.contracts.runners import Place
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class DockerRunner:
         Raises
         ------
         UserError
-            If a person must mend the runners file, an image or the engine.
+            If a person must fix the runners file, an image or the engine.
         Unavailable
             If another try may cure it. Where the engine does not answer, the container works on,
             and the next try finds it.
@@ -102,9 +102,12 @@ class DockerRunner:
                 if self._stopped:
                     return Ending(-signal.SIGTERM, None, lines.last or "stopped")
                 raise Unavailable(
-                    "DOCKER-GONE", self._task.name, "a container must be left to its task",
-                    "somebody removed it while it worked", "Leave what is labelled io.everfit.task",
-                ) from error  # fmt: skip
+                    "DOCKER-GONE",
+                    self._task.name,
+                    "a container must be left to its task",
+                    "somebody removed it while it worked",
+                    "Leave what is labelled io.everfit.task",
+                ) from error
 
     def stop(self) -> None:
         """Ask the component to end, end it, and remove the container."""
@@ -132,9 +135,12 @@ class DockerRunner:
         return f"Removed container {name}, which an earlier try had left."
 
     def _ready(
-        self, engine: Engine, order: bytes, environment: Mapping[str, str],
+        self,
+        engine: Engine,
+        order: bytes,
+        environment: Mapping[str, str],
         log: Callable[[str], None],
-    ) -> str:  # fmt: skip
+    ) -> str:
         """A container that carries out the order: found, or made and started."""
         image = self._image(engine, log)
         name, waited = self._task.name, 0.0
@@ -188,10 +194,12 @@ class DockerRunner:
             found = engine.image(name)
         if found is None:
             raise UserError(
-                "DOCKER-IMAGE", name, "an image that is never pulled must be there",
+                "DOCKER-IMAGE",
+                name,
+                "an image that is never pulled must be there",
                 "the engine has none of that name",
                 "Build it with make images, load it, or correct image or pull in the runners file",
-            )  # fmt: skip
+            )
         return found
 
     def _follow(self, engine: Engine, container: str, lines: Lines) -> Mapping[str, Any]:
@@ -240,9 +248,12 @@ class DockerRunner:
             outcome = engine.get(container, OUTCOME) if code in _WITH_OUTCOME else None
         except ValueError as error:
             raise UserError(
-                "OUTCOME", self._task.component, f"an outcome has at most {LARGEST >> 10} KiB",
-                "it left a larger one", "Keep what is large in the store",
-            ) from error  # fmt: skip
+                "OUTCOME",
+                self._task.component,
+                f"an outcome has at most {LARGEST >> 10} KiB",
+                "it left a larger one",
+                "Keep what is large in the store",
+            ) from error
         finally:
             if self._is_mine(engine, container):
                 engine.remove(container)

@@ -12,8 +12,8 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from everfit.contracts.runners import Place, size_of
 from everfit_airflow.runners import Task
-from pipeline_components.contracts.runners import Place, size_of
 
 LABEL = "io.everfit."
 FOLDER = "/task"
@@ -56,9 +56,13 @@ def labels(task: Task, order: bytes, image: Mapping[str, Any]) -> dict[str, str]
 
 
 def body(
-    task: Task, place: Place, networks: Sequence[str], order: bytes, image: Mapping[str, Any],
+    task: Task,
+    place: Place,
+    networks: Sequence[str],
+    order: bytes,
+    image: Mapping[str, Any],
     environment: Mapping[str, str],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The whole request that creates the container.
 
     Parameters

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from everfit.contracts.errors import Unavailable, UserError
 from everfit_airflow.runners.docker_container import FOLDER, LABEL, content
 from everfit_airflow.runners.docker_logs import Lines
-from pipeline_components.contracts.errors import Unavailable, UserError
 
 QUIET = 60.0
 """Seconds without a line after which the connection is made anew: nobody tells of a broken one."""
@@ -93,10 +93,13 @@ class Engine:
         # The engine's own status is 500 for some of them.
         kind = UserError if refused or NO_SUCH_IMAGE.search(why) else Unavailable
         raise kind(
-            "DOCKER-IMAGE", name, "an image must be there or be had from its registry", why,
+            "DOCKER-IMAGE",
+            name,
+            "an image must be there or be had from its registry",
+            why,
             "Build it with make images, correct image in the runners file, or log Airflow in to "
             "its registry",
-        )  # fmt: skip
+        )
 
     def create(self, name: str, body: dict[str, Any]) -> str:
         """Make a container; gives its id.
@@ -191,9 +194,12 @@ class Engine:
     def unavailable(self, found: str) -> Unavailable:
         """What is said of an engine that does not answer."""
         return Unavailable(
-            "DOCKER-ENGINE", self.where, "a Docker engine must answer", found,
+            "DOCKER-ENGINE",
+            self.where,
+            "a Docker engine must answer",
+            found,
             "Start it, or correct DOCKER_HOST",
-        )  # fmt: skip
+        )
 
     def _call(self, call: Callable[..., Answer], *given: Any, **named: Any) -> Answer:
         """One call; what goes wrong comes out as one of few things."""
@@ -216,9 +222,12 @@ class Engine:
 
     def _refused(self, said: str) -> UserError:
         return UserError(
-            "DOCKER-REFUSED", self.where, "the engine, or the guard before it, must allow what the "
-            "runners file asks for", said, "Correct the runners file, or allow it",
-        )  # fmt: skip
+            "DOCKER-REFUSED",
+            self.where,
+            "the engine, or the guard before it, must allow what the runners file asks for",
+            said,
+            "Correct the runners file, or allow it",
+        )
 
 
 @contextlib.contextmanager
@@ -232,9 +241,12 @@ def answering(engine: Engine) -> Iterator[None]:
 
 def _broken(said: str) -> Unavailable:
     return Unavailable(
-        "DOCKER-FAILED", "the engine", "a call of the engine must succeed", said,
+        "DOCKER-FAILED",
+        "the engine",
+        "a call of the engine must succeed",
+        said,
         "Look at the engine's log if it does so again",
-    )  # fmt: skip
+    )
 
 
 def _reason(error: BaseException) -> str:

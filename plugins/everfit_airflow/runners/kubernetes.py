@@ -23,15 +23,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from everfit.contracts.errors import EverfitError, Unavailable
+from everfit.contracts.runners import Cluster, Place
 from everfit_airflow.runners import Ending, Task
 from everfit_airflow.runners.cluster_api import FORBIDDEN, Away, ClusterApi, Refused, refusal_of
-from everfit_airflow.runners.pod import (
-    CONTAINER,
-    GRACE,
-    does_the_same,
-    render_pod,
-    render_secret,
-)
+from everfit_airflow.runners.pod import CONTAINER, GRACE, does_the_same, render_pod, render_secret
 from everfit_airflow.runners.pod_log import PodLog
 from everfit_airflow.runners.pod_state import (
     deleted,
@@ -42,11 +38,6 @@ from everfit_airflow.runners.pod_state import (
     left_an_outcome,
     waits_in_vain,
 )
-from pipeline_components.contracts.errors import (
-    EverfitError,
-    Unavailable,
-)
-from pipeline_components.contracts.runners import Cluster, Place
 
 Answer = TypeVar("Answer")
 Pod = dict[str, Any]
@@ -113,7 +104,7 @@ class KubernetesRunner:
         Raises
         ------
         UserError
-            If a person must mend the runners file, an image or the cluster.
+            If a person must fix the runners file, an image or the cluster.
         Unavailable
             If another try may cure it. Where the API server does not answer, the pod works on,
             and the next try finds it.
@@ -196,10 +187,12 @@ class KubernetesRunner:
                 _take_away(api, name, uid, GRACE)
             self._until(api, partial(_is_another, uid))
         raise Unavailable(
-            "KUBERNETES-NAME", name, "an earlier pod of this name must go",
+            "KUBERNETES-NAME",
+            name,
+            "an earlier pod of this name must go",
             f"it is still there after {self._patience.start:.0f} s",
             "Look at its finalizers and at its node",
-        )  # fmt: skip
+        )
 
     def _hand_over(self, api: ClusterApi, pod: Pod, secrets: Mapping[str, str]) -> None:
         """Give a pod that waits for its credentials what it waits for."""
@@ -291,10 +284,12 @@ class KubernetesRunner:
                 deadline = now + self._patience.away if deadline is None else deadline
                 if now >= deadline:
                     raise Unavailable(
-                        "KUBERNETES-AWAY", "the API server",
-                        f"it must answer within {self._patience.away:.0f} s", str(away),
+                        "KUBERNETES-AWAY",
+                        "the API server",
+                        f"it must answer within {self._patience.away:.0f} s",
+                        str(away),
                         "The pod works on, and the next try goes on with it",
-                    ) from away  # fmt: skip
+                    ) from away
                 time.sleep(self._patience.pause)
 
 

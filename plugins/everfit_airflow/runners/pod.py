@@ -15,10 +15,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from everfit.contracts.errors import RequestError
+from everfit.contracts.messages.steps import Component
+from everfit.contracts.runners import Cluster, Mount, Place, needs, size_of
 from everfit_airflow.runners import Task
-from pipeline_components.contracts.errors import RequestError
-from pipeline_components.contracts.runners import Cluster, Mount, Place, needs, size_of
-from pipeline_components.contracts.steps import Component
 
 CONTAINER = "component"
 USER = 50000
@@ -45,9 +45,13 @@ PULL = {"always": "Always", "missing": "IfNotPresent", "never": "Never"}
 
 
 def render_pod(
-    task: Task, place: Place, cluster: Cluster, order: bytes, environment: Mapping[str, str],
+    task: Task,
+    place: Place,
+    cluster: Cluster,
+    order: bytes,
+    environment: Mapping[str, str],
     has_secret: bool,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """The pod that carries an order out.
 
     Parameters
@@ -68,10 +72,12 @@ def render_pod(
     """
     if len(order) > ORDER_LIMIT:
         raise RequestError(
-            "KUBERNETES-ORDER", task.pipeline,
+            "KUBERNETES-ORDER",
+            task.pipeline,
             f"an order must have at most {ORDER_LIMIT >> 10} KiB, as it is an annotation",
-            f"it has {len(order) >> 10} KiB", "Make the spec smaller, or use another runner",
-        )  # fmt: skip
+            f"it has {len(order) >> 10} KiB",
+            "Make the spec smaller, or use another runner",
+        )
     mounts, volumes = _mounts(place.mounts)
     writable = any(not mount.read_only for mount in place.mounts)
     variables = {
@@ -250,10 +256,12 @@ def _mounts(wanted: tuple[Mount, ...]) -> tuple[list[dict[str, Any]], list[dict[
     for mount in wanted:
         if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", mount.source, re.ASCII):
             raise RequestError(
-                "KUBERNETES-MOUNT", mount.target,
+                "KUBERNETES-MOUNT",
+                mount.target,
                 "its source must be the name of a PersistentVolumeClaim",
-                f"it is {mount.source!r}", "Correct mounts in the runners file",
-            )  # fmt: skip
+                f"it is {mount.source!r}",
+                "Correct mounts in the runners file",
+            )
     claims = list(dict.fromkeys(mount.source for mount in wanted))
     read_only = {c: all(m.read_only for m in wanted if m.source == c) for c in claims}
     return [

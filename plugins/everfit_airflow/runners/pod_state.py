@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from everfit_airflow.runners import Ending
-from everfit_airflow.runners.pod import CONTAINER
-from pipeline_components.contracts.errors import (
+from everfit.contracts.errors import (
     EXIT_DONE,
     EXIT_NOTHING_TO_DO,
     EverfitError,
     RequestError,
     Unavailable,
 )
+from everfit_airflow.runners import Ending
+from everfit_airflow.runners.pod import CONTAINER
 
 IMAGE_TROUBLE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError")
 IMAGE_WRONG = ("InvalidImageName", "ErrImageNeverPull")
@@ -69,35 +69,46 @@ def waits_in_vain(pod: Pod, seconds: float, image_patience: float, patience: flo
     reason, message = str(waiting.get("reason", "")), str(waiting.get("message", ""))
     if reason in IMAGE_WRONG:
         raise RequestError(
-            "KUBERNETES-IMAGE", _image(pod), "the image must be one that a node can start",
-            f"{reason}: {message[:300]}", "Correct image or pull in the runners file",
-        )  # fmt: skip
+            "KUBERNETES-IMAGE",
+            _image(pod),
+            "the image must be one that a node can start",
+            f"{reason}: {message[:300]}",
+            "Correct image or pull in the runners file",
+        )
     if reason in IMAGE_TROUBLE and seconds >= image_patience:
         raise Unavailable(
-            "KUBERNETES-IMAGE", _image(pod),
+            "KUBERNETES-IMAGE",
+            _image(pod),
             f"a node must get the image within {image_patience:.0f} s",
             f"{reason}: {message[:300]}",
             "Look at its name, at the registry and at pull_secrets in the runners file",
-        )  # fmt: skip
+        )
     if reason in NOT_CREATED and seconds >= image_patience:
         raise Unavailable(
-            "KUBERNETES-CONTAINER", name, "a node must be able to make the container",
-            f"{reason}: {message[:300]}", "Look at the pod's events",
-        )  # fmt: skip
+            "KUBERNETES-CONTAINER",
+            name,
+            "a node must be able to make the container",
+            f"{reason}: {message[:300]}",
+            "Look at the pod's events",
+        )
     if seconds < patience:
         return
     for condition in pod.get("status", {}).get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             raise Unavailable(
-                "KUBERNETES-UNSCHEDULABLE", name,
+                "KUBERNETES-UNSCHEDULABLE",
+                name,
                 f"a node must have room for it within {patience:.0f} s",
                 str(condition.get("message", "none had"))[:300],
                 "Ask for less in the runners file, or give the cluster more",
-            )  # fmt: skip
+            )
     raise Unavailable(
-        "KUBERNETES-PENDING", name, f"it must start within {patience:.0f} s",
-        f"it is {reason or _phase(pod) or 'nowhere'}. {message[:300]}", "Look at the pod's events",
-    )  # fmt: skip
+        "KUBERNETES-PENDING",
+        name,
+        f"it must start within {patience:.0f} s",
+        f"it is {reason or _phase(pod) or 'nowhere'}. {message[:300]}",
+        "Look at the pod's events",
+    )
 
 
 def ending_of(pod: Pod, last_line: str) -> Ending:
@@ -132,9 +143,12 @@ def ending_of(pod: Pod, last_line: str) -> Ending:
 def deleted(name: str, found: str = "somebody deleted it", *_: str) -> Unavailable:
     """Somebody deleted it while it worked."""
     return Unavailable(
-        "KUBERNETES-DELETED", name, "it must be left to end by itself", found[:300],
+        "KUBERNETES-DELETED",
+        name,
+        "it must be left to end by itself",
+        found[:300],
         "Look for a drain of its node, a preemption or a person",
-    )  # fmt: skip
+    )
 
 
 def _taken_away(pod: Pod) -> EverfitError | None:
@@ -143,14 +157,20 @@ def _taken_away(pod: Pod) -> EverfitError | None:
     reason, message = str(status.get("reason") or ""), str(status.get("message") or "")
     if reason == "Evicted":
         return Unavailable(
-            "KUBERNETES-EVICTED", name, "it must stay on its node", message[:300] or reason,
+            "KUBERNETES-EVICTED",
+            name,
+            "it must stay on its node",
+            message[:300] or reason,
             "Where it wrote too much to /tmp, raise disk in the runners file",
-        )  # fmt: skip
+        )
     if reason:
         return Unavailable(
-            "KUBERNETES-ENDED", name, "it must be left to end by itself",
-            f"{reason}: {message[:300]}", "Look at the node and at the pod's events",
-        )  # fmt: skip
+            "KUBERNETES-ENDED",
+            name,
+            "it must be left to end by itself",
+            f"{reason}: {message[:300]}",
+            "Look at the node and at the pod's events",
+        )
     disrupted = [
         str(condition.get("message") or condition.get("reason") or "")
         for condition in status.get("conditions") or ()
@@ -164,9 +184,12 @@ def _taken_away(pod: Pod) -> EverfitError | None:
 def _never_started(pod: Pod, ended: Mapping[str, Any]) -> EverfitError:
     found = ": ".join(filter(None, (ended.get("reason"), str(ended.get("message") or "")[:300])))
     return Unavailable(
-        "KUBERNETES-START", pod["metadata"]["name"], "its container must start and tell its end",
-        found or f"it is {_phase(pod)}", "Look at the image's entrypoint and at the pod's events",
-    )  # fmt: skip
+        "KUBERNETES-START",
+        pod["metadata"]["name"],
+        "its container must start and tell its end",
+        found or f"it is {_phase(pod)}",
+        "Look at the image's entrypoint and at the pod's events",
+    )
 
 
 def _signal_of(code: int) -> int:

@@ -26,7 +26,7 @@ class ProcessRunner:
     Parameters
     ----------
     program : sequence of str
-        The component's door, such as ``python -m pipeline_components.door``.
+        What carries out an order, such as ``python -m everfit.engine.execute``.
     """
 
     def __init__(self, program: Sequence[str]) -> None:

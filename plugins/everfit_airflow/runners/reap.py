@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from pipeline_components.contracts.errors import EverfitError
+from everfit.contracts.errors import EverfitError
 
 if TYPE_CHECKING:
     from everfit_airflow.runners.docker_engine import Engine

@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from airflow.sdk import AssetWatcher
 
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.source import HttpsSourceSpec, OwnSourceSpec
 from everfit_airflow.watching.trigger import SourceChanged, watched_part
 from everfit_airflow.watching.watermark import remember_consumed
-from pipeline_components.contracts.spec import PipelineSpec
 
 __all__ = ["SourceChanged", "remember_consumed", "source_watchers"]
 
@@ -32,7 +33,7 @@ def source_watchers(spec: PipelineSpec) -> list[AssetWatcher]:
         Empty for an address with a query: it may hold a token, and Airflow keeps the arguments of
         a trigger. The sweep looks at such a source.
     """
-    if spec.source.uri.startswith(("https://", "http://")) and "?" in spec.source.uri:
+    if isinstance(spec.source, HttpsSourceSpec | OwnSourceSpec) and "?" in spec.source.uri:
         return []
     trigger = SourceChanged(pipeline=spec.name, source=watched_part(spec.source))
     return [AssetWatcher(name=f"{spec.name}.arrival", trigger=trigger)]

@@ -7,7 +7,7 @@ import os
 
 from airflow.sdk import Connection
 
-from everfit_airflow.child_environment import connection_url, variable_of
+from everfit_airflow.security.child_environment import connection_url, variable_of
 
 log = logging.getLogger(__name__)
 

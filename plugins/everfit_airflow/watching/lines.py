@@ -74,10 +74,14 @@ class Program:
         """Start it."""
         try:
             process = await asyncio.create_subprocess_exec(
-                *self.command, cwd="/", env=dict(self.environment), limit=_LONGEST,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                *self.command,
+                cwd="/",
+                env=dict(self.environment),
+                limit=_LONGEST,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-            )  # fmt: skip
+            )
         except OSError as error:
             raise ListerGone(f"LISTER {self.command[0]}: must start; {error.strerror}.") from None
         return _Process(process)

@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from everfit_airflow.child_environment import child_environment
+from everfit_airflow.security.child_environment import child_environment
+from everfit_airflow.settings_here import settings_here
 from everfit_airflow.watching.lines import Line, ListerGone, Program, Service, Way
-from pipeline_components.contracts.settings import Settings, find_root
 
 __all__ = ["Lister", "ListerGone", "components_lister", "service_lister", "shared_lister"]
 
@@ -151,17 +151,16 @@ class Lister:
 
 def components_lister() -> Program:
     """The lister's program in the components' environment, and the environment it gets."""
-    from everfit_airflow.failures import MendFirst
-    from everfit_airflow.runners.choice import door_program
+    from everfit_airflow.operators.failures import UserActionRequired
+    from everfit_airflow.runners.choice import component_program
 
-    root = find_root(Path(__file__).resolve().parent)
-    settings = Settings.from_environment({"EVERFIT_ROOT": str(root), **os.environ})
+    settings = settings_here()
     try:
-        python = door_program(settings.root, os.environ)[0]
-    except MendFirst as error:  # made for a task, it would end the whole triggerer
+        python = component_program(settings.root, os.environ)[0]
+    except UserActionRequired as error:  # made for a task, it would end the whole triggerer
         raise ListerGone(str(error)) from None
     return Program(
-        (python, "-m", "pipeline_components.lister", "--parent", str(os.getpid())),
+        (python, "-m", "everfit.data.listing", "--parent", str(os.getpid())),
         child_environment(os.environ, str(settings.root)),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -11,9 +12,9 @@ from typing import Any
 
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
+from everfit.contracts.spec.source import ArrivingSource, S3SourceSpec, read_source
 from everfit_airflow.watching.connections import connection_of
 from everfit_airflow.watching.lister import ListerGone, shared_lister
-from pipeline_components.contracts.spec import SourceSpec
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,10 @@ class SourceStream(SharedStreamProducer):
     """
 
     def __init__(self, source: str) -> None:
-        self._source = SourceSpec.model_validate_json(source)
-        self._where = self._source.uri if not self._source.is_sql else self._source.connection
+        self._source = read_source(**json.loads(source))
+        self._where = self._source.address
+        self._queue = self._source.queue if isinstance(self._source, S3SourceSpec) else None
+        self._settle = self._source.settle if isinstance(self._source, ArrivingSource) else 0.0
         self._told: dict[str, str] = {}
         self._failures = 0
 
@@ -69,8 +72,9 @@ class SourceStream(SharedStreamProducer):
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Delete the messages whose rings Airflow has in its database."""
-        await self.heeded([r for item in batch if item.outcome.is_clean
-                           for r in item.broker_payload])  # fmt: skip
+        await self.heeded(
+            [r for item in batch if item.outcome.is_clean for r in item.broker_payload]
+        )
 
     async def heeded(self, receipts: Sequence[str]) -> None:
         """Delete messages; what cannot be deleted comes again, and rings for nothing new."""
@@ -92,9 +96,9 @@ class SourceStream(SharedStreamProducer):
         poll = poll_seconds()
         if seen is None:
             return float(max(poll, min(poll * 2 ** min(self._failures, 20), SLOWEST)))
-        if self._source.queue is not None:
+        if self._queue is not None:
             # What a message told of may have to rest first, without another message.
-            settle = self._source.settle + poll if rung and self._source.settle else None
+            settle = self._settle + poll if rung and self._settle else None
             poll = min(poll * WITH_QUEUE, settle or poll * WITH_QUEUE)
         return max(poll, seen.seconds * SHARE)
 
@@ -102,7 +106,7 @@ class SourceStream(SharedStreamProducer):
         """Wait, but not longer than until there is a message about this source."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while self._source.queue is not None and until - loop.time() > 0:
+        while self._queue is not None and until - loop.time() > 0:
             reply = await self._ask("receive")
             self._tell("receive", reply)
             if reply.get("receipts"):
@@ -114,8 +118,8 @@ class SourceStream(SharedStreamProducer):
 
     async def _ask(self, what: str, **more: Any) -> dict[str, Any]:
         source = self._source
-        if what == "look" and source.connection is not None:
-            more["connection"] = await connection_of(source.connection)
+        if what == "look" and source.connection_name is not None:
+            more["connection"] = await connection_of(source.connection_name)
         told = source.model_dump(mode="json", exclude_defaults=True)
         try:
             return await shared_lister().ask({"do": what, "source": told, **more})

@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from everfit.contracts.base import canonical_json
+from everfit.contracts.spec.source import SourceSpec
 from everfit_airflow.watching.stream import Seen, SourceStream
 from everfit_airflow.watching.watermark import CONSUMED
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.spec import SourceSpec
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +97,9 @@ class SourceChanged(BaseEventTrigger):
         except Exception as error:  # ringing once too often is harmless, not ringing is not
             log.warning(
                 "%s: cannot be compared with what was dealt with: %s",
-                self.pipeline, type(error).__name__,
-            )  # fmt: skip
+                self.pipeline,
+                type(error).__name__,
+            )
             return None
         return found if isinstance(found, str) else None
 

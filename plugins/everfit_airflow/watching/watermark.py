@@ -23,8 +23,9 @@ def remember_consumed(context: Any) -> None:
     context : Context
         Of a task with the source's asset as its one inlet.
     """
-    events = (event for found in dict(context["triggering_asset_events"]).values()
-              for event in found)  # fmt: skip
+    events = (
+        event for found in dict(context["triggering_asset_events"]).values() for event in found
+    )
     state = newest_state(events)
     if state is None:
         return

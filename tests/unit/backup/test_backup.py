@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import gzip
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline_components.backup import back_up as module
-from pipeline_components.backup.back_up import back_up
-from pipeline_components.backup.manifest import Backup, names, open_place
-from pipeline_components.backup.restore import restore
-from pipeline_components.cli import main
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import IntegrityError, Unavailable, UserError
-from pipeline_components.contracts.looks import Cost
-from pipeline_components.contracts.planning import Trigger
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.copying import dump_ledger, load_ledger
-from pipeline_components.ledger.records import EvaluationRecord, PromotionRecord
-from pipeline_components.progress import LogProgress
-from pipeline_components.store import Entry, open_store
-from pipeline_components.store.local import LocalStore
+from everfit.cli import main
+from everfit.cli.command import load
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import IntegrityError, Unavailable, UserError
+from everfit.contracts.messages.evaluations import Cost
+from everfit.contracts.messages.planning import Trigger
+from everfit.contracts.settings import Settings
+from everfit.engine.progress import LogProgress
+from everfit.operations.backup import back_up as module
+from everfit.operations.backup.back_up import back_up
+from everfit.operations.backup.manifest import Backup, names, open_place
+from everfit.operations.backup.restore import restore
+from everfit.storage.ledger import open_ledger, schema
+from everfit.storage.ledger.copying import dump_ledger, load_ledger
+from everfit.storage.ledger.records import EvaluationRecord, PromotionRecord
+from everfit.storage.store import Entry, open_store
+from everfit.storage.store.local import LocalStore
 from tests.contract.killing import count_acts, killed_at
+from tests.json_shapes import mismatch
 from tests.services import new_database
 
 QUIET = LogProgress()
@@ -48,23 +51,29 @@ def fill(settings: Settings, some: int = 5) -> None:
             stored = store.put("prepare.json", document)
             ledger.record_cost(
                 Cost(
-                    result=stored.digest, component="prepare", seconds=0.1 * number,
-                    cpu_seconds=1 / 3, peak_mb=1.5,
+                    result=stored.digest,
+                    component="prepare",
+                    seconds=0.1 * number,
+                    cpu_seconds=1 / 3,
+                    peak_mb=1.5,
                 )
-            )  # fmt: skip
+            )
             ledger.record_evaluation(
                 "quick",
                 EvaluationRecord(
-                    trigger=Trigger(reason="Ünï — 'quoted' \\ \n line"), decision="skip",
-                    because="nothing new", run_key=None, stage="wake",
+                    trigger=Trigger(reason="Ünï — 'quoted' \\ \n line"),
+                    decision="skip",
+                    because="nothing new",
+                    run_key=None,
+                    stage="wake",
                 ),
-            )  # fmt: skip
+            )
         ledger.promote(
             "quick",
             PromotionRecord(
                 sequence=1, version=1, run_key="a" * 64, kind="promote", reason="better"
             ),
-        )  # fmt: skip
+        )
 
 
 def contents(settings: Settings) -> tuple[dict[str, bytes | None], list[bytes]]:
@@ -118,7 +127,7 @@ def test_what_is_restored_is_what_was_backed_up(source, target, tmp_path, reques
             PromotionRecord(
                 sequence=2, version=2, run_key="b" * 64, kind="promote", reason="better still"
             ),
-        )  # fmt: skip
+        )
         assert [one.version for one in again.history("quick")] == [1, 2]
     assert reasons == ["Ünï — 'quoted' \\ \n line"] * 5
 
@@ -283,7 +292,7 @@ def test_altered_bytes_are_neither_backed_up_nor_restored(tmp_path) -> None:
     assert names(open_place(str(tmp_path / "elsewhere"))) == []
 
 
-def test_an_older_ledger_is_migrated_and_a_newer_one_refused(tmp_path) -> None:
+def test_an_older_ledger_is_migrated_and_a_newer_one_refused(tmp_path, monkeypatch) -> None:
     old = (
         b'{"schema":"0001"}\n'
         b'{"row":{"at":"2026-01-01T00:00:00.000Z","pipeline":"quick","run_key":"'
@@ -291,6 +300,9 @@ def test_an_older_ledger_is_migrated_and_a_newer_one_refused(tmp_path) -> None:
         + b'"},"table":"everfit_registrations"}\n'
     )
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with pytest.raises(UserError, match=r"LEDGER-OLDER the backup for ledger .*it is 0001"):
+        load_ledger(url, old.splitlines())
+    monkeypatch.setattr(schema, "FIRST", "0001")
     assert load_ledger(url, old.splitlines())["everfit_registrations"] == 1
     with open_ledger(url) as ledger:
         assert ledger.unfinished_registrations("quick") == ["c" * 64]
@@ -333,6 +345,12 @@ def test_the_command_line_backs_up_lists_and_restores(tmp_path, monkeypatch, cap
     assert f"✓ {name}" in shown
     assert "next: everfit reconcile quick --rebuild" in shown
     assert contents(there) == contents(here)
+    monkeypatch.setenv("EVERFIT_ROOT", str(settings_at(tmp_path / "elsewhere").root))
+    assert main(["restore", "--from", place, "--json"]) == 0
+    restored = json.loads(capsys.readouterr().out)
+    assert mismatch(restored, load("restore").answer()) is None
+    assert (restored["backup"]["name"], restored["backup"]["records"]) == (name, 5)
+    assert restored["pipelines"] == ["quick"]
 
 
 def test_no_record_is_lost_between_the_lines_of_the_dump(tmp_path) -> None:

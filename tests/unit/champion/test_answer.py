@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.champion import answer as module
-from pipeline_components.champion.answer import answer
-from pipeline_components.champion.approvals import told, waiting
-from pipeline_components.champion.overrule import overrule
-from pipeline_components.champion.question import question
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import IntegrityError, NothingToDo, UserError
-from pipeline_components.register import door
-from pipeline_components.registry import champion_alias, open_registry
-from pipeline_components.registry.sqlite_versions import delete_version
-from pipeline_components.store import blob_key
+from everfit.champion import answer as module
+from everfit.champion.answer import answer
+from everfit.champion.approvals import told, waiting
+from everfit.champion.overrule import overrule
+from everfit.champion.question import question
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import IntegrityError, NothingToDo, UserError
+from everfit.steps.register.step import Register
+from everfit.storage.mlflow import champion_alias, open_registry
+from everfit.storage.mlflow.sqlite_versions import delete_version
+from everfit.storage.store import blob_key
 from tests.unit.register.small_run import SPEC, small_run
 
 ASKS = SPEC.model_copy(update={"gate": SPEC.gate.model_copy(update={"approval": "required"})})
@@ -24,7 +24,7 @@ def asking(context, name: str, champion=None):
     """A run whose version waits for a person."""
     request = small_run(context, name, champion=champion).model_copy(update={"spec": ASKS})
     context.store.put("gate.json", canonical_json(request.decision))
-    assert door.run(request, context).awaits == "approval"
+    assert Register().run(request, context).awaits == "approval"
     return request
 
 
@@ -38,7 +38,7 @@ def first(context):
 @pytest.fixture
 def second(context):
     """v1 serves, v2 and v3 wait, both judged against it."""
-    door.run(small_run(context, "first"), context)
+    Register().run(small_run(context, "first"), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
     asking(context, "second", champion)
     asking(context, "third", champion)
@@ -102,11 +102,12 @@ def test_of_two_that_wait_only_one_is_promoted(second) -> None:
 def test_what_does_not_wait_is_not_answered(context, mode) -> None:
     request = small_run(context, "first")
     gate = SPEC.gate.model_copy(update={"mode": "observe"} if mode == "observe" else {})
-    door.run(request.model_copy(update={"spec": SPEC.model_copy(update={"gate": gate})}), context)
+    spec = SPEC.model_copy(update={"gate": gate})
+    Register().run(request.model_copy(update={"spec": spec}), context)
     for what in ("approve", "refuse"):
         with pytest.raises(UserError, match=r"CHAMPION-WAITS fares v1: .* everfit promote"):
             answer(what, SPEC, 1, "why", "ada", context)
-    with pytest.raises(NothingToDo, match="does not wait"):
+    with pytest.raises(NothingToDo, match="is not waiting"):
         question("fares", 1, context)
 
 
@@ -154,6 +155,6 @@ def test_what_is_asked_is_the_decision_and_only_while_it_is_open(second) -> None
     with pytest.raises(NothingToDo, match="refused by ada"):
         question("fares", 2, second)
     overrule("override", ASKS, 2, "after all", "bob", second)
-    with pytest.raises(NothingToDo, match="judged against another champion than v2"):
+    with pytest.raises(NothingToDo, match="not judged against v2"):
         question("fares", 3, second)
     assert waiting(second.ledger, "fares") == []

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline_components.champion.differences import Facts, differences
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.ledger.records import PromotionRecord, VersionRecord
-from pipeline_components.registry import LoggedRun, ShownVersion
+from everfit.champion.repair.differences import Facts, differences
+from everfit.contracts.errors import IntegrityError
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.storage.ledger.records import PromotionRecord, VersionRecord
+from everfit.storage.mlflow import LoggedRun, ShownVersion
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 BYTES = Artifact(name="model", digest="d" * 64, size=1)
@@ -57,7 +57,7 @@ def test_all_well_is_nothing_to_do() -> None:
     assert found() == ([], [])
     nothing = Facts(
         "fares", "there", None, frozenset(), [], frozenset(), {}, frozenset(), None, [], []
-    )  # fmt: skip
+    )
     compared = differences(nothing)
     assert (compared.repairs, compared.reports) == ([], [])
 

@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.champion import environment as module
-from pipeline_components.champion.environment import (
-    check_environment,
-    distributions_of,
-    pins,
-    unresolvable,
-)
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.identity import environment
-from pipeline_components.model.save import save_model
+from everfit.champion import environment as module
+from everfit.champion.environment import check_environment, distributions_of, pins, unresolvable
+from everfit.contracts.errors import UserError
+from everfit.engine.fingerprints import environment
+from everfit.ml.model.save import save_model
 
 PYTHON = environment()["python"]
 
@@ -83,7 +78,7 @@ def test_versions_that_do_not_go_together_cannot_be_had(index) -> None:
 
 def test_without_uv_nobody_can_say_and_that_is_no_yes(monkeypatch) -> None:
     monkeypatch.setattr(module, "uv_program", lambda: None)
-    with pytest.raises(UserError, match="uv, which could look for them, is not installed"):
+    with pytest.raises(UserError, match="uv, which could check, is not installed"):
         check_environment("fares v1", {**environment(), "numpy": "1.99.0"})
 
 
@@ -97,8 +92,8 @@ def test_another_python_is_another_environment(monkeypatch) -> None:
 
 def test_a_library_of_its_own_estimator_counts_too(monkeypatch) -> None:
     monkeypatch.setattr(module, "uv_program", lambda: None)
-    with pytest.raises(UserError, match=r"needs lightgbm 4\.0\.0 \(here none\)"):
-        check_environment("fares v1", environment(), {"lightgbm": "4.0.0"})
+    with pytest.raises(UserError, match=r"needs catboost 1\.2\.0 \(here none\)"):
+        check_environment("fares v1", environment(), {"catboost": "1.2.0"})
     # What was installed counts before what a lock would have installed.
     check_environment("fares v1", environment(), {"numpy": "1.99.0"})
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.champion.journal import Reign, moment_of, reign_at, reigns
-from pipeline_components.champion.lookup import find_run, find_version, version_number
-from pipeline_components.cli.history import table
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.ledger.records import PromotionRecord, RunRecord
+from everfit.champion.journal import Reign, moment_of, reign_at, reigns
+from everfit.champion.lookup import find_run, find_version, version_number
+from everfit.cli.commands.history import TITLES, row
+from everfit.cli.terminal import Terminal
+from everfit.contracts.errors import UserError
+from everfit.storage.ledger.records import PromotionRecord, RunRecord
 from tests.unit.register.small_run import small_run
 
 
@@ -63,18 +64,19 @@ def test_a_time_is_read_as_it_was_written(moment: datetime) -> None:
     ) + timedelta(days=1)
 
 
-def test_the_table_shows_every_entry_and_the_whole_reason() -> None:
-    lines = table([*JOURNAL, reign(3, MARCH, 11)]).splitlines()
+def test_the_table_shows_every_entry_and_the_whole_reason(capsys) -> None:
+    Terminal().table(TITLES, map(row, [*JOURNAL, reign(3, MARCH, 11)]))
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["#", "since", "(UTC)", "version", "how", "run", "model", "reason"]
     assert lines[1].startswith("1  2026-01-31 10:00:00  v1       promote  aaaaaaaaaaaa")
     assert [line.index("why") for line in lines[1:]] == [lines[0].index("reason")] * 3
 
 
 def test_a_reign_knows_its_end_its_version_and_its_verdict(context) -> None:
-    from pipeline_components.register import door
+    from everfit.steps.register.step import Register
 
     first = small_run(context)
-    door.run(first, context)
+    Register().run(first, context)
     run_key = first.run_key
     context.ledger.promote(
         "fares",
@@ -84,12 +86,19 @@ def test_a_reign_knows_its_end_its_version_and_its_verdict(context) -> None:
     assert one.until == two.entry.at
     assert two.until is None
     assert two.document() == {
-        "sequence": 2, "version": 1, "since": two.entry.at, "until": None, "kind": "rollback",
-        "reason": "again", "run_key": run_key, "verdict": "promote",
+        "sequence": 2,
+        "version": 1,
+        "since": two.entry.at,
+        "until": None,
+        "kind": "rollback",
+        "reason": "again",
+        "run_key": run_key,
+        "verdict": "promote",
         "because": "the candidate is better by 2.5",
-        "model": first.evaluated.candidate.model.digest, "mlflow_run": run_key[:32],
+        "model": first.evaluated.candidate.model.digest,
+        "mlflow_run": run_key[:32],
         "approved_by": None,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(("text", "number"), [("3", 3), ("v3", 3), (" V12 ", 12)])
@@ -111,9 +120,16 @@ def test_an_unknown_version_is_answered_with_those_there_are(context) -> None:
 def run_of(key: str) -> RunRecord:
     zero = "0" * 64
     return RunRecord(
-        run_key=key, spec=zero, window=(), holdout=(), code=zero, environment=zero, seed=0,
-        champion=None, trigger={},
-    )  # fmt: skip
+        run_key=key,
+        spec=zero,
+        window=(),
+        holdout=(),
+        code=zero,
+        environment=zero,
+        seed=0,
+        champion=None,
+        trigger={},
+    )
 
 
 def test_a_run_is_found_by_the_beginning_of_its_key_if_only_one_fits(context) -> None:
@@ -126,5 +142,5 @@ def test_a_run_is_found_by_the_beginning_of_its_key_if_only_one_fits(context) ->
         find_run(context.ledger, "fares", "%")
     with pytest.raises(UserError, match="0 match"):
         find_run(context.ledger, "tips", "abcd1")
-    with pytest.raises(UserError, match="four or more letters"):
+    with pytest.raises(UserError, match="at least four"):
         find_run(context.ledger, "fares", "")

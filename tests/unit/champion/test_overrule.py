@@ -6,28 +6,28 @@ import threading
 
 import pytest
 
-from pipeline_components.champion import overrule as module
-from pipeline_components.champion.overrule import append, overrule, told_reason
-from pipeline_components.champion.servable import check_columns
-from pipeline_components.context import open_context
-from pipeline_components.contracts.errors import EverfitError, IntegrityError, Superseded, UserError
-from pipeline_components.ledger.records import PromotionRecord
-from pipeline_components.register import door
-from pipeline_components.registry import champion_alias, open_registry
-from pipeline_components.registry.sqlite_versions import delete_version
-from pipeline_components.store import blob_key
+from everfit.champion import overrule as module
+from everfit.champion.overrule import append, overrule, told_reason
+from everfit.champion.servable import check_columns
+from everfit.contracts.errors import EverfitError, IntegrityError, Superseded, UserError
+from everfit.engine.context import open_context
+from everfit.steps.register.step import Register
+from everfit.storage.ledger.records import PromotionRecord
+from everfit.storage.mlflow import champion_alias, open_registry
+from everfit.storage.mlflow.sqlite_versions import delete_version
+from everfit.storage.store import blob_key
 from tests.unit.register.small_run import SPEC, small_run
 
 
 @pytest.fixture
 def three(context):
     """v1 was champion, v2 is; v3 was superseded, and is a challenger."""
-    door.run(small_run(context, "first"), context)
+    Register().run(small_run(context, "first"), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
     second = small_run(context, "second", champion=champion)
     third = small_run(context, "third", champion=champion)
-    door.run(second, context)
-    assert door.run(third, context).superseded
+    Register().run(second, context)
+    assert Register().run(third, context).superseded
     return context
 
 
@@ -52,7 +52,7 @@ def test_an_override_takes_a_challenger_and_its_rerun_knows(three) -> None:
     assert journal(three) == [*BEFORE, (3, 3, "override")]
     assert champion_alias(three.settings, "fares") == 3
     pinned = three.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
-    again = door.run(small_run(three, "third", champion=pinned), three)
+    again = Register().run(small_run(three, "third", champion=pinned), three)
     assert (again.champion, again.superseded) == (3, False)
     assert len(journal(three)) == 3
 
@@ -95,9 +95,9 @@ def test_a_model_of_types_on_no_list_of_ours_is_not_loaded(context) -> None:
     from sklearn.preprocessing import FunctionTransformer
 
     hostile = skops.io.dumps(make_pipeline(FunctionTransformer(print), Ridge()))
-    door.run(small_run(context, "first", model=hostile), context)
+    Register().run(small_run(context, "first", model=hostile), context)
     champion = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
-    door.run(small_run(context, "second", champion=champion), context)
+    Register().run(small_run(context, "second", champion=champion), context)
     with pytest.raises(IntegrityError, match=r"MODEL-TYPES .*print"):
         overrule("rollback", SPEC, 1, "why", "", context)
     assert journal(context) == BEFORE
@@ -213,5 +213,17 @@ def test_columns_that_are_gone_or_hold_text_now_are_named() -> None:
     assert refused.value.line == (
         "CHAMPION-COLUMNS fares v1: every column its model reads must be in 2018-04; miles not "
         "there and riders holding text, not numbers. Choose a version that reads other columns, "
-        "or mend the source."
+        "or correct the source."
     )
+
+
+def test_two_people_who_go_back_to_one_version_are_both_on_record(three) -> None:
+    overrule("rollback", SPEC, 1, "the seed is wrong", "ada", three)
+    again = overrule("rollback", SPEC, 1, "finance asks for it", "bob", three)
+    assert again.changed
+    told = [(one.person, one.reason) for one in three.ledger.history("fares")[-2:]]
+    assert told == [
+        ("ada", "the seed is wrong (ada)"),
+        ("bob", "finance asks for it (bob)"),
+    ]
+    assert champion_alias(three.settings, "fares") == 1

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.champion.answer import answer
-from pipeline_components.champion.reconcile import reconcile
-from pipeline_components.context import Context, open_context
-from pipeline_components.contracts.errors import IntegrityError, Unavailable
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.ledger.records import RemovalRecord
-from pipeline_components.register import door
-from pipeline_components.registry import champion_alias, open_registry
-from pipeline_components.registry.client import ClientRegistry
-from pipeline_components.store import blob_key, result_key
-from pipeline_components.version.dossier import dossier_digest
+from everfit.champion.answer import answer
+from everfit.champion.repair.reconcile import reconcile
+from everfit.champion.version.dossier import dossier_digest
+from everfit.contracts.errors import IntegrityError, Unavailable
+from everfit.contracts.settings import Settings
+from everfit.engine.context import Context, open_context
+from everfit.steps.register.step import Register
+from everfit.storage.ledger.records import RemovalRecord
+from everfit.storage.mlflow import champion_alias, open_registry
+from everfit.storage.mlflow.client import ClientRegistry
+from everfit.storage.store import blob_key
 from tests.unit.register.small_run import SPEC, small_run
 from tests.unit.registry.served import mlflow_server
 
@@ -29,17 +29,17 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarnin
 def lived(context: Context) -> None:
     """Two champions, one superseded, one that waited and was refused, one held."""
     first = small_run(context)
-    door.run(first, context)
+    Register().run(first, context)
     pinned = context.ledger.version(first.run_key).champion.model_copy(update={"sequence": 1})
-    door.run(small_run(context, "second", champion=pinned), context)
-    door.run(small_run(context, "late", champion=pinned), context)
+    Register().run(small_run(context, "second", champion=pinned), context)
+    Register().run(small_run(context, "late", champion=pinned), context)
     gate = SPEC.gate.model_copy(update={"approval": "required"})
     now = pinned.model_copy(update={"sequence": 2})
     asking = small_run(context, "asking", champion=now)
     asking = asking.model_copy(update={"spec": SPEC.model_copy(update={"gate": gate})})
-    door.run(asking, context)
+    Register().run(asking, context)
     answer("refuse", asking.spec, 4, "no", "ada", context)
-    door.run(small_run(context, "held", verdict="hold", champion=now), context)
+    Register().run(small_run(context, "held", verdict="hold", champion=now), context)
 
 
 def files_of(context: Context) -> dict[str, bytes]:
@@ -123,10 +123,10 @@ def test_a_new_run_finds_an_emptied_mlflow_before_it_takes_a_number(context, bef
     pinned = context.ledger.version(head.run_key).champion.model_copy(update={"sequence": 2})
     newer = small_run(context, "newer", champion=pinned)
     with pytest.raises(IntegrityError, match=r"REGISTRY-RESET .*reconcile fares --rebuild"):
-        door.run(newer, context)
+        Register().run(newer, context)
     assert reconcile("fares", context, rebuild_missing=True).reports == ()
     assert shown(context)["versions"][:4] == before[0]["versions"]
-    assert door.run(newer, context).champion == 5
+    assert Register().run(newer, context).champion == 5
 
 
 def test_a_version_deleted_by_hand_comes_back_as_itself(context, before):
@@ -142,7 +142,7 @@ def test_a_version_deleted_by_hand_comes_back_as_itself(context, before):
 
 def test_what_retention_removed_is_not_missed_and_what_was_lost_is(context, before):
     held = small_run(context, "held", verdict="hold", record=False)
-    card = held.evaluated.card.digest  # of all runs of these tests
+    card = held.evaluated.card_values.digest  # of all runs of these tests
     forget_mlflow(context)
     path = Path(context.store.root) / blob_key(card)
     path.unlink()
@@ -154,7 +154,7 @@ def test_what_retention_removed_is_not_missed_and_what_was_lost_is(context, befo
     )
     done = reconcile("fares", context, rebuild_missing=True)
     assert [report.code for report in done.reports] == ["RECONCILE-GONE"]
-    dossier = dossier_digest(held.run_key, context.store)
+    dossier = dossier_digest(held.run_key, context.ledger)
     (Path(context.store.root) / blob_key(dossier)).unlink()
     done = reconcile("fares", context, rebuild_missing=True)
     assert [report.code for report in done.reports] == ["STORE-MISSING", "RECONCILE-GONE"]
@@ -168,11 +168,14 @@ def test_what_retention_removed_is_not_missed_and_what_was_lost_is(context, befo
 def test_a_run_that_was_pruned_is_not_missed_and_one_without_a_dossier_is(context, before):
     held = small_run(context, "held", verdict="hold", record=False)
     forget_mlflow(context)
-    (Path(context.store.root) / result_key("dossier", held.run_key)).unlink()
+    known = context.ledger.result
+    context.ledger.result = (  # as of one that kept none
+        lambda made, key: None if (made, key) == ("dossier", held.run_key) else known(made, key)
+    )
     done = reconcile("fares", context, rebuild_missing=True)
     (without,) = done.reports
     assert without.code == "RECONCILE-REBUILD"
-    assert f"kept none of {held.run_key[:12]}" in without.line
+    assert f"kept no dossier of {held.run_key[:12]}" in without.line
     decision = context.ledger.verdict(held.run_key).decision
     context.ledger.record_removal("", RemovalRecord(digest=decision, what="document", reason="old"))
     assert reconcile("fares", context, rebuild_missing=True).reports == ()
@@ -195,7 +198,7 @@ def test_a_forged_record_is_never_rebuilt(context, before):
 
 
 def test_a_rebuild_cut_off_anywhere_is_finished_by_the_next(context, before, monkeypatch):
-    from pipeline_components.registry.sqlite import SqliteRegistry
+    from everfit.storage.mlflow.sqlite import SqliteRegistry
 
     def cut(name: str, at: int) -> Callable[..., object]:
         real, seen = getattr(SqliteRegistry, name), []
@@ -305,13 +308,13 @@ def test_an_emptied_server_is_filled_again_under_the_old_numbers(served):
     # A number nobody shall have: the rebuild has to pass over it.
     client = client_of(served)
     late = small_run(served, "fifth", verdict="hold")
-    run = door.run(late, served).mlflow_run
+    run = Register().run(late, served).mlflow_run
     with open_registry(served.settings, "fares") as registry:
         stranger = registry.ensure_version("fares", "0" * 64, run, {}, "by hand")
     client.delete_model_version("fares", str(stranger))
     head = served.ledger.champion("fares")
     pinned = served.ledger.version(head.run_key).champion.model_copy(update={"sequence": 2})
-    assert door.run(small_run(served, "sixth", champion=pinned), served).version == 6
+    assert Register().run(small_run(served, "sixth", champion=pinned), served).version == 6
     before = served_state(served)
     assert sorted(before["versions"]) == [1, 2, 3, 4, 6]
     forget_served(served)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline_components import door
-from pipeline_components.cli import main
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import Order
+from everfit.cli import main
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.spec.load import load_spec
+from everfit.engine import execute
 from tests.world import QUICK
 
 
@@ -22,13 +24,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "dags" / "pipelines").mkdir(parents=True)
     monkeypatch.setenv("EVERFIT_ROOT", str(tmp_path))
     for name in (
-        "EVERFIT_HOME", "EVERFIT_DATA", "EVERFIT_STORE", "EVERFIT_LEDGER", "EVERFIT_MLFLOW",
+        "EVERFIT_HOME",
+        "EVERFIT_DATA",
+        "EVERFIT_STORE",
+        "EVERFIT_LEDGER",
+        "EVERFIT_MLFLOW",
         "MLFLOW_TRACKING_URI",
-    ):  # fmt: skip
+    ):
         monkeypatch.delenv(name, raising=False)
     write(tmp_path, QUICK)
     yield tmp_path
-    logging.getLogger("pipeline_components").setLevel(logging.NOTSET)
+    logging.getLogger("everfit").setLevel(logging.NOTSET)
 
 
 def write(home: Path, document: dict[str, object], name: str = "quick") -> None:
@@ -47,7 +53,15 @@ def test_every_wrong_spec_is_named_and_the_exit_code_says_so(home, capsys) -> No
     assert main(["check", "--spec-only"]) == 2
     shown = capsys.readouterr()
     assert "✓ quick" in shown.out
-    assert "SPEC wrong.yaml tarket: is no field here; did you mean 'target'?" in shown.err
+    assert "tarket: is no field here; did you mean 'target'?" in shown.err
+    assert re.search(r"SPEC wrong\.yaml:\d+: tarket: ", shown.err)
+
+
+def test_an_address_of_an_unknown_kind_is_refused_without_a_look_at_any_data(home, capsys) -> None:
+    path = home / "dags" / "pipelines" / "quick.yaml"
+    path.write_text(yaml.safe_dump({**QUICK, "source": {"uri": "ftp://host/x.csv"}}))
+    assert main(["check", "quick", "--spec-only"]) == 2
+    assert "SOURCE-KIND source.uri" in capsys.readouterr().err
 
 
 def test_a_check_of_the_user_s_that_is_not_there_is_named(home, capsys) -> None:
@@ -64,11 +78,11 @@ def test_a_check_of_the_user_s_that_is_not_there_is_named(home, capsys) -> None:
 
 
 def test_a_column_that_is_not_there_is_named_with_its_field(home, capsys) -> None:
-    main(["example", "--months", "1", "--rows", "50"])
+    main(["example", "--months", "2", "--rows", "50"])
     write(home, {**QUICK, "time": "pickup_datetim"})
     assert main(["check", "quick"]) == 2
     assert capsys.readouterr().err == (
-        "SPEC quick.yaml time: column 'pickup_datetim' is not in 2018-01.csv; "
+        "SPEC quick.yaml time: column 'pickup_datetim' is not in 2018-02.csv; "
         "did you mean 'pickup_datetime'?\n"
     )
 
@@ -108,7 +122,7 @@ def test_mistakes_are_one_line_and_no_traceback(home, capsys, arguments, code, p
         ("EVERFIT_STORE", "file://{file}/store", 2, "STORE-ACCESS"),
     ],
 )
-@pytest.mark.parametrize("how", ["check", "run", "door"])
+@pytest.mark.parametrize("how", ["check", "run", "execute"])
 def test_a_wrong_place_is_one_line_before_anything_is_done(
     home, monkeypatch, capsys, how, setting, value, code, part
 ) -> None:
@@ -117,11 +131,11 @@ def test_a_wrong_place_is_one_line_before_anything_is_done(
     file.touch()
     monkeypatch.setenv(setting, value.format(file=file))
     capsys.readouterr()
-    if how == "door":
+    if how == "execute":
         order = home / "order.json"
         spec = load_spec(home / "dags" / "pipelines" / "quick.yaml")
         order.write_text(Order(component="plan", pipeline=spec).model_dump_json())
-        assert door.main(["--order", str(order), "--outcome", str(home / "outcome")]) == code
+        assert execute.main(["--order", str(order), "--outcome", str(home / "outcome")]) == code
         return  # its line goes to the log
     assert main([how, "quick"]) == code
     shown = capsys.readouterr()
@@ -130,18 +144,21 @@ def test_a_wrong_place_is_one_line_before_anything_is_done(
     assert "s3cret" not in shown.err + shown.out
 
 
-def test_the_door_says_one_line_of_a_wrong_order_or_place(home, monkeypatch, caplog) -> None:
+def test_execute_says_one_line_of_a_wrong_order_or_place(home, monkeypatch, caplog) -> None:
     order = home / "order.json"
     call = ["--order", str(order), "--outcome", str(home / "outcome")]
     spec = load_spec(home / "dags" / "pipelines" / "quick.yaml")
     for text, code in (
-        (None, 2), ("{", 2), ("[1]", 2), ('{"component": "../../x"}', 2),
+        (None, 2),
+        ("{", 2),
+        ("[1]", 2),
+        ('{"component": "../../x"}', 2),
         (Order(component="gate", pipeline=spec).model_dump_json(), 2),
-    ):  # fmt: skip
+    ):
         if text is not None:
             order.write_text(text)
         caplog.clear()
-        assert door.main(call) == code
+        assert execute.main(call) == code
         (line,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
         assert line.exc_info is None
         assert "\n" not in line.getMessage()
@@ -157,12 +174,12 @@ def test_the_door_says_one_line_of_a_wrong_order_or_place(home, monkeypatch, cap
     ],
 )
 def test_what_nobody_foresaw_is_one_line_too(home, monkeypatch, capsys, error, code, part) -> None:
-    from pipeline_components.cli import run
+    from everfit.cli.commands import run
 
-    def fail(options: object) -> int:
+    def fail(options: object, terminal: object) -> int:
         raise error
 
-    monkeypatch.setattr(run, "command", fail)
+    monkeypatch.setattr(run, "COMMAND", replace(run.COMMAND, run=fail))
     assert main(["run", "quick"]) == code
     shown = capsys.readouterr().err
     assert shown.startswith(part)
@@ -186,7 +203,8 @@ def test_an_estimator_that_is_not_there_is_found_before_any_run(home, capsys) ->
     assert "Did you mean 'alpha'?" in three
 
 
-def test_a_service_that_may_come_back_is_told_by_the_exit_code(home, capsys) -> None:
+def test_a_service_that_may_come_back_is_told_by_the_exit_code(home, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("EVERFIT_ALLOWED_HOSTS", "127.0.0.1")
     path = home / "dags" / "pipelines" / "quick.yaml"
     spec = {**QUICK, "source": {"uri": "http://127.0.0.1:9/x.csv?token=s3cret"}}
     path.write_text(yaml.safe_dump({**spec, "holdout": {"fraction": 0.2}, "window": {}}))

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from pipeline_components.cli.main import main
-from pipeline_components.contracts.planning import Evaluated, Trigger
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.records import EvaluationRecord
+from everfit.cli.main import main
+from everfit.contracts.messages.planning import Trigger
+from everfit.contracts.messages.trigger_facts import Evaluated
+from everfit.storage.ledger import open_ledger
+from everfit.storage.ledger.records import EvaluationRecord
 
 
 @pytest.fixture
@@ -32,40 +33,52 @@ def record(settings, *records):
 
 def sweep(fired=False, age="1 day"):
     condition = Evaluated(
-        condition="new_data: 1 span", kind="new_data", looked_at="good spans",
-        measured=f"{int(fired)} spans", fired=fired, because=f"so for {age}",
-    )  # fmt: skip
+        condition="new_data: 1 span",
+        kind="new_data",
+        looked_at="good spans",
+        measured=f"{int(fired)} spans",
+        fired=fired,
+        because=f"so for {age}",
+    )
     return EvaluationRecord(
-        trigger=Trigger(run_type="scheduled"), decision="train" if fired else "idle",
-        because=f"new_data: so for {age}", run_key=None, stage="sweep", conditions=(condition,),
-    )  # fmt: skip
+        trigger=Trigger(run_type="scheduled"),
+        decision="train" if fired else "idle",
+        because=f"new_data: so for {age}",
+        run_key=None,
+        stage="sweep",
+        conditions=(condition,),
+    )
 
 
 WAKE = EvaluationRecord(
     trigger=Trigger(run_type="manual", reason="a new column", run_id="r"),
-    decision="train", because="training on 2018-01.csv", run_key=None,
-)  # fmt: skip
+    decision="train",
+    because="training on 2018-01.csv",
+    run_key=None,
+)
 
 
 def test_nothing_yet(everfit, capsys):
     assert everfit("trips") == 0
-    assert capsys.readouterr().out == "Nothing has looked at the triggers of trips yet.\n"
+    assert capsys.readouterr().out == "The triggers of trips have not been evaluated yet.\n"
 
 
 def test_sweeps_that_repeat_themselves_are_one(everfit, settings, capsys):
     record(settings, *[sweep(age=f"{day} days") for day in range(96)], sweep(True), WAKE)
     everfit("trips")
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith(" UTC  IDLE  sweep")
+    title, empty, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Trigger evaluations of trips, newest last; times are UTC."
+    assert empty == ""
+    assert lines[0].endswith("  IDLE  sweep")
     assert lines[1:4] == [
         "  new_data: so for 0 days",
         "  · new_data: 1 span: so for 0 days",
-        "      looked at good spans: 0 spans",
+        "      read good spans: 0 spans",
     ]
     assert lines[4].startswith("  … and 95 more until 20")
-    assert lines[6].endswith(" UTC  TRAIN  sweep")
+    assert lines[6].endswith("  TRAIN  sweep")
     assert lines[8] == "  ✓ new_data: 1 span: so for 1 day"
-    assert lines[-2].endswith(" UTC  TRAIN  woken by a person: a new column")
+    assert lines[-2].endswith("  TRAIN  triggered by a person: a new column")
     assert lines[-1] == "  training on 2018-01.csv"
 
 
@@ -75,7 +88,8 @@ def test_all_and_limit(everfit, settings, capsys):
     out = capsys.readouterr().out
     assert (out.count("IDLE"), out.count("TRAIN"), out.count("more until")) == (2, 1, 0)
     everfit("trips", "--limit", "1")
-    assert capsys.readouterr().out.count("UTC") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[18:23] for line in lines if line.startswith("20")] == ["TRAIN"]
 
 
 def test_json(everfit, settings, capsys):
@@ -92,6 +106,5 @@ def test_a_pipeline_that_is_none(everfit, capsys):
 
 
 def test_a_limit_that_is_none(everfit, capsys):
-    with pytest.raises(SystemExit):
-        everfit("trips", "--limit", "0")
-    assert "a number from 1; found '0'" in capsys.readouterr().err
+    assert everfit("trips", "--limit", "0") == 2
+    assert "USAGE everfit triggers: --limit: a number from 1; found '0'." in capsys.readouterr().err

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.base import canonical_json, digest_of
-from pipeline_components.contracts.errors import SpecError, UserError, shortlist
+from everfit.contracts.base import canonical_json, digest_of
+from everfit.contracts.errors import SpecError, UserError, shortlist
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=10,
-)  # fmt: skip
+)
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=5))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.durations import duration
+from everfit.contracts.spec.durations import duration
 
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 

@@ -8,15 +8,16 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from pipeline_components.cli import main
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.errors import SpecError, UserError
-from pipeline_components.contracts.images import Component, is_pinned
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.spec_file import load_spec
-from pipeline_components.contracts.steps import CHAIN, Order
-from pipeline_components.identity import IN_NO_KEY, spec_digest
-from pipeline_components.run import monitor_pipeline, run_pipeline
+from everfit.cli import main
+from everfit.contracts.base import digest_of
+from everfit.contracts.errors import SpecError, UserError
+from everfit.contracts.messages.chain import CHAIN
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.spec.images import Component, is_pinned
+from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.engine.fingerprints import IN_NO_KEY, spec_digest
+from everfit.engine.pipeline import monitor_pipeline, run_pipeline
 from tests.world import QUICK, World
 
 PINNED = "registry.example.org/team/fares@sha256:" + "a" * 64
@@ -61,10 +62,14 @@ def test_images_outlive_json() -> None:
 @pytest.mark.parametrize(
     ("image", "pinned"),
     [
-        (PINNED, True), (OTHER, True), ("fares", False), ("fares:1.0", False),
-        ("fares@sha256:" + "a" * 63, False), ("sha256:" + "A" * 64, False),
+        (PINNED, True),
+        (OTHER, True),
+        ("fares", False),
+        ("fares:1.0", False),
+        ("fares@sha256:" + "a" * 63, False),
+        ("sha256:" + "A" * 64, False),
     ],
-)  # fmt: skip
+)
 def test_only_a_digest_is_pinned(image: str, pinned: bool) -> None:
     assert is_pinned(image) is pinned
 
@@ -108,7 +113,7 @@ def test_what_an_image_holds_is_not_looked_for_here(context, monkeypatch, capsys
     world.spec["images"] = {"default": PINNED}
     world.load()
     assert main(["check", "quick"]) == 0
-    assert "source not looked at: extract has an image of its own" in capsys.readouterr().out
+    assert "the source was not checked: extract has an image of its own" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("command", [["run"], ["replay"], ["monitor"], ["schema"]])

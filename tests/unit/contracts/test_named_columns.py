@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from pipeline_components.contracts.named_columns import missing_columns, named_columns
-from pipeline_components.contracts.spec import PipelineSpec
+from everfit.contracts.spec.named_columns import missing_columns, named_columns
+from everfit.contracts.spec.pipeline import PipelineSpec
 
 SPEC = PipelineSpec.model_validate(
     {
-        "name": "trips", "task": "regression", "target": "fare", "time": "when",
-        "source": {"uri": "{data}/*.csv"}, "features": {"drop": ["company"]},
+        "name": "trips",
+        "task": "regression",
+        "target": "fare",
+        "time": "when",
+        "source": {"uri": "{data}/*.csv"},
+        "features": {"drop": ["company"]},
         "slices": [{"name": "far", "where": "miles > 7"}],
         "gate": {
-            "superior_by": "1%", "baseline": "mean",
-            "fairness": [{"by": "company", "metric": "mae", "max_gap": 1},
-                         {"by": "zone", "metric": "mean_error", "max_gap": 1}],
+            "superior_by": "1%",
+            "baseline": "mean",
+            "fairness": [
+                {"by": "company", "metric": "mae", "max_gap": 1},
+                {"by": "zone", "metric": "mean_error", "max_gap": 1},
+            ],
         },
     }
-)  # fmt: skip
+)
 
 
 def test_each_column_comes_with_the_field_that_names_it():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline_components.contracts.notices import KINDS, Address, destination, split_addresses
+from everfit.contracts.spec.notices import KINDS, Address, destination, split_addresses
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,11 @@ def test_what_is_no_address_says_what_one_is(text, said):
 
 def test_a_list_is_split_at_commas_but_not_within_brackets():
     text = "smtp:a@example.org[failed,drift], slack:#b ,,apprise:c[stale]"
-    assert split_addresses(text) == ["smtp:a@example.org[failed,drift]", "slack:#b",
-                                     "apprise:c[stale]"]  # fmt: skip
+    assert split_addresses(text) == [
+        "smtp:a@example.org[failed,drift]",
+        "slack:#b",
+        "apprise:c[stale]",
+    ]
     assert split_addresses("") == split_addresses(" , ") == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.quiet import DAYS, read_quiet
+from everfit.contracts.spec.quiet_times import DAYS, read_quiet
 
 MONDAY = datetime(2026, 11, 16)
 
@@ -42,9 +42,12 @@ def test_when_it_is_quiet(text, day, time, quiet):
 
 
 @given(
-    st.sampled_from(DAYS), st.sampled_from(DAYS), st.integers(0, 1439), st.integers(0, 1439),
+    st.sampled_from(DAYS),
+    st.sampled_from(DAYS),
+    st.integers(0, 1439),
+    st.integers(0, 1439),
     st.integers(0, 7 * 1440 - 1),
-)  # fmt: skip
+)
 def test_hours_of_days_by_counting_minutes(first, last, start, end, minute):
     if start == end:
         return

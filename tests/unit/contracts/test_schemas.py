@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.steps import Ended, Outcome
+from everfit.contracts.base import canonical_json
+from everfit.contracts.messages.steps import Ended, Outcome
 from tests.world import World
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "schemas"
@@ -24,7 +24,7 @@ def refused(name: str, document: bytes) -> list[str]:
 
 
 def test_orders_outcomes_and_results_of_a_real_run_fit_their_schemas(context, monkeypatch) -> None:
-    from pipeline_components import run
+    from everfit.engine import pipeline as run
 
     orders = []
     perform = run.perform

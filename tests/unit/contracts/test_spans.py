@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.spans import SpanRef, choose
-from pipeline_components.contracts.spec import HoldoutSpec, WindowSpec
+from everfit.contracts.messages.spans import SpanRef, choose
+from everfit.contracts.spec.pipeline import HoldoutSpec, WindowSpec
 
 
 def refs(count: int) -> list[SpanRef]:
@@ -38,9 +38,12 @@ def test_by_hand(count, window, holdout, train, judge) -> None:
 
 
 @given(
-    st.integers(0, 40), st.one_of(st.just("all"), st.integers(1, 40)), st.integers(0, 45),
-    st.integers(1, 5), st.integers(1, 5),
-)  # fmt: skip
+    st.integers(0, 40),
+    st.one_of(st.just("all"), st.integers(1, 40)),
+    st.integers(0, 45),
+    st.integers(1, 5),
+    st.integers(1, 5),
+)
 def test_sides_are_disjoint_ordered_and_adjacent(count, spans, skip, least, judged) -> None:
     if spans != "all":
         least = min(least, spans)

@@ -9,9 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import SpecError, UserError
-from pipeline_components.contracts.spec_file import MAX_BYTES, find_spec, load_spec, spec_paths
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import SpecError, UserError
+from everfit.contracts.spec.load import find_spec, load_spec, spec_paths
+from everfit.contracts.spec.yaml_file import MAX_BYTES
 
 GOOD = {
     "task": "regression",
@@ -42,7 +43,7 @@ def test_a_small_spec_is_complete(tmp_path: Path) -> None:
     assert spec.gate.superior_by is not None
     assert spec.gate.superior_by.relative
     assert spec.gate.superior_by.value == pytest.approx(0.01)
-    assert [family.name for family in spec.train.families] == ["linear", "gradient_boosting"]
+    assert [family.name for family in spec.train.families] == ["linear", "boosting"]
 
 
 def test_every_mistake_is_named_at_once_with_its_path(tmp_path: Path) -> None:
@@ -74,6 +75,18 @@ def test_a_spec_without_a_gate_is_refused(tmp_path: Path) -> None:
         ({"superior_by": 1, "not_worse_than": 1, "baseline": "median"}, "either superior_by"),
         ({"superior_by": 1, "baseline": "prior"}, "gate.baseline of a regression is one of"),
         ({"superior_by": 1, "baseline": "mean", "metric": "roc_auc"}, "is no metric of a"),
+        (
+            {"superior_by": 1, "baseline": "mean", "metric": "rms"},
+            "gate.metric: 'rms' is no metric of a regression; did you mean 'rmse'?",
+        ),
+        (
+            {"superior_by": 1, "baseline": "mean", "limits": {"acuracy": {"min": 0.5}}},
+            "gate.limits: 'acuracy' is no metric of a regression; known: mae, median_ae, r2, rmse",
+        ),
+        (
+            {"superior_by": 1, "baseline": "mean", "limits": {"r2": {"min": 90}}},
+            "gate.limits.r2: R² is at most 1, never 90",
+        ),
         ({"superior_by": "nan%", "baseline": "mean"}, "gate.superior_by"),
         ({"superior_by": -1, "baseline": "mean"}, "gate.superior_by"),
     ],
@@ -87,13 +100,13 @@ def test_gates_that_mean_nothing(tmp_path: Path, gate: dict[str, object], part: 
     [
         ("", "must be a mapping"),
         ("- a\n- b\n", "must be a mapping"),
-        ("task: [\n", "line "),
+        ("task: [\n", "did not find"),
         ("task: binary\ntask: regression\n", "stands here twice"),
         ("a: &x 1\nb: *x\n", "anchors and aliases"),
-        ("a: !!python/object/apply:os.system ['true']\n", "line 1"),
+        ("a: !!python/object/apply:os.system ['true']\n", "tags such as"),
         ("a: " + "[" * 600, "too many brackets"),
         ("a:\n" + "".join(" " * d + "b:\n" for d in range(1, 40)), "nested more than"),
-        ("a: 2024-13-45\n", "cannot read"),
+        ("a: " + "9" * 5000, "cannot read"),
         ("x" * (MAX_BYTES + 1), "at most 64 KiB"),
     ],
 )
@@ -146,12 +159,8 @@ def test_a_wrong_schema_names_its_own_file(tmp_path: Path) -> None:
     assert any("did you mean 'type'" in line for line in caught.value.problems)
 
 
-@pytest.mark.parametrize(
-    "uri", ["postgresql://me:secret@host/db", "https://me:secret@host/x.csv", "ftp://host/x.csv"]
-)
-def test_credentials_and_strange_schemes_are_refused_and_not_repeated(
-    tmp_path: Path, uri: str
-) -> None:
+@pytest.mark.parametrize("uri", ["postgresql://me:secret@host/db", "https://me:secret@host/x.csv"])
+def test_credentials_in_an_address_are_refused_and_not_repeated(tmp_path: Path, uri: str) -> None:
     found = problems(write(tmp_path, {**GOOD, "source": {"uri": uri}}))
     assert found
     assert "secret" not in " ".join(found)
@@ -193,13 +202,15 @@ def test_columns_derived_from_each_other_are_refused(tmp_path: Path) -> None:
     assert "features.derive: computed from each other: " in line
 
 
-@given(st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
-    ),
-    max_leaves=12,
-))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4)
+        ),
+        max_leaves=12,
+    )
+)
 def test_any_document_gives_a_spec_or_a_spec_error(tmp_path_factory, document: object) -> None:
     folder = tmp_path_factory.mktemp("specs")
     try:
@@ -216,18 +227,29 @@ def test_any_text_gives_a_spec_or_a_spec_error(tmp_path_factory, text: str) -> N
         load_spec(path)
 
 
-@pytest.mark.parametrize("cron", ["0 3 * * 1", "*/15 0-6,22 1 1,7 0", "59 23 31 12 7"])
+@pytest.mark.parametrize(
+    "cron",
+    ["0 3 * * 1", "*/15 0-6,22 1 1,7 0", "59 23 31 12 7", "0 3 * JAN MON-FRI", "@daily", "@hourly"],
+)
 def test_schedules(tmp_path: Path, cron: str) -> None:
     spec = load_spec(write(tmp_path, {**GOOD, "triggers": {"schedule": cron}}))
     assert spec.triggers.schedule == cron
 
 
 @pytest.mark.parametrize(
-    "cron", ["", "daily", "60 3 * * 1", "0 3 * *", "0 6-3 * * *", "*/0 * * * *"]
+    ("cron", "says"),
+    [
+        ("", "a schedule is five cron fields"),
+        ("daily", "a schedule is five cron fields"),
+        ("0 3 * *", "a schedule is five cron fields"),
+        ("60 3 * * 1", "the minute of a schedule, '60', is not valid"),
+        ("0 6-3 * * *", "the hour of a schedule, '6-3', is not valid"),
+        ("*/0 * * * *", "the minute of a schedule, '*/0', is not valid"),
+    ],
 )
-def test_schedules_that_are_none(tmp_path: Path, cron: str) -> None:
+def test_schedules_that_are_none(tmp_path: Path, cron: str, says: str) -> None:
     (line,) = problems(write(tmp_path, {**GOOD, "triggers": {"schedule": cron}}))
-    assert line.startswith("triggers.schedule: a schedule is five cron fields")
+    assert line.startswith(f"triggers.schedule: {says}")
 
 
 def test_a_timezone_is_a_known_one(tmp_path: Path) -> None:

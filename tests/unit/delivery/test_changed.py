@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline_components.cli import main
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.delivery.changed import pipelines_of, spec_at
+from everfit.cli import main
+from everfit.cli.command import load
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.operations.delivery.changed import pipelines_of, spec_at
+from tests.json_shapes import mismatch
 
 SPEC = {
     "task": "regression",
@@ -50,7 +53,7 @@ SPECS = {
         ("other_acme/checks.py", []),
         ("acme/checks.md", []),
         ("acme/models/wide.py", ["tolls"]),
-        ("pipeline_components/train/fit.py", list(SPECS)),
+        ("pipeline_components/everfit/steps/train/fit.py", list(SPECS)),
         ("pipeline_components/Dockerfile", []),
         ("requirements/components.txt", list(SPECS)),
         ("requirements/airflow.txt", []),
@@ -88,11 +91,17 @@ def test_committed_edited_and_new_files_count_and_those_of_the_base_do_not(
     git("checkout", "-q", "work")
     git("stash", "pop", "-q")
     monkeypatch.setenv("EVERFIT_ROOT", str(tmp_path))
+    assert main(["changed", "--base", "main", "--json"]) == 0
+    assert mismatch(json.loads(capsys.readouterr().out), load("changed").answer()) is None
     assert main(["changed", "--base", "main"]) == 0
     assert capsys.readouterr().out.split() == [
-        "fresh", "dags/pipelines/fresh.yaml", "tips", "dags/pipelines/tips.yaml",
-        "tolls", "dags/pipelines/tolls.yaml",
-    ]  # fmt: skip
+        "fresh",
+        "dags/pipelines/fresh.yaml",
+        "tips",
+        "dags/pipelines/tips.yaml",
+        "tolls",
+        "dags/pipelines/tolls.yaml",
+    ]
     pipelines = tmp_path / "dags" / "pipelines"
     was = spec_at(tmp_path, pipelines, "tips", "main")
     assert was is not None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from pipeline_components.contracts.verdicts import Check, Comparison, Estimate
-from pipeline_components.delivery.comment import LONGEST, MARK, comment
-from pipeline_components.delivery.sample import Sampled, Size
+from everfit.contracts.messages.verdicts import Check, Comparison, Estimate
+from everfit.operations.delivery.comment import LONGEST, MARK, comment
+from everfit.operations.delivery.sample import Sampled, Size
 
 SIZE = Size(spans=4, rows=2000)
 
@@ -14,26 +14,38 @@ SIZE = Size(spans=4, rows=2000)
 def judged(**more: object) -> Sampled:
     return Sampled.model_validate(
         {
-            "pipeline": "fares", "why": "dags/pipelines/fares.yaml", "verdict": "hold",
-            "because": "Undecided whether better.", "against": "the pipeline as it was before",
+            "pipeline": "fares",
+            "why": "dags/pipelines/fares.yaml",
+            "verdict": "hold",
+            "because": "Undecided whether better.",
+            "against": "the pipeline as it was before",
             "comparison": Comparison(
-                metric="mae", baseline="champion v1", candidate_score=2.5, baseline_score=3.0,
+                metric="mae",
+                baseline="champion v1",
+                candidate_score=2.5,
+                baseline_score=3.0,
                 gain=Estimate(value=0.5, low=-0.25, high=1.25, rows=400, method="t"),
-                margin=0.03, intention="superior_by",
+                margin=0.03,
+                intention="superior_by",
             ),
-            "spans": ("2018-01.csv", "2018-02.csv"), "rows_train": 800, "rows_holdout": 400,
+            "spans": ("2018-01.csv", "2018-02.csv"),
+            "rows_train": 800,
+            "rows_holdout": 400,
             "flips": ("A gain of at least 0.8 mae instead of 0.5.",),
             "not_passed": (
                 Check(code="GAIN", title="Better", severity="error", state="failed", message="no"),
                 Check(
-                    code="SLICE", title="Slices", severity="warning", state="not_assessed",
+                    code="SLICE",
+                    title="Slices",
+                    severity="warning",
+                    state="not_assessed",
                     message="60 rows are too few.",
                 ),
             ),
             "seconds": 12.0,
             **more,
         }
-    )  # fmt: skip
+    )
 
 
 def test_a_verdict_is_told_with_its_numbers_and_what_would_flip_it() -> None:
@@ -41,8 +53,8 @@ def test_a_verdict_is_told_with_its_numbers_and_what_would_flip_it() -> None:
     assert text.splitlines()[0] == MARK
     assert "### Everfit: 1 changed pipeline on a sample\n" in text
     assert (
-        "| `fares` | ⏸️ hold | the pipeline as it was before | mae 2.5 → 3 "
-        "| +0.5 (-0.25 to +1.25) | Undecided whether better. |" in text
+        "| `fares` | ⏸️ hold | the pipeline as it was before | MAE 2.50 → 3.00 "
+        "| +0.500 (−0.250 to 1.25) | Undecided whether better. |" in text
     )
     assert "- what would flip it: A gain of at least 0.8 mae instead of 0.5." in text
     assert "trained on 800 rows and judged on 400, of 2018-01.csv, 2018-02.csv; 12 s" in text

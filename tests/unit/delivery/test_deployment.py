@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline_components.cli import main
-from pipeline_components.contracts.errors import IntegrityError, Unavailable
-from pipeline_components.delivery import deployment
-from pipeline_components.delivery.bundle import pack, read_files
-from pipeline_components.store import open_store
+from everfit.cli import main
+from everfit.contracts.errors import IntegrityError, Unavailable
+from everfit.operations.delivery import deployment
+from everfit.operations.delivery.bundle import pack, read_files
+from everfit.storage.store import open_store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -56,9 +56,12 @@ def test_another_byte_or_name_is_another_version_and_a_commit_is_not() -> None:
     versions = [
         pack(files, commit)[1].version
         for files, commit in (
-            ({"a.py": b"1"}, ""), ({"a.py": b"2"}, ""), ({"b.py": b"1"}, ""), ({"a.py": b"1"}, "c"),
+            ({"a.py": b"1"}, ""),
+            ({"a.py": b"2"}, ""),
+            ({"b.py": b"1"}, ""),
+            ({"a.py": b"1"}, "c"),
         )
-    ]  # fmt: skip
+    ]
     assert versions[3] == versions[0]
     assert len(set(versions)) == 3
 
@@ -77,7 +80,7 @@ def test_a_wrong_spec_and_a_link_are_not_bundled(checkout, capsys) -> None:
     pipelines = checkout / "dags" / "pipelines"
     (pipelines / "tips.yaml").write_text("task: regresion\n")
     assert main(["bundle", "--to", str(checkout / "out")]) == 2
-    assert "tips.yaml task" in capsys.readouterr().err
+    assert "tips.yaml:1: task" in capsys.readouterr().err
     assert not (checkout / "out").exists()
     (pipelines / "tips.yaml").unlink()
     (pipelines / "tips.yaml").symlink_to(pipelines / "taxi_fare.yaml")
@@ -95,8 +98,19 @@ def test_deploying_is_told_first_then_done_and_gone_back(checkout, capsys) -> No
     images, runners = checkout / "images.env", checkout / "runners.yaml"
     images.write_text(f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n")
     runners.write_text("default: {runner: docker, image: everfit-components:0.1.0}\n")
-    words = ["deploy", "--to", to, "--bundle", str(checkout / "out"), "--images", str(images),
-             "--runners", str(runners), "--by", "ann"]  # fmt: skip
+    words = [
+        "deploy",
+        "--to",
+        to,
+        "--bundle",
+        str(checkout / "out"),
+        "--images",
+        str(images),
+        "--runners",
+        str(runners),
+        "--by",
+        "ann",
+    ]
     say(capsys, "bundle", "--to", str(checkout / "out"))
     told = say(capsys, *words)
     assert "+ dags/pipelines/taxi_fare.yaml" in told
@@ -104,7 +118,7 @@ def test_deploying_is_told_first_then_done_and_gone_back(checkout, capsys) -> No
     assert not (checkout / "deployed").exists()
 
     assert "deployment 1" in say(capsys, *words, "--apply")
-    assert "Nothing to do: it is what deployment 1 says." in say(capsys, *words, "--apply")
+    assert "Nothing to do: deployment 1 is the same." in say(capsys, *words, "--apply")
 
     spec = checkout / "dags" / "pipelines" / "taxi_fare.yaml"
     spec.write_text(spec.read_text().replace("owner: pricing", "owner: fares"))
@@ -120,7 +134,9 @@ def test_deploying_is_told_first_then_done_and_gone_back(checkout, capsys) -> No
     told = say(capsys, "deployed", "--at", to, "--write", str(written))
     assert [line.split()[0] for line in told.splitlines()[:3]] == ["1", "2", "3"]
     assert "back to 1" in told.splitlines()[2]
-    assert (written / "images.env").read_text() == f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n"
+    assert (written / "images.env").read_text() == (
+        f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\nEVERFIT_RUNNERS_FILE={written / 'runners.yaml'}\n"
+    )
     assert yaml.safe_load((written / "runners.yaml").read_text()) == {
         "default": {"runner": "docker", "image": IMAGE}
     }
@@ -134,9 +150,13 @@ def test_the_make_targets_do_the_same(checkout) -> None:
 
     def make(target: str, **more: str) -> str:
         return subprocess.run(
-            ["make", "--silent", target], cwd=REPOSITORY, env=env | more, check=True,
-            capture_output=True, text=True,
-        ).stdout  # fmt: skip
+            ["make", "--silent", target],
+            cwd=REPOSITORY,
+            env=env | more,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
 
     make("bundle")
     (out / "images.env").write_text(f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n")
@@ -148,7 +168,41 @@ def test_the_make_targets_do_the_same(checkout) -> None:
     told = make("deployed").splitlines()
     assert "  ann" in told[0]
     assert told[2].endswith("back to 1")
-    assert (out / "deployed" / "images.env").read_text() == f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n"
+    folder = out / "deployed"
+    assert (folder / "images.env").read_text() == (
+        f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n"
+        f"EVERFIT_RUNNERS_FILE={folder / 'runners.yaml'}\n"
+        f"EVERFIT_GUARD_FILE={folder / 'guard.yaml'}\n"
+    )
+    # Deployed without runners' settings: this machine's stay, with the image by digest.
+    ours = yaml.safe_load((REPOSITORY / "deploy/compose/runners.yaml").read_text())
+    ours["default"]["image"] = IMAGE
+    assert yaml.safe_load((folder / "runners.yaml").read_text()) == ours
+    guard = yaml.safe_load((folder / "guard.yaml").read_text())
+    before = yaml.safe_load((REPOSITORY / "deploy/compose/guard.yaml").read_text())
+    assert guard == {**before, "images": [*before["images"], IMAGE]}
+
+
+def test_a_deployment_without_images_leaves_the_machines_runners(checkout, capsys) -> None:
+    to, out = (checkout / "deployed").as_uri(), checkout / "out"
+    say(capsys, "bundle", "--to", str(out))
+    say(capsys, "deploy", "--to", to, "--bundle", str(out), "--apply")
+    written = checkout / "here"
+    guard, runners = (str(REPOSITORY / f"deploy/compose/{n}.yaml") for n in ("guard", "runners"))
+    say(
+        capsys,
+        "deployed",
+        "--at",
+        to,
+        "--write",
+        str(written),
+        "--guard",
+        guard,
+        "--runners",
+        runners,
+    )
+    assert [path.name for path in written.iterdir()] == ["images.env"]
+    assert (written / "images.env").read_text() == ""
 
 
 @pytest.mark.parametrize(
@@ -167,9 +221,17 @@ def test_a_pipeline_that_names_a_tag_in_the_runners_settings_is_refused(checkout
     say(capsys, "bundle", "--to", str(checkout / "out"))
     (checkout / "images.env").write_text(f"EVERFIT_COMPONENTS_IMAGE={IMAGE}\n")
     (checkout / "runners.yaml").write_text("pipelines: {fares: {image: 'fares:1'}}\n")
-    words = ["deploy", "--to", (checkout / "deployed").as_uri(), "--bundle", str(checkout / "out"),
-             "--images", str(checkout / "images.env"),
-             "--runners", str(checkout / "runners.yaml")]  # fmt: skip
+    words = [
+        "deploy",
+        "--to",
+        (checkout / "deployed").as_uri(),
+        "--bundle",
+        str(checkout / "out"),
+        "--images",
+        str(checkout / "images.env"),
+        "--runners",
+        str(checkout / "runners.yaml"),
+    ]
     assert main(words) == 2
     assert capsys.readouterr().err.startswith("DEPLOY-LOOSE fares:1")
 

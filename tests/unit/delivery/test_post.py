@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.delivery.comment import MARK
-from pipeline_components.delivery.post import main
+from everfit.operations.delivery.comment import MARK
+from everfit.operations.delivery.post import main
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TOKEN = "correct-horse"
@@ -117,6 +117,8 @@ def test_a_wrong_setting_is_told(github, file, monkeypatch, capsys, name, value,
 
 
 def test_it_needs_no_package_that_is_installed() -> None:
-    program = "import pipeline_components.delivery.post"
-    done = subprocess.run([sys.executable, "-S", "-c", program], cwd=REPOSITORY, check=False)
+    program = "import everfit.operations.delivery.post"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program], cwd=REPOSITORY / "pipeline_components", check=False
+    )
     assert done.returncode == 0

@@ -21,9 +21,13 @@ def test_every_locked_package_is_in_the_bill_with_its_hashes(tmp_path) -> None:
     made = []
     for name in ("one", "two"):
         done = subprocess.run(
-            ["make", "sbom"], check=False, cwd=REPOSITORY, env=env | {"OUT": str(tmp_path / name)},
-            capture_output=True, text=True,
-        )  # fmt: skip
+            ["make", "sbom"],
+            check=False,
+            cwd=REPOSITORY,
+            env=env | {"OUT": str(tmp_path / name)},
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         made.append((tmp_path / name / "sbom" / "mlflow-server.cdx.json").read_bytes())
     assert made[0] == made[1]

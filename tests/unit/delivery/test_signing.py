@@ -23,9 +23,15 @@ def put(url: str, data: bytes, kind: str) -> None:
 
 def push(registry: str, name: str, text: bytes) -> str:
     """An image with one config and no layer, whose digest is returned."""
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Labels": {}},
-                         "rootfs": {"type": "layers", "diff_ids": []},
-                         "author": text.decode()}).encode()  # fmt: skip
+    config = json.dumps(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Labels": {}},
+            "rootfs": {"type": "layers", "diff_ids": []},
+            "author": text.decode(),
+        }
+    ).encode()
     digest = f"sha256:{hashlib.sha256(config).hexdigest()}"
     base = f"http://{registry}/v2/{name}"
     with urllib.request.urlopen(
@@ -33,10 +39,14 @@ def push(registry: str, name: str, text: bytes) -> str:
     ) as answer:
         where = answer.headers["Location"]
     put(f"{where}&digest={digest}", config, "application/octet-stream")
-    manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": f"{OCI}.manifest.v1+json", "layers": [],
-        "config": {"mediaType": f"{OCI}.config.v1+json", "size": len(config), "digest": digest},
-    }).encode()  # fmt: skip
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}.manifest.v1+json",
+            "layers": [],
+            "config": {"mediaType": f"{OCI}.config.v1+json", "size": len(config), "digest": digest},
+        }
+    ).encode()
     found = f"sha256:{hashlib.sha256(manifest).hexdigest()}"
     put(f"{base}/manifests/{found}", manifest, f"{OCI}.manifest.v1+json")
     return f"{registry}/{name}@{found}"
@@ -62,9 +72,13 @@ def keys(cosign: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, di
 
 def make(target: str, out: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["make", target], cwd=REPOSITORY, env=env | {"OUT": str(out)}, check=False,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        ["make", target],
+        cwd=REPOSITORY,
+        env=env | {"OUT": str(out)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_what_was_signed_is_verified_and_nothing_else(registry, keys, tmp_path) -> None:
@@ -80,11 +94,15 @@ def test_what_was_signed_is_verified_and_nothing_else(registry, keys, tmp_path) 
     verified = make("verify", tmp_path, keys["team"])
     assert verified.returncode == 0, verified.stderr
     assert verified.stdout.split() == [
-        "verify", image,
-        "verify", f"{tmp_path}/images.env",
-        "verify", f"{tmp_path}/bundle/bundle.json",
-        "verify", f"{tmp_path}/sbom/components.cdx.json",
-    ]  # fmt: skip
+        "verify",
+        image,
+        "verify",
+        f"{tmp_path}/images.env",
+        "verify",
+        f"{tmp_path}/bundle/bundle.json",
+        "verify",
+        f"{tmp_path}/sbom/components.cdx.json",
+    ]
 
     assert make("verify", tmp_path, keys["another"]).returncode != 0
 

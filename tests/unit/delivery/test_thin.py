@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.spans import Snapshot, Span
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.delivery.thin import chosen, thin
-from pipeline_components.prepare.split import held_out
+from everfit.contracts.messages.spans import Snapshot, Span
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.operations.delivery.thin import chosen, thin
+from everfit.steps.prepare.split import held_out
 
 KEYS = st.lists(st.integers(0, 2**64 - 1), max_size=200).map(lambda k: np.array(k, np.uint64))
 
@@ -38,11 +38,14 @@ def test_being_in_a_sample_says_nothing_about_being_held_out() -> None:
 def spec(**more: object) -> PipelineSpec:
     return PipelineSpec.model_validate(
         {
-            "name": "fares", "task": "regression", "target": "fare",
-            "source": {"uri": "{data}/*.csv"}, "gate": {"superior_by": "1%", "baseline": "median"},
+            "name": "fares",
+            "task": "regression",
+            "target": "fare",
+            "source": {"uri": "{data}/*.csv"},
+            "gate": {"superior_by": "1%", "baseline": "median"},
             **more,
         }
-    )  # fmt: skip
+    )
 
 
 def snapshot(context, table) -> Snapshot:

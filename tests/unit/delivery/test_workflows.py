@@ -14,9 +14,11 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILES = sorted((REPOSITORY / "deploy" / "workflows").glob("*.yml"))
 ALLOWED = {
-    "actions/checkout", "actions/upload-artifact", "actions/download-artifact",
+    "actions/checkout",
+    "actions/upload-artifact",
+    "actions/download-artifact",
     "sigstore/cosign-installer",
-}  # fmt: skip
+}
 
 
 def load(path: Path) -> dict[Any, Any]:

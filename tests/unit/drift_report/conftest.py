@@ -7,15 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.monitoring import (
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.monitoring import (
     ColumnDrift,
     DriftReportRequest,
     Rise,
     SpanEvaluation,
 )
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.spans import Span
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.spans import Span
 
 MODEL = Artifact(name="model.skops", digest="a" * 64, size=1)
 
@@ -36,10 +36,16 @@ def snapshot(context, tmp_path):
 
 def drift(name: str, kind: str = "number", score: float = 0.02, *, drifted: bool = False):
     return ColumnDrift(
-        name=name, kind=kind, score=score, measure="Wasserstein distance / std", p_value=0.5,
-        adjusted=1e-6 if drifted else 1.0, significant=drifted, drifted=drifted,
+        name=name,
+        kind=kind,
+        score=score,
+        measure="Wasserstein distance / std",
+        p_value=0.5,
+        adjusted=1e-6 if drifted else 1.0,
+        significant=drifted,
+        drifted=drifted,
         message="as it was",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -58,21 +64,35 @@ def asked(context, snapshot):
 
         reference = (snapshot("2018-11.csv", columns(0)), snapshot("2018-12.csv", columns(0)))
         champion = ChampionRef(
-            version=3, run_key="b" * 64, model=MODEL, train=MODEL, sequence=1,
+            version=3,
+            run_key="b" * 64,
+            model=MODEL,
+            train=MODEL,
+            sequence=1,
             window=tuple(span.digest for span in reference),
-        )  # fmt: skip
+        )
         evaluation = SpanEvaluation(
             span=snapshot("2019-01.csv", columns(1)),
             state="measured",
             columns=(
-                drift("miles", score=1.0, drifted=True), drift("riders"), drift("flag", "category"),
+                drift("miles", score=1.0, drifted=True),
+                drift("riders"),
+                drift("flag", "category"),
             ),
             rises=(
-                Rise(metric="mae", reference=2.5, current=2.9, worse=0.4, low=0.3, rows=2000,
-                     labelled=1.0, method="by hand"),
+                Rise(
+                    metric="mae",
+                    reference=2.5,
+                    current=2.9,
+                    worse=0.4,
+                    low=0.3,
+                    rows=2000,
+                    labelled=1.0,
+                    method="by hand",
+                ),
             ),
             because="1 of 3 columns drifted: miles (1)",
-        )  # fmt: skip
+        )
         return DriftReportRequest(
             pipeline="fares",
             owner="ada",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.drift_report.comparable import (
+from everfit.steps.drift_report.comparable import (
     MOST_CATEGORIES,
     NOTHING,
     OTHERS,

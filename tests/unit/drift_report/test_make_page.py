@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_components.contracts.monitoring import SCRIPTED_PAGE, HardCheck
-from pipeline_components.drift_report import evidently_page as module
-from pipeline_components.drift_report.comparable import comparable
-from pipeline_components.drift_report.evidently_page import NoReport, evidently_page
-from pipeline_components.drift_report.make_page import make_page
-from pipeline_components.drift_report.sample import sample
+from everfit.contracts.messages.monitoring import SCRIPTED_PAGE, HardCheck
+from everfit.steps.drift_report.comparable import comparable
+from everfit.steps.drift_report.report import evidently_page as module
+from everfit.steps.drift_report.report.evidently_page import NoReport, evidently_page
+from everfit.steps.drift_report.report.make_page import make_page
+from everfit.steps.drift_report.sample_rows import sample
 
 from .conftest import drift
 
@@ -64,8 +64,9 @@ def test_columns_it_cannot_compare_are_named_and_the_others_compared(context, as
     result = make_page(request.model_copy(update={"evaluation": evaluation}), context)
     assert result.made
     assert result.left_out == (
-        "riders: no value in the span", "flag: only one value in the span's sample",
-    )  # fmt: skip
+        "riders: no value in the span",
+        "flag: only one value in the span's sample",
+    )
     assert "riders: no value in the span" in page_of(context, result)
 
 
@@ -87,16 +88,19 @@ def test_hostile_names_and_values_stay_text(context, asked, snapshot):
     ("more", "why"),
     [
         (
-            {"state": "broken", "checks": (
-                HardCheck(code="MISSING", column="miles", message="miles is not there"),
-            )},
+            {
+                "state": "broken",
+                "checks": (
+                    HardCheck(code="MISSING", column="miles", message="miles is not there"),
+                ),
+            },
             "the span is broken: miles is not there",
         ),
         ({"state": "too_small"}, "the span has 2,000 rows, too few to compare"),
         ({"columns": ()}, "no column was compared"),
         ({"columns": (drift("gone"),)}, "none of the columns can be compared by Evidently"),
     ],
-)  # fmt: skip
+)
 def test_where_there_is_nothing_to_compare_our_own_page_says_so(context, asked, more, why):
     result = make_page(asked(**more), context)
     assert (result.made, result.because) == (False, why)

@@ -11,15 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_components.context import Context
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.requests import (
-    ColumnRole,
-    EvaluateRequest,
-    TrainResult,
-)
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.requests import ColumnRole, EvaluateRequest, TrainResult
+from everfit.contracts.spec.margins import Margin
+from everfit.engine.context import Context
 
 
 @dataclass
@@ -44,14 +40,18 @@ class World:
 
     def with_champion(self, artifact: Artifact, version: int = 3) -> EvaluateRequest:
         champion = ChampionRef(
-            version=version, run_key="c" * 64, model=artifact, train=self.request.train,
-            window=(), sequence=1,
-        )  # fmt: skip
+            version=version,
+            run_key="c" * 64,
+            model=artifact,
+            train=self.request.train,
+            window=(),
+            sequence=1,
+        )
         return self.request.model_copy(update={"champion": champion})
 
 
 def save(context: Context, model: Any, name: str) -> Artifact:
-    from pipeline_components.model import save_model
+    from everfit.ml.model import save_model
 
     return context.store.put(name, save_model(model)[0])
 
@@ -96,7 +96,7 @@ def fitted(task: str, frame: pd.DataFrame, columns: Sequence[str]) -> Any:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures have tests of their own; without them a run costs a third."""
-    monkeypatch.setattr("pipeline_components.evaluate.pictures.pictures", lambda *_, **__: {})
+    monkeypatch.setattr("everfit.steps.evaluate.report.pictures.pictures", lambda *_, **__: {})
 
 
 @pytest.fixture
@@ -109,11 +109,16 @@ def world(context: Context) -> Callable[..., World]:
         good, poor = fitted(task, train, columns), fitted(task, train[:12], columns)
         models = tuple(
             TrainResult(
-                family=family, model=save(context, model, f"{family}.skops"), params={"C": 1.0},
-                cv_score=score, trials=(), trusted=(), rows=len(train),
+                family=family,
+                model=save(context, model, f"{family}.skops"),
+                params={"C": 1.0},
+                cv_score=score,
+                trials=(),
+                trusted=(),
+                rows=len(train),
             )
             for family, model, score in (("poor", poor, 9.0), ("good", good, 0.1))
-        )  # fmt: skip
+        )
         roles = [
             ColumnRole(name="x", type="float", role="feature"),
             ColumnRole(name="noise", type="float", role="feature"),
@@ -123,14 +128,28 @@ def world(context: Context) -> Callable[..., World]:
         ]
         classes = None if task == "regression" else tuple(sorted(set(train["target"])))
         request = EvaluateRequest(
-            run_key="a" * 64, pipeline="example", task=task,
-            metric="mae" if task == "regression" else "log_loss", confidence=0.95,
-            baseline="mean" if task == "regression" else "prior", target="target",
-            classes=classes, positive=None, train=put_table(context, train, "train.parquet"),
-            holdout=put_table(context, holdout, "holdout.parquet"), columns=tuple(roles),
-            time="when" if time else None, entity=(), slices=(), models=models, champion=None,
-            seed=7, threads=1, intention="superior_by", margin=Margin(value=0.01, relative=True),
-        )  # fmt: skip
+            run_key="a" * 64,
+            pipeline="example",
+            task=task,
+            metric="mae" if task == "regression" else "log_loss",
+            confidence=0.95,
+            baseline="mean" if task == "regression" else "prior",
+            target="target",
+            classes=classes,
+            positive=None,
+            train=put_table(context, train, "train.parquet"),
+            holdout=put_table(context, holdout, "holdout.parquet"),
+            columns=tuple(roles),
+            time="when" if time else None,
+            entity=(),
+            slices=(),
+            models=models,
+            champion=None,
+            seed=7,
+            threads=1,
+            intention="superior_by",
+            margin=Margin(value=0.01, relative=True),
+        )
         return World(context, request.model_copy(update=changes), holdout)
 
     return build

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 
-from pipeline_components.evaluate.calibration import calibration, groups
-from pipeline_components.scoring.resampling import Design, resample
-from pipeline_components.scoring.scored import Scored
+from everfit.ml.scoring.resampling import Design, resample
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.calibration import calibration, groups
 
 
 def binary(probability, truth) -> Scored:
@@ -38,8 +38,9 @@ def test_by_hand():
     found = measured(binary([0.2, 0.4, 0.6, 0.8], [1, 0, 1, 1]))
     assert found.candidate.value == pytest.approx((0.4 + 0.6) / 4)
     assert [(b.rows, b.predicted, b.observed) for b in found.bins] == [
-        (2, pytest.approx(0.3), 0.5), (2, pytest.approx(0.7), 1.0),
-    ]  # fmt: skip
+        (2, pytest.approx(0.3), 0.5),
+        (2, pytest.approx(0.7), 1.0),
+    ]
 
 
 def test_as_scikit_learns_curve_has_it():

@@ -9,18 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from pipeline_components.contracts.errors import SourceError, Unavailable
-from pipeline_components.contracts.gate_spec import StabilitySpec
-from pipeline_components.contracts.requests import ColumnRole, TrainResult
-from pipeline_components.evaluate import door
-from pipeline_components.evaluate.disturbed import (
-    MISSING_ROWS,
-    MOST_FEATURES,
-    disturbed,
-    missing,
-    noisy,
-)
-from pipeline_components.table.frames import type_name
+from everfit.contracts.errors import SourceError, Unavailable
+from everfit.contracts.messages.requests import ColumnRole, TrainResult
+from everfit.contracts.spec.gate import StabilitySpec
+from everfit.data.tables.frames import type_name
+from everfit.steps.evaluate.disturbed import MISSING_ROWS, MOST_FEATURES, disturbed, missing, noisy
+from everfit.steps.evaluate.step import Evaluate
 
 TYPES = ("integer", "float", "string", "boolean", "timestamp")
 
@@ -32,9 +26,12 @@ def roles(**types):
 def look(frame, columns, predict, truth, **changes):
     options = {"importances": {}, "noise": 0.1, "greater_is_better": False, "seed": 7}
     return disturbed(
-        frame, columns, predict, lambda scores, rows: float(np.abs(scores - truth[:rows]).mean()),
+        frame,
+        columns,
+        predict,
+        lambda scores, rows: float(np.abs(scores - truth[:rows]).mean()),
         **{**options, **changes},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -97,9 +94,12 @@ def test_a_greater_score_that_falls_is_worse(frame):
     truth = np.zeros(1000)
     for greater, sign in ((True, -1), (False, 1)):
         found = look(
-            frame, roles(z="float"), lambda f: f["z"].fillna(9.0).to_numpy(), truth,
+            frame,
+            roles(z="float"),
+            lambda f: f["z"].fillna(9.0).to_numpy(),
+            truth,
             greater_is_better=greater,
-        )  # fmt: skip
+        )
         gone = found[1]
         assert gone.after == pytest.approx(9.0)
         assert gone.worse == pytest.approx(sign * (9.0 - gone.before))
@@ -173,10 +173,15 @@ def test_answers_that_are_no_numbers_are_counted(frame):
 
 def test_a_metric_that_is_undefined_is_none_and_the_answers_are_looked_at_all_the_same(frame):
     found = disturbed(
-        frame, roles(x="float"), lambda f: f["x"].fillna(0.0).to_numpy(),
+        frame,
+        roles(x="float"),
+        lambda f: f["x"].fillna(0.0).to_numpy(),
         lambda scores, rows: float("nan"),
-        importances={}, noise=0.1, greater_is_better=True, seed=1,
-    )  # fmt: skip
+        importances={},
+        noise=0.1,
+        greater_is_better=True,
+        seed=1,
+    )
     assert {(one.before, one.after, one.worse, one.trouble) for one in found} == {
         (None, None, None, "")
     }
@@ -185,7 +190,7 @@ def test_a_metric_that_is_undefined_is_none_and_the_answers_are_looked_at_all_th
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 def test_evaluate_publishes_it(undrawn, world, task):
     made = world(task, rows=700, stability=StabilitySpec(noise=0.3))
-    found = door.run(made.request, made.context).disturbed
+    found = Evaluate().run(made.request, made.context).disturbed
     assert [one.what for one in found] == ["noise", "x", "noise"]
     assert [one.kind for one in found] == ["noise", "missing", "missing"]
     assert [one.rows for one in found] == [700, 500, 500]
@@ -199,8 +204,8 @@ def test_the_models_that_everfit_makes_stand_it(undrawn, world):
     from sklearn.linear_model import Ridge
     from sklearn.pipeline import Pipeline
 
-    from pipeline_components.model.raw_columns import RawColumns
-    from pipeline_components.model.table_encoder import TableEncoder
+    from everfit.ml.model.raw_columns import RawColumns
+    from everfit.ml.model.table_encoder import TableEncoder
     from tests.unit.evaluate.conftest import make_table
 
     made = world("regression")
@@ -215,10 +220,15 @@ def test_the_models_that_everfit_makes_stand_it(undrawn, world):
     ).fit(train[list(types)], train["target"])
     columns = (*roles(**types), ColumnRole(name="target", type="float", role="target"))
     good = TrainResult(
-        family="good", model=made.saved(model), params={}, cv_score=0.1, trials=(), trusted=(),
+        family="good",
+        model=made.saved(model),
+        params={},
+        cv_score=0.1,
+        trials=(),
+        trusted=(),
         rows=400,
-    )  # fmt: skip
+    )
     request = made.request.model_copy(update={"columns": columns, "models": (good,)})
-    found = door.run(request, made.context).disturbed
+    found = Evaluate().run(request, made.context).disturbed
     assert [one.what for one in found if one.trouble] == []
     assert {one.what for one in found} == {"noise", *types}

@@ -7,11 +7,11 @@ import pytest
 import scipy.stats
 from scipy.special import expit
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.evaluate.estimates import compare, estimate
-from pipeline_components.scoring.resampling import Design, Resampling, resample
-from pipeline_components.scoring.scored import Scored
-from pipeline_components.scoring.tails import tails
+from everfit.contracts.spec.margins import Margin
+from everfit.ml.scoring.resampling import Design, Resampling, resample
+from everfit.ml.scoring.scored import Scored
+from everfit.ml.scoring.tails import tails
+from everfit.steps.evaluate.estimates import compare, estimate
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.normal(10, 3, 500)
@@ -24,10 +24,15 @@ POOR = Scored.of("regression", TRUTH, TRUTH + 1.2 * NOISE + 0.02 * RNG.normal(si
 def comparison(candidate, baseline, metric="mae", margin=0.0, resampling=RESAMPLING):
     margin = margin if isinstance(margin, Margin) else Margin(value=margin)
     return compare(
-        estimate(candidate, resampling, 0.95), estimate(baseline, resampling, 0.95), resampling,
-        metric=metric, baseline_name="champion v1", confidence=0.95, intention="superior_by",
+        estimate(candidate, resampling, 0.95),
+        estimate(baseline, resampling, 0.95),
+        resampling,
+        metric=metric,
+        baseline_name="champion v1",
+        confidence=0.95,
+        intention="superior_by",
         margin=margin,
-    )  # fmt: skip
+    )
 
 
 def test_the_gain_is_the_difference_and_its_interval_students():
@@ -111,7 +116,7 @@ def test_no_rows_leave_every_metric_out():
     empty = Resampling(np.zeros(0, dtype=np.int64), 0, np.zeros((5, 0)), "")
     found = estimate(Scored.of("regression", np.zeros(0), np.zeros(0)), empty, 0.95)
     assert found.estimates == {}
-    assert found.not_finite == ("mae", "rmse", "r2", "median_ae")
+    assert found.not_finite == ("mae", "median_ae", "r2", "rmse")
 
 
 def test_an_interval_always_holds_its_value():
@@ -173,10 +178,15 @@ def test_a_relative_margin_brings_its_own_doubt():
     found = comparison(GOOD, POOR, margin=relative)
     assert found.error == pytest.approx(scipy.stats.sem(theirs - ours - 0.1 * theirs))
     other = compare(
-        estimate(GOOD, RESAMPLING, 0.95), estimate(POOR, RESAMPLING, 0.95), RESAMPLING,
-        metric="mae", baseline_name="champion v1", confidence=0.95, intention="not_worse_than",
+        estimate(GOOD, RESAMPLING, 0.95),
+        estimate(POOR, RESAMPLING, 0.95),
+        RESAMPLING,
+        metric="mae",
+        baseline_name="champion v1",
+        confidence=0.95,
+        intention="not_worse_than",
         margin=relative,
-    )  # fmt: skip
+    )
     assert other.error == pytest.approx(scipy.stats.sem(theirs - ours + 0.1 * theirs))
     assert other.gain == found.gain
 

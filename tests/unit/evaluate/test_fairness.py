@@ -16,10 +16,10 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import accuracy_score
 
-from pipeline_components.contracts.gate_spec import FairnessSpec
-from pipeline_components.evaluate.fairness import fairness_gaps, group_names
-from pipeline_components.scoring.resampling import Design, resample
-from pipeline_components.scoring.scored import Scored
+from everfit.contracts.spec.gate import FairnessSpec
+from everfit.ml.scoring.resampling import Design, resample
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.fairness import fairness_gaps, group_names
 
 ROWS = 1_200
 RNG = np.random.default_rng(4)
@@ -68,9 +68,11 @@ def test_the_gap_of_selection_rates_is_demographic_parity():
 def test_the_positive_class_is_the_declared_one():
     other = Scored("binary", TRUTH, BINARY.scores, positive=0)
     theirs = MetricFrame(
-        metrics=true_positive_rate, y_true=1 - TRUTH, y_pred=(P <= 0.5).astype(int),
+        metrics=true_positive_rate,
+        y_true=1 - TRUTH,
+        y_pred=(P <= 0.5).astype(int),
         sensitive_features=GROUP,
-    )  # fmt: skip
+    )
     found = gap("true_positive_rate", other)
     assert {one.group: one.value for one in found.groups} == pytest.approx(
         theirs.by_group.to_dict()
@@ -132,14 +134,20 @@ def test_a_rate_counts_the_rows_it_is_a_mean_of():
     ("frame", "scored", "words"),
     [
         (FRAME.assign(team="red"), BINARY, "only one group has 10 rows or more"),
-        (FRAME.assign(team=[f"t{i % 51}" for i in range(ROWS)]), BINARY,
-         "'team' has 51 different values, at most 50 are compared"),
+        (
+            FRAME.assign(team=[f"t{i % 51}" for i in range(ROWS)]),
+            BINARY,
+            "'team' has 51 different values, at most 50 are compared",
+        ),
         (FRAME.assign(team=[f"t{i % 50}" for i in range(ROWS)]), BINARY, ""),
         (FRAME.drop(columns="team"), BINARY, "the holdout has no column 'team'"),
-        (FRAME, Scored.of("binary", TRUTH, np.full((ROWS, 2), np.nan)),
-         "not every prediction is finite"),
+        (
+            FRAME,
+            Scored.of("binary", TRUTH, np.full((ROWS, 2), np.nan)),
+            "not every prediction is finite",
+        ),
     ],
-)  # fmt: skip
+)
 def test_why_there_is_no_gap(frame, scored, words):
     found = gap("accuracy", scored, frame)
     assert found.why == words
@@ -157,5 +165,5 @@ def test_chance_alone_is_not_surely_a_gap():
 
 
 def test_fairlearn_is_imported_only_where_groups_are_declared():
-    code = "import sys, pipeline_components.evaluate.judge; sys.exit('fairlearn' in sys.modules)"
+    code = "import sys, everfit.steps.evaluate.score_models; sys.exit('fairlearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

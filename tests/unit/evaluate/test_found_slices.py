@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.expression import MAX_LENGTH, columns_of
-from pipeline_components.contracts.gate_spec import SliceSpec
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.contracts.requests import ColumnRole
-from pipeline_components.evaluate.found_slices import found_slices, halves
-from pipeline_components.evaluate.slices import Asked, slice_scores
-from pipeline_components.evaluate.tree_columns import Branch, expression, tree_columns, written
-from pipeline_components.scoring.holm import holm
-from pipeline_components.scoring.resampling import Design, time_blocks
-from pipeline_components.scoring.scored import Scored, row_losses
-from pipeline_components.table.evaluate_expression import is_true
+from everfit.contracts.messages.requests import ColumnRole
+from everfit.contracts.spec.expression import MAX_LENGTH, columns_of
+from everfit.contracts.spec.gate import SliceSpec
+from everfit.contracts.spec.margins import Margin
+from everfit.data.tables.evaluate_expression import is_true
+from everfit.ml.scoring.holm import holm
+from everfit.ml.scoring.resampling import Design, time_blocks
+from everfit.ml.scoring.scored import Scored, row_losses
+from everfit.steps.evaluate.found_slices import found_slices, halves
+from everfit.steps.evaluate.slices import SliceRules, slice_scores
+from everfit.steps.evaluate.tree_columns import Branch, expression, tree_columns, written
 
 ROWS = 3_000
 TYPES = {"x": "float", "count": "integer", "shop": "string", "open": "boolean", "when": "timestamp"}
@@ -59,7 +59,7 @@ def search(frame, scored, design=None, allowed=0.01, metric="mae", roles=ROLES):
     with np.errstate(invalid="ignore"):
         losses = {who: row_losses(metric, one) for who, one in scored.items()}
     losses.setdefault("baseline", np.full(len(frame), np.nan))
-    asked = Asked(metric, design, 0.95, Margin(value=allowed, relative=True))
+    asked = SliceRules(metric, design, 0.95, Margin(value=allowed, relative=True))
     return found_slices(frame, roles, scored, losses, asked)
 
 
@@ -97,7 +97,7 @@ def test_what_was_found_can_be_declared_as_it_is_written():
     for one in search(frame, scored)[0]:
         spec = SliceSpec(name="mine", where=one.where, min_rows=1)
         assert columns_of(spec.where) <= set(frame)
-        asked = Asked("mae", Design(ROWS, False, None, 0, "rows"), 0.95, Margin(value=0.01))
+        asked = SliceRules("mae", Design(ROWS, False, None, 0, "rows"), 0.95, Margin(value=0.01))
         (declared,), _ = slice_scores([spec], frame, scored, asked)
         testing = ~halves(Design(ROWS, False, None, 0, "rows"))
         assert declared.rows == is_true(one.where, frame).sum()
@@ -230,8 +230,12 @@ def test_conditions_on_numbers_of_any_name_are_an_expression(name, low, high):
 
 def test_names_that_are_no_names_are_quoted():
     assert [written(name) for name in ("a_1", "Trip Miles", "min", "if", "größe")] == [
-        "a_1", "col('Trip Miles')", "col('min')", "col('if')", "col('größe')",
-    ]  # fmt: skip
+        "a_1",
+        "col('Trip Miles')",
+        "col('min')",
+        "col('if')",
+        "col('größe')",
+    ]
 
 
 def test_trips_that_the_candidate_is_made_worse_for_are_found_among_real_ones(shared_data):
@@ -249,8 +253,13 @@ def test_trips_that_the_candidate_is_made_worse_for_are_found_among_real_ones(sh
         who: Scored.of("regression", truth, given)
         for who, given in (("candidate", spoilt), ("baseline", answer))
     }
-    kinds = {"trip_miles": "float", "trip_start_hour": "integer", "payment_type": "string",
-             "company": "string", "pickup_community_area": "float"}  # fmt: skip
+    kinds = {
+        "trip_miles": "float",
+        "trip_start_hour": "integer",
+        "payment_type": "string",
+        "company": "string",
+        "pickup_community_area": "float",
+    }
     roles = [ColumnRole(name=name, type=kind, role="feature") for name, kind in kinds.items()]
     found, _, _ = search(trips, scored, roles=roles)
     texts = surely(found)

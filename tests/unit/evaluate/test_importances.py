@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_components.evaluate.importances import (
+from everfit.steps.evaluate.importances import (
     MOST_ROWS,
     PREDICTIONS,
     REPEATS,

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from pipeline_components.evaluate.estimates import estimate
-from pipeline_components.scoring.resampling import Design, resample, time_blocks
-from pipeline_components.scoring.scored import Scored
+from everfit.ml.scoring.resampling import Design, resample, time_blocks
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.estimates import estimate
 
 
 def test_accuracy_on_chicago_trips_has_wilsons_interval(shared_data):

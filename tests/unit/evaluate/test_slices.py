@@ -8,12 +8,12 @@ import pytest
 import scipy.stats
 from sklearn.metrics import roc_auc_score
 
-from pipeline_components.contracts.gate_spec import SliceSpec
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.evaluate.slices import Asked, slice_scores
-from pipeline_components.scoring.metric_sums import exact_score
-from pipeline_components.scoring.resampling import Design, time_blocks
-from pipeline_components.scoring.scored import Scored
+from everfit.contracts.spec.gate import SliceSpec
+from everfit.contracts.spec.margins import Margin
+from everfit.ml.scoring.metric_sums import exact_score
+from everfit.ml.scoring.resampling import Design, time_blocks
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.slices import SliceRules, slice_scores
 
 RNG = np.random.default_rng(0)
 FRAME = pd.DataFrame({"x": np.arange(900.0), "kind": np.repeat(["a", "b", "c"], 300)})
@@ -28,14 +28,21 @@ HALF = SliceSpec(name="half", where="x < 450")
 
 
 def slices(
-    *specs: SliceSpec, candidate=CANDIDATE, baseline=BASELINE, metric="mae", design=TIME,
-    allowed=None, frame=FRAME,
-):  # fmt: skip
+    *specs: SliceSpec,
+    candidate=CANDIDATE,
+    baseline=BASELINE,
+    metric="mae",
+    design=TIME,
+    allowed=None,
+    frame=FRAME,
+):
     scored = {"candidate": candidate, "baseline": baseline}
     return slice_scores(
-        specs, frame, {who: given for who, given in scored.items() if given is not None},
-        Asked(metric, design, 0.95, allowed or Margin(value=0.01, relative=True)),
-    )  # fmt: skip
+        specs,
+        frame,
+        {who: given for who, given in scored.items() if given is not None},
+        SliceRules(metric, design, 0.95, allowed or Margin(value=0.01, relative=True)),
+    )
 
 
 def test_a_slice_is_scored_on_its_rows_alone():
@@ -90,11 +97,13 @@ def test_undefined_on_the_rows_is_nobodys_fault_but_infinite_is():
     truth = ((TRUTH > 0) & (FRAME["x"] >= 300)).to_numpy().astype(np.int64)
     binary = Scored.of("binary", truth, np.full((900, 2), 0.5))
     (found,), bad = slices(
-        SliceSpec(name="one_class", where="x < 300"), metric="roc_auc", candidate=binary,
+        SliceSpec(name="one_class", where="x < 300"),
+        metric="roc_auc",
+        candidate=binary,
         baseline=binary,
-    )  # fmt: skip
+    )
     assert (found.candidate, found.p_value, bad) == (None, None, [])
-    assert found.why == "roc_auc is undefined on these rows"
+    assert found.why == "ROC AUC is undefined on these rows"
     huge = Scored.of("regression", TRUTH, TRUTH + 1e200)
     (found,), bad = slices(EVERY, candidate=huge, metric="rmse")
     assert found.candidate is None
@@ -133,9 +142,12 @@ def test_the_p_value_is_students_or_a_little_more_careful(by):
 def test_a_share_of_an_uncertain_score_is_tested_with_its_uncertainty():
     candidate, baseline = worse(0.14)
     (found,), _ = slices(
-        HALF, candidate=candidate, baseline=baseline, design=ROWS,
+        HALF,
+        candidate=candidate,
+        baseline=baseline,
+        design=ROWS,
         allowed=Margin(value=0.08, relative=True),
-    )  # fmt: skip
+    )
     before, after = (np.abs(m.scores - m.truth)[:450] for m in (baseline, candidate))
     assert_students(found.p_value, 1.08 * before - after)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.requests import ExtractRequest, ExtractResult
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.contracts.steps import Order
-from pipeline_components.contracts.table_schema import TableSchema
-from pipeline_components.extract import door
-from pipeline_components.source import list_spans
+from everfit.contracts.errors import SourceError
+from everfit.contracts.messages.requests import ExtractRequest, ExtractResult
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.spec.source import read_source
+from everfit.contracts.spec.table_schema import TableSchema
+from everfit.data.sources import list_spans
+from everfit.steps.extract.step import Extract
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Extractor:
     context: object
 
     def request(self, uri, *, curated=None, time=None, spans=None, **source) -> ExtractRequest:
-        spec = SourceSpec(uri=uri, **source)
+        spec = read_source(uri=uri, **source)
         if spans is None:
             spans = list_spans(spec, self.context.settings).spans
         types = {name: {"type": kind} for name, kind in (curated or {}).items()}
@@ -29,17 +29,17 @@ class Extractor:
 
     def __call__(self, uri, **more) -> ExtractResult:
         request = self.request(uri, **more)
-        result = door.run(request, self.context)
-        self.settle(request, result)
+        result = Extract().run(request, self.context)
+        self.record(request, result)
         return result
 
-    def settle(self, request, result):
+    def record(self, request, result):
         order = Order.model_construct(component="extract")
         if result.snapshots:
-            door.settle(request, result, self.context, order)
+            Extract().record(request, result, self.context, order)
         else:
             with pytest.raises(SourceError, match="EXTRACT-NOTHING"):
-                door.settle(request, result, self.context, order)
+                Extract().record(request, result, self.context, order)
 
     def table(self, snapshot):
         import pyarrow.parquet as pq

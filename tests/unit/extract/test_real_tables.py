@@ -69,8 +69,8 @@ def test_penguins(shared_data, settings, extract):
 
 
 def test_equal_bytes_on_a_rerun_in_another_home(nyc, extract, tmp_path):
-    from pipeline_components.context import open_context
-    from pipeline_components.contracts.settings import Settings
+    from everfit.contracts.settings import Settings
+    from everfit.engine.context import open_context
 
     first = extract("{data}/nyc/*.csv", time="pickup_datetime")
     environ = {"EVERFIT_ROOT": str(tmp_path), "EVERFIT_HOME": str(tmp_path / "second")}
@@ -89,7 +89,7 @@ def test_a_touched_file_is_not_converted_again(nyc, extract, context, monkeypatc
     def never(*args, **kwargs):
         raise AssertionError("converted again")
 
-    monkeypatch.setattr("pipeline_components.extract.snapshot.convert_file", never)
+    monkeypatch.setattr("everfit.steps.extract.snapshot.convert_file", never)
     after = extract("{data}/nyc/*.csv")
     assert [s.span.digest for s in after.snapshots[:3]] == [s.span.digest for s in before.snapshots]
     assert after.snapshots[0].fingerprint != before.snapshots[0].fingerprint
@@ -103,7 +103,7 @@ def test_a_known_span_is_not_even_opened(nyc, extract, context, monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("opened again")
 
-    monkeypatch.setattr("pipeline_components.extract.inspect_bytes.look", never)
+    monkeypatch.setattr("everfit.steps.extract.inspect_bytes.look", never)
     assert extract("{data}/nyc/*.csv") == before
     assert len(context.ledger.spans("p")) == 3
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.extract import door
+from everfit.contracts.errors import SourceError
+from everfit.steps.extract.step import Extract
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -63,19 +63,39 @@ PLANTED = [
     ("SPAN-MISMATCH", "a.parquet", GOOD, {}, "text or something else"),
     ("SPAN-MISMATCH", "a.csv.gz", GOOD, {}, "not gzip"),
     ("SPAN-MISMATCH", "a.csv.gz", lambda: gzip.compress(parquet(x=[1])), {}, "it holds Parquet"),
-    ("SPAN-ENCODING", "a.csv", "x,y\n1,é\n".encode("latin-1"), {}, "'y' holds bytes"),
-    ("SPAN-ENCODING", "a.csv", "x,é\n1,2\n".encode("latin-1"), {}, "utf-8"),
-    ("SPAN-ENCODING", "a.csv", "x,y\n1,2\n".encode("utf-16"), {}, "like UTF-16"),
+    ("SPAN-ENCODING", "a.csv", "x,y\n1,Привет\n".encode("cp1251"), {}, "nor surely cp1252"),
+    ("SPAN-ENCODING", "a.csv", "x,é\n1,é\n".encode() + b"2,\xe9\n", {}, "others are"),
+    (
+        "SPAN-ENCODING",
+        "a.csv",
+        "x,é\n1,2\n".encode("latin-1"),
+        {"csv": {"encoding": "utf-8"}},
+        "utf-8",
+    ),
+    (
+        "SPAN-ENCODING",
+        "a.csv",
+        "x,y\n1,2\n".encode("utf-16"),
+        {"csv": {"encoding": "utf-8"}},
+        "like UTF-16",
+    ),
     ("SPAN-ENCODING", "a.csv", "x,y\n1,é\n", {"csv": {"encoding": "ascii"}}, "ascii"),
-    ("SPAN-ENCODING", "a.csv", b"x,y\n" + b"1,a\n" * 300_000 + b"1,\xff\n", {}, "row 30000"),
+    ("SPAN-ENCODING", "a.csv", b"x,y\n" + b"1,a\n" * 300_000 + b"1,\xff\n", {}, "not UTF-8"),
     ("SPAN-ENCODING", "a.csv", b"x,y\n" + b"1,2\n" * 300_000 + b"1,\xff\n", {}, "not"),
     ("SPAN-RAGGED", "a.csv", "x,y\n1,2\n3\n4,5\n", {}, "row 3 has 1"),
     ("SPAN-RAGGED", "a.csv", "x,y\n1,2\n3,4,5\n", {}, "row 3 has 3"),
     ("SPAN-RAGGED", "a.csv", "x,y\n1\n3\n", {}, "row 2 has 1"),
     ("SPAN-RAGGED", "a.csv", 'x,y\n1,"' + "a" * (3 << 20) + '"\n', {}, "longer"),
     ("SPAN-HEADER", "a.csv", "x,x\n1,2\n", {}, "'x' is there twice"),
-    ("SPAN-HEADER", "a.csv", ",x\n1,2\n", {}, "column 1 of 2 has none"),
-    ("SPAN-HEADER", "a.csv", "x;y\n1;2\n", {}, "source.csv.delimiter to ';'"),
+    ("SPAN-HEADER", "a.csv", ",x\n1,2\n1,3\n", {}, "column 1 of 2 has none"),
+    ("SPAN-HEADER", "a.csv", "x,,y\n1,2,3\n1,3,4\n", {}, "column 2 of 3 has none"),
+    ("SPAN-HEADER", "a.csv", "x;y\n1;2\n", {"csv": {"delimiter": ","}}, "delimiter to ';'"),
+    ("SPAN-HEADER", "a.csv", "A10,0,0,1\nA11,1,37,2\n", {}, "it looks like data: 'A10,0,0,1'"),
+    ("SPAN-HEADER", "a.csv", "1.5,red\n2.5,blue\n", {}, "Set source.csv.names"),
+    ("SPAN-HEADER", "a.csv", "red,big\nblue,big\nred,low\n", {}, "it looks like data"),
+    ("SPAN-HEADER", "a.csv", GOOD, {"csv": {"names": ["x"]}}, "1 name and a row 2 fields"),
+    ("SPAN-RAGGED", "a.csv", "x,y\n1,2,3\n4,5,6\n", {}, "Name every column in source.csv.names"),
+    ("SPAN-RAGGED", "a.csv", "x,y,z\n1,2\n4,5\n7,8\n", {}, "row 2 has 2"),
     ("SPAN-COLUMN-MISSING", "a.csv", GOOD, {"columns": ("x", "yy")}, "Did you mean 'y'"),
     ("SPAN-COLUMN-MISSING", "a.csv", GOOD, {"where": "z > 1"}, "no 'z'"),
     ("SPAN-COLUMN-TYPE", "a.parquet", lambda: parquet(x=[[1], [2]]), {}, "'x' holds list"),
@@ -87,9 +107,10 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(
-    ("code", "name", "content", "more", "says"), PLANTED,
+    ("code", "name", "content", "more", "says"),
+    PLANTED,
     ids=[f"{code}-{i}" for i, (code, *_) in enumerate(PLANTED)],
-)  # fmt: skip
+)
 def test_a_bad_span_is_refused_and_the_others_go_on(
     extract, write, context, code, name, content, more, says
 ):
@@ -123,14 +144,14 @@ def test_the_others_go_on(extract, write, context):
 
 
 def test_nothing_readable_is_an_error_with_the_first_lines(extract, write, context):
-    from pipeline_components.contracts.steps import Order
+    from everfit.contracts.messages.steps import Order
 
     for number in range(5):
         write(f"d/{number}.csv", "")
     request = extract.request("{data}/d/*.csv")
-    result = door.run(request, context)
+    result = Extract().run(request, context)
     with pytest.raises(SourceError) as error:
-        door.settle(request, result, context, Order.model_construct(component="extract"))
+        Extract().record(request, result, context, Order.model_construct(component="extract"))
     assert error.value.exit_code == 2
     assert "5 of 5 refused" in error.value.line
     assert "SPAN-EMPTY 0.csv" in error.value.line
@@ -140,7 +161,7 @@ def test_nothing_readable_is_an_error_with_the_first_lines(extract, write, conte
 
 def test_changed_while_read(extract, write, context, monkeypatch):
     """The file is rewritten after its bytes were looked at and before reading ends."""
-    from pipeline_components.extract import snapshot
+    from everfit.steps.extract import snapshot
 
     path = write("d/a.csv", GOOD)
     write("d/b.csv", "x,y\n7,7\n")
@@ -151,7 +172,7 @@ def test_changed_while_read(extract, write, context, monkeypatch):
 
         def meddle(read, *args, content=content, **kwargs):
             written = convert(read, *args, **kwargs)
-            if read == path:
+            if args[0].name == "a.csv":
                 path.write_text(content)
                 os.utime(path, ns=(5, 5))
             return written
@@ -176,8 +197,27 @@ def test_nothing_is_left_in_the_private_folder(extract, write, context):
     assert not list(context.scratch.iterdir())
 
 
-SCRAPS = st.lists(st.sampled_from(['"', ",", "\n", "\r", "a", "1", "2.5", "\n\n", '""', " ", "é",
-                                   "\ufeff", "\0", "2018-01-01"]), max_size=40)  # fmt: skip
+SCRAPS = st.lists(
+    st.sampled_from(
+        [
+            '"',
+            ",",
+            "\n",
+            "\r",
+            "a",
+            "1",
+            "2.5",
+            "\n\n",
+            '""',
+            " ",
+            "é",
+            "\ufeff",
+            "\0",
+            "2018-01-01",
+        ]
+    ),
+    max_size=40,
+)
 
 
 @settings(
@@ -187,7 +227,7 @@ SCRAPS = st.lists(st.sampled_from(['"', ",", "\n", "\r", "a", "1", "2.5", "\n\n"
 def test_whatever_the_bytes_a_span_is_read_or_refused(extract, write, data):
     write("f/a.csv", data)
     request = extract.request("{data}/f/a.csv")
-    result = door.run(request, extract.context)
+    result = Extract().run(request, extract.context)
     assert len(result.snapshots) + len(result.refused) == 1
     for refusal in result.refused:
         assert refusal.code.startswith("SPAN-")
@@ -199,7 +239,7 @@ def test_every_code_is_documented():
     text = (REPOSITORY / "docs" / "refusals.md").read_text()
     documented = set(re.findall(r"^\| `((?:SPAN|SOURCE)-[A-Z-]+)`", text, re.MULTILINE))
     used = set()
-    for package in ("source", "extract"):
-        for path in (REPOSITORY / "pipeline_components" / package).glob("*.py"):
+    for package in ("data/sources", "steps/extract"):
+        for path in (REPOSITORY / "pipeline_components" / "everfit" / package).glob("*.py"):
             used |= set(re.findall(r'"((?:SPAN|SOURCE)-[A-Z-]+)"', path.read_text()))
     assert used == documented

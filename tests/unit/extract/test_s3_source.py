@@ -5,9 +5,9 @@ from __future__ import annotations
 import boto3
 import pytest
 
-from pipeline_components.contracts.errors import CredentialsError, SourceError, Unavailable
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.source import list_spans
+from everfit.contracts.errors import CredentialsError, SourceError, Unavailable
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources import list_spans
 
 CSV = b"x,when\n1,2018-01-05 00:00:00\n"
 
@@ -32,8 +32,15 @@ def s3(server, monkeypatch):
     client = boto3.client("s3")
     client.create_bucket(Bucket="data")
     client.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
-    for key in ("trips/2018-02.csv", "trips/2018-01.csv", "trips/_tmp/x.csv", "trips/a.csv.tmp",
-                "trips/sub/2018-03.csv", "tripsy/2018-04.csv", "trips/notes.txt"):  # fmt: skip
+    for key in (
+        "trips/2018-02.csv",
+        "trips/2018-01.csv",
+        "trips/_tmp/x.csv",
+        "trips/a.csv.tmp",
+        "trips/sub/2018-03.csv",
+        "tripsy/2018-04.csv",
+        "trips/notes.txt",
+    ):
         client.put_object(
             Bucket="data", Key=key, Body=CSV.replace(b"1,", key[-6:-4].encode() + b",")
         )
@@ -46,17 +53,19 @@ def s3(server, monkeypatch):
 
 
 def names(uri, settings, **more):
-    return [ref.name for ref in list_spans(SourceSpec(uri=uri, **more), settings).spans]
+    return [ref.name for ref in list_spans(read_source(uri=uri, **more), settings).spans]
 
 
 def test_objects_are_listed_like_files(s3, settings):
     assert names("s3://data/trips/*.csv", settings) == ["2018-01.csv", "2018-02.csv"]
     assert names("s3://data/trips", settings) == ["2018-01.csv", "2018-02.csv", "sub/2018-03.csv"]
     assert names("s3://data/trips/**/*.csv", settings, period="%Y-%m") == [
-        "2018-01.csv", "2018-02.csv", "sub/2018-03.csv",
-    ]  # fmt: skip
+        "2018-01.csv",
+        "2018-02.csv",
+        "sub/2018-03.csv",
+    ]
     assert names("s3://data/trips/2018-02.csv", settings) == ["2018-02.csv"]
-    listing = list_spans(SourceSpec(uri="s3://data/none/*.csv"), settings)
+    listing = list_spans(read_source(uri="s3://data/none/*.csv"), settings)
     assert not listing.spans
     assert "there is none at all" in listing.empty
 
@@ -74,18 +83,20 @@ def test_objects_become_snapshots_of_a_pinned_version(s3, extract):
 
 
 def test_an_object_changed_since_it_was_listed_is_refused(s3, extract):
-    source = SourceSpec(uri="s3://data/trips/*.csv")
+    source = read_source(uri="s3://data/trips/*.csv")
     spans = list_spans(source, extract.context.settings).spans
     s3.put_object(Bucket="data", Key="trips/2018-01.csv", Body=CSV + b"2,2018-01-06\n")
     s3.delete_object(Bucket="data", Key="trips/2018-02.csv")
     result = extract("s3://data/trips/*.csv", spans=spans)
     assert [(r.code, r.retry) for r in result.refused] == [
-        ("SPAN-GROWING", True), ("SPAN-GONE", True),
-    ]  # fmt: skip
+        ("SPAN-GROWING", True),
+        ("SPAN-GONE", True),
+    ]
     s3.put_object(Bucket="data", Key="trips/2018-01.csv", Body=CSV.replace(b"1,", b"9,"))
     assert [r.code for r in extract("s3://data/trips/*.csv", spans=spans).refused] == [
-        "SPAN-CHANGED", "SPAN-GONE",
-    ]  # fmt: skip
+        "SPAN-CHANGED",
+        "SPAN-GONE",
+    ]
     assert not extract.context.ledger.spans("p")
 
 

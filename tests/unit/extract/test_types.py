@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline_components.extract import csv_read
+from everfit.steps.extract import csv_read
 
 LATE = 40_000
 """Rows before the surprise: more than one block."""
@@ -28,22 +28,28 @@ def small_blocks(monkeypatch):
     ("first", "last", "kind", "value"),
     [
         ("1", "2.5", "float", 2.5),
-        ("1", "x", "string", "x"),
+        ("1", "x", "integer", None),
         ("", "2.5", "float", 2.5),
         ("", "7", "integer", 7),
         ("", "text", "string", "text"),
         ("", "", "float", None),
-        ("true", "maybe", "string", "maybe"),
+        ("true", "maybe", "boolean", None),
         ("2018-01-01", "2018-01-01 10:00:00", "timestamp", datetime(2018, 1, 1, 10)),
-        ("2018-01-01 00:00:00", "later", "string", "later"),
-        ("2018-01-01 00:00:00", "2018-01-01 00:00:00.123456789", "timestamp",
-         datetime(2018, 1, 1, 0, 0, 0, 123456)),
+        ("2018-01-01 00:00:00", "later", "timestamp", None),
+        (
+            "2018-01-01 00:00:00",
+            "2018-01-01 00:00:00.123456789",
+            "timestamp",
+            datetime(2018, 1, 1, 0, 0, 0, 123456),
+        ),
         ("2018-01-01T02:00:00+02:00", "2018-01-01T00:00:00Z", "timestamp", datetime(2018, 1, 1)),
         ("12:30:00", "12:31:00", "string", "12:31:00"),
-        ("1", "12345678901234567890", "float", 12345678901234567890.0),
+        ("1", "12345678901234567890", "string", "12345678901234567890"),
+        ("1.5", "12345678901234567890", "float", 12345678901234567890.0),
+        ("7", "007", "string", "007"),
         ("9999-12-31", "9999-12-31 23:59:59", "timestamp", datetime(9999, 12, 31, 23, 59, 59)),
     ],
-)  # fmt: skip
+)
 def test_a_late_value_widens_the_column(extract, write, small_blocks, first, last, kind, value):
     write("d/a.csv", late(first, last))
     (snapshot,) = extract("{data}/d/a.csv").snapshots
@@ -56,12 +62,20 @@ def test_a_late_value_widens_the_column(extract, write, small_blocks, first, las
 
 def test_curated_types_come_first_and_values_overrule_them(extract, write):
     write("d/a.csv", "zip,n,when,flag\n00123,1,2018-01-01,0\n04567,oops,2018-01-02,1\n")
-    curated = {"zip": "string", "n": "integer", "when": "timestamp", "flag": "boolean",
-               "absent": "float"}  # fmt: skip
+    curated = {
+        "zip": "string",
+        "n": "integer",
+        "when": "timestamp",
+        "flag": "boolean",
+        "absent": "float",
+    }
     (snapshot,) = extract("{data}/d/a.csv", curated=curated).snapshots
     assert snapshot.provenance["reader"]["types"] == {
-        "zip": "string", "n": "string", "when": "timestamp", "flag": "boolean",
-    }  # fmt: skip
+        "zip": "string",
+        "n": "integer",
+        "when": "timestamp",
+        "flag": "boolean",
+    }
     table = extract.table(snapshot)
     assert table["zip"].to_pylist() == ["00123", "04567"]
     assert table["flag"].to_pylist() == [False, True]
@@ -90,12 +104,19 @@ def test_parquet_types(extract, settings, write):
     pq.write_table(table, settings.data / "d" / "a.parquet")
     (snapshot,) = extract("{data}/d/a.parquet", time="ns").snapshots
     assert snapshot.provenance["reader"]["types"] == {
-        "i8": "integer", "u64": "float", "f32": "float", "dec": "float", "day": "timestamp",
-        "ns": "timestamp", "dict": "string", "empty": "float", "flag": "boolean",
-    }  # fmt: skip
+        "i8": "integer",
+        "u64": "string",
+        "f32": "float",
+        "dec": "float",
+        "day": "timestamp",
+        "ns": "timestamp",
+        "dict": "string",
+        "empty": "float",
+        "flag": "boolean",
+    }
     read = extract.table(snapshot).to_pydict()
     assert read["dec"] == [1.25, None]
-    assert read["u64"] == [1.0, float(2**63 + 2048)]
+    assert read["u64"] == ["1", "9223372036854777856"]
     assert read["day"] == [datetime(2018, 1, 1), None]
     assert snapshot.span.time_min == "2018-01-01T00:00:00"
     curated = {"f32": "integer", "i8": "float", "day": "string"}
@@ -120,7 +141,7 @@ def test_columns_and_rows_are_chosen_at_the_source(extract, write, settings):
 def test_row_groups_bound_what_a_reader_holds(extract, write, monkeypatch):
     import pyarrow.parquet as pq
 
-    monkeypatch.setattr("pipeline_components.extract.parquet_write.GROUP_ROWS", 1000)
+    monkeypatch.setattr("everfit.steps.extract.parquet_write.GROUP_ROWS", 1000)
     write("d/a.csv", "x\n" + "".join(f"{i}\n" for i in range(2500)))
     (snapshot,) = extract("{data}/d/a.csv").snapshots
     file = pq.ParquetFile(
@@ -183,13 +204,22 @@ def test_any_column_is_read_whole_and_alike_at_any_block_size(extract, write, mo
     found = []
     for block in (1 << 20, 1 << 8):
         monkeypatch.setattr(csv_read, "BLOCK", block)
-        monkeypatch.setattr("pipeline_components.extract.snapshot.find_converted",
-                            lambda context, key: None)  # fmt: skip
+        monkeypatch.setattr(
+            "everfit.steps.extract.snapshot.find_converted", lambda context, key: None
+        )
         request = extract.request("{data}/h/a.csv")
-        from pipeline_components.extract import door
+        from everfit.steps.extract.step import Extract
 
-        result = door.run(request, extract.context)
+        result = Extract().run(request, extract.context)
         assert not result.refused
         found.append(result.snapshots[0].span.digest)
         assert result.snapshots[0].span.rows == len(cells)
     assert found[0] == found[1]
+
+
+def test_whole_numbers_in_a_compressed_file(extract, write):
+    import gzip
+
+    write("d/a.csv.gz", gzip.compress(b"a,b\n1,2\n3,40\n"))
+    (snapshot,) = extract("{data}/d/a.csv.gz").snapshots
+    assert extract.table(snapshot).to_pydict() == {"a": [1, 3], "b": [2, 40]}

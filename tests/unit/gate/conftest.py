@@ -12,20 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.evidence import Disturbed, SliceScore, SliceSearch
-from pipeline_components.contracts.gate_spec import GateSpec
-from pipeline_components.contracts.looks import Look, LookedAt
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.requests import (
+from everfit.contracts.base import digest_of
+from everfit.contracts.messages.evaluations import EvaluatedSpan, HoldoutEvaluation
+from everfit.contracts.messages.evidence import Disturbed, SliceScore, SliceSearch
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.requests import (
     ColumnRole,
     EvaluateResult,
     GateRequest,
     PrepareResult,
     TrainResult,
 )
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.verdicts import Bound, Comparison, Estimate
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.verdicts import Bound, Comparison, Estimate
+from everfit.contracts.spec.gate import GateSpec
 
 ROWS = 400
 FEATURES = ("distance", "passengers")
@@ -39,16 +39,23 @@ def parquet(**columns: Any) -> bytes:
 
 def span(name: str, rows: int = 1000) -> Span:
     return Span(
-        name=name, digest=digest_of(name), rows=rows, size=rows * 40,
-        time_min=f"{name}-01T00:00:00", time_max=f"{name}-28T23:59:00",
-    )  # fmt: skip
+        name=name,
+        digest=digest_of(name),
+        rows=rows,
+        size=rows * 40,
+        time_min=f"{name}-01T00:00:00",
+        time_max=f"{name}-28T23:59:00",
+    )
 
 
 def estimate(value: float, width: float, rows: int = ROWS) -> Estimate:
     return Estimate(
-        value=value, low=value - width, high=value + width, rows=rows,
+        value=value,
+        low=value - width,
+        high=value + width,
+        rows=rows,
         method="percentile bootstrap over 100 time blocks",
-    )  # fmt: skip
+    )
 
 
 LEVELS = (0.025, 0.01, 0.001)
@@ -105,6 +112,12 @@ class World:
     entity: tuple[str, ...] = ()
     riders: dict[str, Any] = field(default_factory=dict)
     """Of each table, by holdout, train and champion: values of the column rider."""
+    key: tuple[str, ...] = ()
+    trips: dict[str, Any] = field(default_factory=dict)
+    """Of each table, by holdout, train and champion: values of the column trip."""
+    shown: dict[str, Any] = field(default_factory=dict)
+    """Of each table, by holdout and train: digests of what a model sees; default the rows'."""
+    repeats_expected: bool = False
     signature: dict[str, str] | None = None
     """Of the champion; None: as the candidate's."""
     target: str = "fare"
@@ -131,21 +144,35 @@ class World:
         columns[target] = random.normal(10.0, 3.0, size=len(rows))
         if who in self.riders:
             columns["rider"] = self.riders[who]
-        return parquet(__row=rows, **columns)
+        if who in self.trips:
+            columns["trip"] = self.trips[who]
+        return parquet(
+            __row=rows,
+            __shown=self.shown.get(who, rows),
+            __piece=(np.arange(len(rows)) * 3 // max(len(rows), 1)).astype(np.uint8),
+            **columns,
+        )
 
     @property
-    def look(self) -> Look | None:
+    def evaluation(self) -> HoldoutEvaluation | None:
         if self.alpha is None:
             return None
         spans = self.judged or self.window
-        looked = [
-            LookedAt(digest=digest_of(name), rows=ROWS, years=0.1, fresh=True, new=0.1)
+        evaluated = [
+            EvaluatedSpan(digest=digest_of(name), rows=ROWS, years=0.1, fresh=True, new=0.1)
             for name in spans
         ]
-        return Look(
-            run_key=digest_of("run"), sequence=4, spans=tuple(looked), refilled=0.005,
-            pool=self.pool, alpha=self.alpha,
-        )  # fmt: skip
+        return HoldoutEvaluation(
+            run_key=digest_of("run"),
+            pipeline="taxi",
+            target="fare",
+            sequence=4,
+            number=4,
+            spans=tuple(evaluated),
+            refilled=0.005,
+            pool=self.pool,
+            alpha=self.alpha,
+        )
 
     def request(self) -> GateRequest:
         put = self.store.put
@@ -171,31 +198,54 @@ class World:
         name = "champion v3" if champion else spec.baseline
         score = float(candidate.mean()) if len(candidate) else 2.0
         better = {
-            "candidate": {"mae": estimate(score, 0.08, rows), "rmse": estimate(2.9, 0.2, rows),
-                          "r2": estimate(0.81, 0.02, rows)},
-            "baseline": {"mae": estimate(score + self.gain, 0.09, rows),
-                         "rmse": estimate(3.1, 0.2, rows), "r2": estimate(0.78, 0.02, rows)},
-            "dummy": {"mae": estimate(6.0, 0.3, rows), "rmse": estimate(9.1, 0.6, rows),
-                      "r2": estimate(-0.01, 0.01, rows)},
-            "family:gradient_boosting": {"mae": estimate(score, 0.08, rows),
-                                         "rmse": estimate(2.9, 0.2, rows),
-                                         "r2": estimate(0.81, 0.02, rows)},
-            "family:linear": {"mae": estimate(2.4, 0.09, rows), "rmse": estimate(3.6, 0.3, rows),
-                              "r2": estimate(0.71, 0.03, rows)},
-        }  # fmt: skip
+            "candidate": {
+                "mae": estimate(score, 0.08, rows),
+                "rmse": estimate(2.9, 0.2, rows),
+                "r2": estimate(0.81, 0.02, rows),
+            },
+            "baseline": {
+                "mae": estimate(score + self.gain, 0.09, rows),
+                "rmse": estimate(3.1, 0.2, rows),
+                "r2": estimate(0.78, 0.02, rows),
+            },
+            "dummy": {
+                "mae": estimate(6.0, 0.3, rows),
+                "rmse": estimate(9.1, 0.6, rows),
+                "r2": estimate(-0.01, 0.01, rows),
+            },
+            "family:gradient_boosting": {
+                "mae": estimate(score, 0.08, rows),
+                "rmse": estimate(2.9, 0.2, rows),
+                "r2": estimate(0.81, 0.02, rows),
+            },
+            "family:linear": {
+                "mae": estimate(2.4, 0.09, rows),
+                "rmse": estimate(3.6, 0.3, rows),
+                "r2": estimate(0.71, 0.03, rows),
+            },
+        }
         evaluated = EvaluateResult(
             candidate=TrainResult(
                 family=self.family,
                 model=put("model.skops", self.model),
                 params={"learning_rate": 0.1, "max_iter": 200},
-                cv_score=2.05, trials=(), trusted=(), rows=len(self.train),
+                cv_score=2.05,
+                trials=(),
+                trusted=(),
+                rows=len(self.train),
             ),
             baseline=name,
             scores=better,
             comparison=Comparison(
-                metric=metric, baseline=name, candidate_score=score,
-                baseline_score=score + self.gain, gain=estimate(self.gain, self.width, rows),
-                margin=0.0, intention="superior_by", error=self.width / Z[0.025], units=100,
+                metric=metric,
+                baseline=name,
+                candidate_score=score,
+                baseline_score=score + self.gain,
+                gain=estimate(self.gain, self.width, rows),
+                margin=0.0,
+                intention="superior_by",
+                error=self.width / Z[0.025],
+                units=100,
                 bounds=bounds(self.gain, self.width),
             ),
             slices=self.slices,
@@ -207,11 +257,12 @@ class World:
             sample=put("sample.parquet", self.sample),
             predictions=put("predictions.json", self.predictions),
             plots=tuple(put(name, data) for name, data in self.plots),
-            card=put("card.md", b"# card"),
+            card=put("card.html", b"<h1>card</h1>"),
+            card_values=put("card.json", b"{}"),
             importances={column: 1.0 / (i + 1) for i, column in enumerate(self.columns)},
             not_finite=self.not_finite,
             disturbed=self.disturbed,
-        )  # fmt: skip
+        )
         return GateRequest(
             run_key=digest_of("run"),
             pipeline="taxi",
@@ -240,8 +291,10 @@ class World:
             evaluated=evaluated,
             estimators=self.estimators,
             entity=self.entity,
+            key=self.key,
+            repeats_expected=self.repeats_expected,
             seed=7,
-            look=self.look,
+            holdout_evaluation=self.evaluation,
         )
 
 
@@ -253,7 +306,7 @@ def served() -> tuple[bytes, bytes, bytes]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from pipeline_components.model import predict_scores, save_model
+    from everfit.ml.model import predict_scores, save_model
 
     random = np.random.default_rng(0)
     frame = pd.DataFrame({name: random.normal(size=50) for name in FEATURES})

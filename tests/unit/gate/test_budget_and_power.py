@@ -1,4 +1,4 @@
-"""The level a look may spend: what is judged at it, and that nothing passes without one."""
+"""The level an evaluation may spend: what is judged at it, and that nothing passes without one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from pipeline_components.contracts.gate_spec import GateSpec
-from pipeline_components.contracts.looks import LookedAt
-from pipeline_components.contracts.verdicts import Bound
-from pipeline_components.gate import read_evidence as reading
-from pipeline_components.gate.check_budget import budget
-from pipeline_components.gate.check_gain import gain
-from pipeline_components.gate.check_power import power
-from pipeline_components.gate.evidence import Served
-from pipeline_components.gate.question import Question, ask_all
-from pipeline_components.gate.read_evidence import read_evidence
+from everfit.contracts.messages.evaluations import EvaluatedSpan
+from everfit.contracts.messages.verdicts import Bound
+from everfit.contracts.spec.gate import GateSpec
+from everfit.steps.gate.check import GateCheck, run_checks
+from everfit.steps.gate.checks import budget, gain, power
+from everfit.steps.gate.evidence import read_evidence as reading
+from everfit.steps.gate.evidence.evidence import Served
+from everfit.steps.gate.evidence.read_evidence import read_evidence
 
 RANK = {"missed": 0, "undecided": 1, "met": 2}
 NAN, INF = math.nan, math.inf
@@ -29,13 +27,13 @@ NAN, INF = math.nan, math.inf
 def ask(world, context, monkeypatch):
     """Ask one question about the world as it is changed."""
     monkeypatch.setattr(reading, "try_serving", lambda *a, **k: Served(True, "Yes.", 20))
-    asked = {"BUDGET": budget, "GAIN": gain, "POWER": power}
+    asked = {one.code: one.assess for one in (budget.CHECK, gain.CHECK, power.CHECK)}
 
     def about(code, alter=None, **changes):
         changed = world.but(**changes).request()
         evidence = read_evidence(alter(changed) if alter else changed, context)
         severity = "warning" if code == "POWER" else "error"
-        (check,) = ask_all([Question(code, code, severity, asked[code])], evidence)
+        (check,) = run_checks([GateCheck(code, code, severity, 1, asked[code])], evidence)
         return check
 
     return about
@@ -50,20 +48,20 @@ def compared(**changes):
     return alter
 
 
-def looked(**changes):
+def evaluated(**changes):
     return lambda request: request.model_copy(
-        update={"look": request.look.model_copy(update=changes)}
+        update={"holdout_evaluation": request.holdout_evaluation.model_copy(update=changes)}
     )
 
 
-# GAIN at the level of the look
+# GAIN at the level of the evaluation
 
 
 @pytest.mark.parametrize(
     ("alpha", "judged"),
     [(0.025, 0.025), (0.0249, 0.01), (0.01, 0.01), (0.0011, 0.001), (0.001, 0.001)],
 )
-def test_the_gain_is_judged_at_the_largest_level_the_look_may_spend(ask, alpha, judged):
+def test_the_gain_is_judged_at_the_largest_level_the_evaluation_may_spend(ask, alpha, judged):
     found = ask("GAIN", alpha=alpha)
     assert found.values["alpha"] == judged
     half = 0.1 * norm.isf(judged) / norm.isf(0.025)
@@ -76,9 +74,9 @@ def test_a_gain_that_is_sure_at_the_level_shown_may_be_undecided_at_the_level_sp
     assert ask("GAIN", **gains).state == "passed"
     found = ask("GAIN", alpha=0.001, **gains)
     assert (found.state, found.forces, found.values["outcome"]) == ("failed", "hold", "undecided")
-    assert "1 chance in 1,000 that it is less" in found.message
+    assert "99.9 % one-sided confidence" in found.message
     # 3.09023 / 1.95996 * 0.1 below the gain, and 0.0213 are needed: 0.179
-    assert "or a gain of at least 0.179 mae instead of 0.13" in found.flip
+    assert "or a gain of at least 0.179 instead of 0.130" in found.flip
 
 
 def test_a_gain_that_is_surely_missed_at_one_level_may_be_undecided_at_a_smaller(ask):
@@ -96,7 +94,7 @@ def test_without_a_level_there_is_no_judgement(ask, alpha):
 def test_without_published_intervals_there_is_no_judgement(ask):
     found = ask("GAIN", compared(bounds=()))
     assert (found.state, found.forces) == ("not_assessed", "hold")
-    assert "no interval of the gain for a level of 0.025" in found.message
+    assert "no interval of the gain for 97.5 % one-sided confidence" in found.message
 
 
 odd = st.one_of(
@@ -116,20 +114,25 @@ def evidence_of(world):
         found = base.evaluated.comparison
         shown = found.gain.model_copy(update={"value": value, "low": value - 1, "high": value + 1})
         found = found.model_copy(update={"gain": shown, "bounds": tuple(bounds)})
-        look = (
-            None if alpha is None else base.look.model_copy(update={"alpha": alpha, "pool": pool})
-        )
+        given = {"alpha": alpha, "pool": pool}
+        evaluation = None if alpha is None else base.holdout_evaluation.model_copy(update=given)
         request = base.model_copy(
             update={
                 "evaluated": base.evaluated.model_copy(update={"comparison": found}),
-                "look": look, "gate": gate or base.gate,
+                "holdout_evaluation": evaluation,
+                "gate": gate or base.gate,
             }
-        )  # fmt: skip
+        )
         losses = reading.Losses(pa.array([1]), pa.array([2.0]), pa.array([2.0 + value]))
         return reading.Evidence(
-            request=request, losses=losses, holdout_rows=None, train_rows=None,
-            champion_rows=None, predictions=None, served=Served(True, "Yes.", 20),
-        )  # fmt: skip
+            request=request,
+            losses=losses,
+            holdout_rows=None,
+            train_rows=None,
+            champion_rows=None,
+            predictions=None,
+            served=Served(True, "Yes.", 20),
+        )
 
     return made
 
@@ -140,13 +143,13 @@ ONCE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], dea
 @ONCE
 @example(bounds=[Bound(alpha=0.02, low=0.1, high=0.4)], alpha=0.025, pool=0.05)  # this one passes
 @given(bounds=st.lists(bound, max_size=4), alpha=st.one_of(st.none(), odd), pool=odd)
-def test_no_strange_interval_level_or_look_is_ever_promoted(evidence_of, bounds, alpha, pool):
+def test_no_strange_interval_level_or_evaluation_is_ever_promoted(evidence_of, bounds, alpha, pool):
     """Whatever is published: passed means finite, around the gain, and above the margin."""
     questions = [
-        Question("BUDGET", "", "error", budget),
-        Question("GAIN", "", "error", gain, needs=("BUDGET",)),
+        GateCheck("BUDGET", "", "error", 1, budget.assess),
+        GateCheck("GAIN", "", "error", 2, gain.assess, needs=("BUDGET",)),
     ]
-    budgeted, judged = ask_all(questions, evidence_of(bounds=bounds, alpha=alpha, pool=pool))
+    budgeted, judged = run_checks(questions, evidence_of(bounds=bounds, alpha=alpha, pool=pool))
     if judged.state == "passed":
         assert budgeted.state == "passed"
         assert 0 < judged.values["alpha"] <= alpha * (1 + 1e-9) <= 0.025 * (1 + 1e-9)
@@ -156,14 +159,16 @@ def test_no_strange_interval_level_or_look_is_ever_promoted(evidence_of, bounds,
 
 @ONCE
 @given(
-    value=st.floats(-1, 1), more=st.floats(0, 1), width=st.floats(0, 1),
+    value=st.floats(-1, 1),
+    more=st.floats(0, 1),
+    width=st.floats(0, 1),
     gate=st.sampled_from([{"superior_by": 0.1}, {"superior_by": 0}, {"not_worse_than": 0.1}]),
-)  # fmt: skip
+)
 def test_a_greater_gain_never_gives_a_worse_answer(evidence_of, value, more, width, gate):
     def outcome(gained):
         bound = Bound(alpha=0.01, low=gained - width, high=gained + width)
         spec = GateSpec(**gate, baseline="median")
-        return RANK[gain(evidence_of(spec, gained, [bound])).values["outcome"]]
+        return RANK[gain.assess(evidence_of(spec, gained, [bound])).values["outcome"]]
 
     assert outcome(value + more) >= outcome(value)
 
@@ -171,39 +176,47 @@ def test_a_greater_gain_never_gives_a_worse_answer(evidence_of, value, more, wid
 # BUDGET
 
 
-def test_a_look_that_could_be_afforded(ask, world):
+def test_an_evaluation_that_could_be_afforded(ask, world):
     before = tuple(
-        world.look.model_copy(update={"run_key": f"{n}" * 64, "sequence": n, "alpha": 0.004})
+        world.evaluation.model_copy(update={"run_key": f"{n}" * 64, "sequence": n, "alpha": 0.004})
         for n in (1, 2, 3)
     )
-    found = ask("BUDGET", lambda r: r.model_copy(update={"looks_before": before}), alpha=0.002)
+    found = ask(
+        "BUDGET", lambda r: r.model_copy(update={"evaluations_before": before}), alpha=0.002
+    )
     assert found.state == "passed"
     assert found.message == (
-        "This look spends 0.002 of the 0.05 in the pool: 1 chance in 500 of a false promotion. "
-        "4 looks in the last year of data, this one included, spent 0.014: so many false "
-        "promotions are to be expected at most, and 0.05 a year are allowed."
+        "This evaluation spends 0.002 of the 0.05 in the budget: 99.8 % one-sided confidence. "
+        "4 evaluations in the last year of data, this one included, spent 0.014 of the 0.05 "
+        "false promotions a year that are allowed."
     )
     assert found.values == {
-        "sequence": 4, "alpha": 0.002, "pool": 0.05, "refilled": 0.005, "looks": 4,
-        "spent": pytest.approx(0.014), "allowed": 0.05,
-    }  # fmt: skip
+        "number": 4,
+        "alpha": 0.002,
+        "pool": 0.05,
+        "refilled": 0.005,
+        "new_rows": 1.0,
+        "evaluations": 4,
+        "spent": pytest.approx(0.014),
+        "allowed": 0.05,
+    }
 
 
 def test_an_exhausted_budget_holds_and_says_what_would_refill_it(ask):
-    """A month of 3,000 rows that was looked at four times: 1/16 of 0.05/12 is left."""
+    """A month of 3,000 rows that was evaluated four times: 1/16 of 0.05/12 is left."""
 
     def alter(request):
-        digest = request.look.spans[0].digest
-        month = LookedAt(digest=digest, rows=3000, years=1 / 12, fresh=False)
-        return looked(spans=(month,), refilled=0.0)(request)
+        digest = request.holdout_evaluation.spans[0].digest
+        month = EvaluatedSpan(digest=digest, rows=3000, years=1 / 12, fresh=False)
+        return evaluated(spans=(month,), refilled=0.0)(request)
 
     found = ask("BUDGET", alter, alpha=0.0, pool=0.05 / 12 / 16)
     assert (found.state, found.forces) == ("failed", "hold")
     assert found.message.startswith(
-        "The budget of looks is exhausted: this span was looked at before, and the pool holds "
-        # 3000 / 16 = 187.5 rows; 365.25 / 12 / 16 = 1.90 days
-        "0.00026, too little for one more; about 190 new labelled rows (45.7 hours of data) would "
-        "refill it. "
+        "The evaluation budget is exhausted: this span was evaluated before, and the 0.00026 in "
+        # 3000 / 16 = 187.5 rows; 365.25 / 12 / 16 = 1.90 days, or 45 h 39 min
+        "the budget is too little for another evaluation; about 190 new labelled rows "
+        "(45 h 39 min of data) would refill it. "
     )
     assert found.flip.startswith("About 190 new labelled rows")
     assert found.values["rows_to_refill"] == 190
@@ -212,16 +225,16 @@ def test_an_exhausted_budget_holds_and_says_what_would_refill_it(ask):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"fresh": True, "new": 0.0}, "1 fresh span here cover no time that is new"),
-        ({"fresh": True, "new": 1 / 365.25}, "only 24 hours of what is looked at here are new"),
+        ({"fresh": True, "new": 0.0}, "the time of this span was evaluated before"),
+        ({"fresh": True, "new": 1 / 365.25}, "only 24 h of what is evaluated here is new"),
     ],
 )
 def test_an_exhausted_budget_says_why(ask, changes, why):
     def alter(request):
-        (span,) = request.look.spans
+        (span,) = request.holdout_evaluation.spans
         refilled = 0.05 * changes["new"]
         span = span.model_copy(update={"years": 0.1, **changes})
-        return looked(spans=(span,), refilled=refilled, pool=refilled)(request)
+        return evaluated(spans=(span,), refilled=refilled, pool=refilled)(request)
 
     assert f": {why}, and" in ask("BUDGET", alter, alpha=0.0).message
 
@@ -229,22 +242,25 @@ def test_an_exhausted_budget_says_why(ask, changes, why):
 @pytest.mark.parametrize(
     ("alter", "reason"),
     [
-        (lambda r: r.model_copy(update={"look": None}), "No look of this run at its holdout"),
-        (looked(run_key="f" * 64), "The look recorded is of run ffffffffffff, another one."),
-        (looked(spans=()), "The look recorded is at other spans"),
-        (looked(alpha=0.03), "which no look may"),
-        (looked(alpha=0.02, pool=0.01), "spends 0.02, which no look may with 0.01 in the pool"),
-        (looked(alpha=-0.01), "which no look may"),
-        (looked(alpha=NAN), "which no look may"),
+        (
+            lambda r: r.model_copy(update={"holdout_evaluation": None}),
+            "no record of this run's holdout",
+        ),
+        (evaluated(run_key="f" * 64), "The recorded evaluation is of another run, ffffffffffff."),
+        (evaluated(spans=()), "The recorded evaluation is on other spans"),
+        (evaluated(alpha=0.03), "which none may"),
+        (evaluated(alpha=0.02, pool=0.01), "spends 0.02, which none may with 0.01 in the budget"),
+        (evaluated(alpha=-0.01), "which none may"),
+        (evaluated(alpha=NAN), "which none may"),
     ],
 )
-def test_a_look_that_cannot_be_is_not_assessed(ask, alter, reason):
+def test_an_evaluation_that_cannot_be_is_not_assessed(ask, alter, reason):
     found = ask("BUDGET", alter)
     assert (found.state, found.forces) == ("not_assessed", "hold")
     assert reason in found.message
 
 
-def test_a_share_of_the_rows_is_a_look_at_the_windows_spans(ask):
+def test_a_share_of_the_rows_is_evaluated_on_the_windows_spans(ask):
     assert ask("BUDGET", judged=()).state == "passed"
 
 
@@ -256,8 +272,8 @@ def test_a_holdout_that_can_tell(ask):
     # margin 0.023, half width 0.1, error 0.1 / 1.96: 0.023 + 0.1 + 0.8416 * 0.051 = 0.1659
     assert found.state == "passed"
     assert found.message == (
-        "400 rows at the level of this look (1 chance in 40) find a gain of 0.166 mae 8 times of "
-        "10; the interval must lie above 0.023, and 0.2 is worth finding."
+        "With 400 rows at 97.5 % one-sided confidence, the smallest gain detected with 80 % power "
+        "is 0.166 in MAE; the interval must lie above 0.023, and 0.200 is worth finding."
     )
     assert found.values["error"] == pytest.approx(0.0510, abs=1e-4)
     assert (found.values["rows"], found.values["metric"]) == (400, "mae")
@@ -270,10 +286,10 @@ def test_a_holdout_that_is_too_small_warns_and_says_how_many_rows_would_do(ask):
     assert (found.state, found.severity, found.forces) == ("failed", "warning", None)
     assert found.values["detectable"] == pytest.approx(least, rel=1e-4)
     often = norm.cdf((0.2 - 0.023) / error - norm.isf(0.001))
-    assert f"is found only {100 * often:.0f} times of 100" in found.message
+    assert f"is detected with a power of only {100 * often:.1f} %" in found.message
     more = 400 * ((least - 0.023) / (0.2 - 0.023)) ** 2 - 400
     assert 113 < more < 114
-    assert found.flip == ("About 120 more holdout rows would find a gain of 0.2 mae 8 times of 10")
+    assert found.flip == "About 120 more holdout rows would detect a gain of 0.200 with 80 % power"
 
 
 def test_equal_models_are_what_not_worse_than_is_to_find(ask):
@@ -287,14 +303,14 @@ def test_without_an_effect_there_is_nothing_to_find(ask):
     gate = {"superior_by": 0, "baseline": "median", "metric": "mae"}
     found = ask("POWER", gate=gate)
     assert found.state == "not_applicable"
-    assert "find a gain of 0.143 mae" in found.message
+    assert "smallest gain detected with 80 % power is 0.143 in MAE" in found.message
     assert ask("POWER", gate={**gate, "effect": 0.2}).state == "passed"
 
 
 def test_a_first_model_whose_gain_was_found_is_no_warning(ask):
     found = ask("POWER", champion_rows=None, gain=4.0, alpha=0.001)
     assert found.state == "not_applicable"
-    assert found.message.endswith("compared with a dummy, and this one's gain was found.")
+    assert found.message.endswith("compared with a dummy, and its gain was detected.")
     assert ask("POWER", champion_rows=None, gain=0.1, alpha=0.001).state == "failed"
 
 

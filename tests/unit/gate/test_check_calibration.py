@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.evidence import Calibration
-from pipeline_components.contracts.verdicts import Estimate
+from everfit.contracts.messages.evidence import Calibration
+from everfit.contracts.messages.verdicts import Estimate
 from tests.unit.gate.asking import ask, but
 
 
@@ -42,15 +42,16 @@ def test_the_error_itself_decides_and_its_interval_says_how_surely(
 
 def test_the_sentence(world):
     assert asked(world, error(0.06, 0.02, 0.08)).message == (
-        "The expected calibration error on 400 rows is 0.06000 (0.02000 to 0.08000; the baseline "
-        "has 0.09000; perfect probabilities would show about 0.01200); at most 0.05 is required."
+        "The expected calibration error on 400 rows is 0.0600 (0.0200 to 0.0800; baseline "
+        "0.0900; perfectly calibrated probabilities would show about 0.0120); at most 0.05 is "
+        "required."
     )
 
 
 def test_without_a_limit_the_figure_is_told(world):
     found = asked(world, error(0.3, 0.2), limit=None)
     assert (found.state, found.severity, found.forces) == ("not_applicable", "info", None)
-    assert "0.3000" in found.message
+    assert "0.300" in found.message
     assert asked(world, None, limit=None).state == "not_applicable"
 
 

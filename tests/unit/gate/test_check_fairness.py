@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.evidence import FairnessGap, GroupScore
-from pipeline_components.contracts.gate_spec import FairnessSpec
-from pipeline_components.contracts.verdicts import Estimate
+from everfit.contracts.messages.evidence import FairnessGap, GroupScore
+from everfit.contracts.messages.verdicts import Estimate
+from everfit.contracts.spec.gate import FairnessSpec
 from tests.unit.gate.asking import ask, but
 
 ITEM = FairnessSpec(by="company", metric="selection_rate", max_gap=0.1)
@@ -20,9 +20,11 @@ GROUPS = (
 
 def gap(low=0.05, value=0.15, **changes):
     found = FairnessGap(
-        by="company", metric="selection_rate", groups=GROUPS,
+        by="company",
+        metric="selection_rate",
+        groups=GROUPS,
         gap=Estimate(value=value, low=low, high=0.3, rows=650, method="x"),
-    )  # fmt: skip
+    )
     return found.model_copy(update=changes)
 
 
@@ -33,12 +35,12 @@ def asked(world, *gaps, items=(ITEM,)):
 def test_a_gap_names_the_groups_it_lies_between(world):
     (found,) = asked(world, gap())
     assert (found.state, found.severity, found.forces) == ("failed", "error", "hold")
-    assert found.title == "Fairness: selection_rate by company"
+    assert found.title == "Fairness: selection rate by company"
     assert found.message == (
-        "selection_rate is 0.4000 for red and 0.2500 for blue, a gap of 0.1500 (0.05000 to 0.3000) "
+        "Selection rate is 0.400 for red and 0.250 for blue, a gap of 0.150 (0.0500 to 0.300) "
         "among 3 groups; at most 0.1 is required. Too small to compare: tiny."
     )
-    assert found.flip == ("A gap in selection_rate by company of at most 0.1 instead of 0.1500")
+    assert found.flip == "A gap of selection rate by company of at most 0.1 instead of 0.150"
 
 
 def test_a_gap_that_is_surely_too_wide_is_rejected(world):
@@ -57,10 +59,15 @@ def test_no_declared_groups_are_not_applicable(world):
 @pytest.mark.parametrize(
     "gaps",
     [
-        (), (gap(by="other"),), (gap(metric="accuracy"),), (gap(gap=None, why="no group has"),),
-        (gap(low=float("nan")),), (gap(groups=()),), (gap(value=0.01, low=0.0),),
+        (),
+        (gap(by="other"),),
+        (gap(metric="accuracy"),),
+        (gap(gap=None, why="no group has"),),
+        (gap(low=float("nan")),),
+        (gap(groups=()),),
+        (gap(value=0.01, low=0.0),),
     ],
-)  # fmt: skip
+)
 def test_what_could_not_be_compared_blocks(world, gaps):
     (found,) = asked(world, *gaps)
     assert (found.state, found.severity, found.forces) == ("not_assessed", "error", "hold")
@@ -70,5 +77,6 @@ def test_each_item_is_a_check(world):
     items = (ITEM, ITEM.model_copy(update={"by": "zone"}))
     found = asked(world, gap(low=0.2), items=items)
     assert [(check.state, check.forces) for check in found] == [
-        ("failed", "reject"), ("not_assessed", "hold"),
-    ]  # fmt: skip
+        ("failed", "reject"),
+        ("not_assessed", "hold"),
+    ]

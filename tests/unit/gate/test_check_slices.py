@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.evidence import SliceScore, SliceSearch
-from pipeline_components.contracts.verdicts import Estimate
-from pipeline_components.gate.decide import obstructing
-from pipeline_components.gate.registry import QUESTIONS
+from everfit.contracts.messages.evidence import SliceScore, SliceSearch
+from everfit.contracts.messages.verdicts import Estimate
+from everfit.steps.gate.decide import obstructing
+from everfit.steps.gate.find_checks import built_in_checks
 from tests.unit.gate.asking import ask, but
 
 SEARCH = SliceSearch(fitted=200, tested=200, leaves=8)
@@ -20,11 +20,17 @@ def about(value, width=0.1):
 def slice_of(name, p_value, gain=-0.5, **changes):
     return SliceScore(
         **{
-            "name": name, "rows": 300, "candidate": about(2.0 - gain), "baseline": about(2.0),
-            "where": f"{name} > 1", "gain": about(gain), "allowed": 0.02, "p_value": p_value,
+            "name": name,
+            "rows": 300,
+            "candidate": about(2.0 - gain),
+            "baseline": about(2.0),
+            "where": f"{name} > 1",
+            "gain": about(gain),
+            "allowed": 0.02,
+            "p_value": p_value,
             **changes,
         }
-    )  # fmt: skip
+    )
 
 
 def unassessed(name, why="7 rows are too few, 200 are needed"):
@@ -40,10 +46,12 @@ def test_a_slice_that_is_surely_worse_is_a_veto(world):
     assert (bad.state, bad.severity, bad.forces) == ("failed", "error", "reject")
     assert bad.title == "Slice: night"
     assert bad.message == (
-        "mae on 300 rows is 2.500 against 2.000: surely worse by more than the allowed 0.02 "
-        "(gain -0.5, -0.6 to -0.4; p = 0.001)."
+        "MAE on 300 rows is 2.50 against 2.00: significantly worse by more than the allowed 0.02 "
+        "(gain −0.500, −0.600 to −0.400; p-value 0.001)."
     )
-    assert bad.flip == "On the rows where night > 1, a gain of -0.02 or more in mae instead of -0.5"
+    assert (
+        bad.flip == "On the rows where night > 1, a gain in MAE of at least −0.02 instead of −0.500"
+    )
     assert search.state == "passed"
     assert obstructing([bad, search]) == [bad]
 
@@ -51,7 +59,7 @@ def test_a_slice_that_is_surely_worse_is_a_veto(world):
 def test_one_that_may_be_chance_passes(world):
     found = asked(world, slice_of("night", 0.06))[0]
     assert (found.state, found.forces, found.flip) == ("passed", None, None)
-    assert "not surely worse" in found.message
+    assert "not significantly worse" in found.message
 
 
 def test_declared_and_found_share_one_error_rate(world):
@@ -79,12 +87,16 @@ def test_a_small_slice_is_a_warning_and_counts_for_nothing(world):
 @pytest.mark.parametrize(
     "strange",
     [
-        slice_of("a", 1.5), slice_of("a", float("nan")), slice_of("a", 0.5, gain=float("nan")),
-        slice_of("a", 0.5, candidate=None), slice_of("a", 0.5, gain=-0.1, allowed=None),
-        slice_of("a", 0.5, allowed=-1.0), slice_of("a", 0.5, allowed=float("inf")),
+        slice_of("a", 1.5),
+        slice_of("a", float("nan")),
+        slice_of("a", 0.5, gain=float("nan")),
+        slice_of("a", 0.5, candidate=None),
+        slice_of("a", 0.5, gain=-0.1, allowed=None),
+        slice_of("a", 0.5, allowed=-1.0),
+        slice_of("a", 0.5, allowed=float("inf")),
         unassessed("a", why=""),
     ],
-)  # fmt: skip
+)
 def test_evidence_that_is_none_blocks(world, strange):
     found = asked(world, slice_of("fine", 0.9), strange)
     assert [(c.state, c.severity, c.forces) for c in found] == [("not_assessed", "error", "hold")]
@@ -100,7 +112,7 @@ def test_a_search_that_was_not_made_blocks_but_too_few_rows_do_not(world):
     assert (lost.state, lost.forces) == ("not_assessed", "hold")
     (few,) = asked(world, search=SliceSearch(why="400 holdout rows are too few"))
     assert (few.state, few.severity, few.forces) == ("not_assessed", "warning", None)
-    assert few.message == "Not looked for: 400 holdout rows are too few."
+    assert few.message == "400 holdout rows are too few."
 
 
 def test_found_slices_that_went_missing_block(world):
@@ -115,5 +127,5 @@ def test_a_crash_blocks(world):
 
 
 def test_slices_rest_on_rows_that_neither_model_has_seen():
-    (question,) = [question for question in QUESTIONS if question.code == "SLICE"]
-    assert {"ROWS-SAME", "LINEAGE-SPANS", "LINEAGE-ROWS"} <= set(question.needs)
+    (one,) = [one for one in built_in_checks() if one.code == "SLICE"]
+    assert {"ROWS-SAME", "LINEAGE-SPANS", "LINEAGE-ROWS"} <= set(one.needs)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.verdicts import Check
-from pipeline_components.gate.check_gain import judge
-from pipeline_components.gate.decide import MUST_PASS, because, decide
-from pipeline_components.gate.registry import CODES, QUESTIONS
+from everfit.contracts.messages.verdicts import Check
+from everfit.contracts.spec.margins import RequiredGain
+from everfit.steps.gate.decide import because, decide
+from everfit.steps.gate.find_checks import built_in_checks
+from tests.unit.gate.asking import MUST_PASS
 
 SUPERIOR = [
     # low, high, margin, answer
@@ -37,24 +38,26 @@ NOT_WORSE = [
 
 @pytest.mark.parametrize(("low", "high", "margin", "answer"), SUPERIOR)
 def test_superior_by(low, high, margin, answer):
-    assert judge(low, high, margin, "superior_by") == answer
+    assert RequiredGain("superior_by", margin).outcome(low, high) == answer
 
 
 @pytest.mark.parametrize(("low", "high", "margin", "answer"), NOT_WORSE)
 def test_not_worse_than(low, high, margin, answer):
-    assert judge(low, high, margin, "not_worse_than") == answer
+    assert RequiredGain("not_worse_than", margin).outcome(low, high) == answer
 
 
 finite = st.floats(-1e6, 1e6)
 intentions = st.sampled_from(["superior_by", "not_worse_than"])
+CODES = [one.code for one in built_in_checks()]
+COUNT = len(CODES)
 RANK = {"missed": 0, "undecided": 1, "met": 2}
 
 
 @given(finite, finite, st.floats(0, 1e6), st.floats(0, 1e6), intentions)
 def test_a_greater_gain_never_gives_a_worse_answer(a, b, margin, more, intention):
     low, high = sorted((a, b))
-    before = judge(low, high, margin, intention)
-    assert RANK[judge(low + more, high + more, margin, intention)] >= RANK[before]
+    before = RequiredGain(intention, margin).outcome(low, high)
+    assert RANK[RequiredGain(intention, margin).outcome(low + more, high + more)] >= RANK[before]
 
 
 @given(finite, finite, st.floats(0, 1e6), st.floats(0, 1e6), intentions)
@@ -62,14 +65,14 @@ def test_a_greater_margin_is_harder_to_be_superior_by_and_easier_to_stay_within(
     a, b, margin, more, intention
 ):
     low, high = sorted((a, b))
-    before = RANK[judge(low, high, margin, intention)]
-    after = RANK[judge(low, high, margin + more, intention)]
+    before = RANK[RequiredGain(intention, margin).outcome(low, high)]
+    after = RANK[RequiredGain(intention, margin + more).outcome(low, high)]
     assert after <= before if intention == "superior_by" else after >= before
 
 
 @given(st.floats(), st.floats(), st.floats(0, 1e6), intentions)
 def test_no_strange_bound_is_ever_met(low, high, margin, intention):
-    if judge(low, high, margin, intention) == "met":
+    if RequiredGain(intention, margin).outcome(low, high) == "met":
         assert low <= high
         assert low >= (margin if intention == "superior_by" else -margin)
 
@@ -81,14 +84,18 @@ forces = st.sampled_from([None, "hold", "reject"])
 def checks_of(state_of) -> list[Check]:
     return [
         Check(
-            code=question.code, title=question.title, severity=question.severity,
-            state=state, message=f"{question.code} is {state}.", forces=forced,
+            code=gate_check.code,
+            title=gate_check.title,
+            severity=gate_check.severity,
+            state=state,
+            message=f"{gate_check.code} is {state}.",
+            forces=forced,
         )
-        for question, (state, forced) in zip(QUESTIONS, state_of, strict=True)
-    ]  # fmt: skip
+        for gate_check, (state, forced) in zip(built_in_checks(), state_of, strict=True)
+    ]
 
 
-@given(st.lists(st.tuples(states, forces), min_size=len(QUESTIONS), max_size=len(QUESTIONS)))
+@given(st.lists(st.tuples(states, forces), min_size=COUNT, max_size=COUNT))
 def test_no_promotion_past_an_error_check_that_did_not_pass(state_of):
     checks = checks_of(state_of)
     fine = all(
@@ -100,9 +107,9 @@ def test_no_promotion_past_an_error_check_that_did_not_pass(state_of):
     assert because(decide(checks), checks).endswith(".")
 
 
-@pytest.mark.parametrize("lost", [q.code for q in QUESTIONS if q.severity == "error"])
-def test_no_promotion_where_a_question_was_not_answered(lost):
-    checks = checks_of([("passed", None)] * len(QUESTIONS))
+@pytest.mark.parametrize("lost", [q.code for q in built_in_checks() if q.severity == "error"])
+def test_no_promotion_where_a_check_gave_no_answer(lost):
+    checks = checks_of([("passed", None)] * COUNT)
     assert decide(checks) == "promote"
     rest = [check for check in checks if check.code != lost]
     assert decide(rest) == "hold"
@@ -114,7 +121,7 @@ def test_no_checks_is_no_promotion():
 
 
 def test_one_failed_check_that_forces_reject_outweighs_those_that_hold():
-    state_of = [("passed", None)] * len(QUESTIONS)
+    state_of = [("passed", None)] * COUNT
     state_of[CODES.index("ROWS-ENOUGH")] = ("failed", "hold")
     assert decide(checks_of(state_of)) == "hold"
     state_of[CODES.index("SERVABLE")] = ("failed", "reject")
@@ -123,6 +130,6 @@ def test_one_failed_check_that_forces_reject_outweighs_those_that_hold():
 
 
 def test_a_failed_warning_does_not_stand_in_the_way():
-    state_of = [("passed", None)] * len(QUESTIONS)
+    state_of = [("passed", None)] * COUNT
     state_of[CODES.index("POWER")] = ("failed", None)
     assert decide(checks_of(state_of)) == "promote"

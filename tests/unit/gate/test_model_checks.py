@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline_components.contracts.evidence import Disturbed
-from pipeline_components.gate import read_evidence as reading
-from pipeline_components.gate.evidence import Missing, Served
-from pipeline_components.gate.question import ask_all
-from pipeline_components.gate.read_evidence import read_evidence
-from pipeline_components.gate.registry import QUESTIONS
+from everfit.contracts.messages.evidence import Disturbed
+from everfit.steps.gate.check import run_checks
+from everfit.steps.gate.evidence import read_evidence as reading
+from everfit.steps.gate.evidence.evidence import Missing, Served
+from everfit.steps.gate.evidence.read_evidence import read_evidence
+from everfit.steps.gate.find_checks import built_in_checks
 
 ROWS = 400
 SOUND = Served(True, "All as published.", 20, 1.5, 4.0)
@@ -25,8 +25,8 @@ def ask(context, monkeypatch):
 
     def asked(world, *codes, request=lambda request: request, **changes):
         evidence = replace(read_evidence(request(world.request()), context), **changes)
-        wanted = [replace(q, needs=()) for q in QUESTIONS if q.code in codes]
-        return ask_all(wanted, evidence)
+        wanted = [replace(q, needs=()) for q in built_in_checks() if q.code in codes]
+        return run_checks(wanted, evidence)
 
     return asked
 
@@ -61,8 +61,9 @@ def test_noise_within_what_is_allowed(world, ask):
     missing, found = ask(world, "STABILITY")
     assert (missing.state, found.state) == ("passed", "passed")
     # a tenth of 2.0 is allowed where nothing is declared
-    assert found.message.endswith("from 2.000 to 2.100 on 400 holdout rows; worse by 0.2 is "
-                                  "allowed.")  # fmt: skip
+    assert found.message.endswith(
+        "from 2.00 to 2.10 on 400 holdout rows; worse by at most 0.2 is allowed."
+    )
 
 
 def test_noise_that_undoes_the_model_warns_and_where_it_is_declared_rejects(world, ask):
@@ -70,8 +71,8 @@ def test_noise_that_undoes_the_model_warns_and_where_it_is_declared_rejects(worl
     assert told(ask(bad, "STABILITY")[1]) == ("warning", "failed", None)
     found = ask(declared(bad, noise=0.05, worse_by=0.25), "STABILITY")[1]
     assert told(found) == ("error", "failed", "reject")
-    assert found.message.startswith("With noise of 5 % of their own standard deviation on 2")
-    assert found.flip == "mae worse by at most 0.25 instead of 0.3"
+    assert found.message.startswith("With noise of 5 % of the standard deviation on 2 numeric")
+    assert found.flip == "MAE worse by at most 0.250 instead of 0.300"
     assert ask(declared(bad, worse_by=0.3), "STABILITY")[1].state == "passed"
 
 
@@ -80,7 +81,7 @@ def test_no_answer_without_an_input_rejects_whatever_is_declared(world, ask):
     found = ask(world.but(disturbed=crashes), "STABILITY")[0]
     assert told(found) == ("error", "failed", "reject")
     assert found.message == (
-        "Where an input is missing it gives no finite prediction for 1 of 2 features: distance "
+        "Predictions without the input are not finite for 1 of 2 features: distance "
         "(ValueError: no)."
     )
 
@@ -150,14 +151,14 @@ def test_numbers_are_compatible(world, ask, before):
 def test_an_input_of_another_kind_holds(world, ask, before):
     found = ask(world.but(signature={"distance": before, "passengers": "float"}), "SIGNATURE")[0]
     assert told(found) == ("error", "failed", "hold")
-    assert found.message.endswith(f"are of another kind: distance ({before} before, float now).")
+    assert found.message.endswith(f"have another type: distance ({before} before, float now).")
 
 
 def test_an_input_that_must_be_sent_from_now_on_warns(world, ask):
     found = ask(world.but(signature={"distance": "float", "tolls": "float"}), "SIGNATURE")[1]
     assert told(found) == ("warning", "failed", None)
     assert found.message == (
-        "What asks the model must send 1 more column than for champion v3: passengers."
+        "Callers must send 1 column that champion v3 does not need: passengers."
     )
 
 
@@ -165,7 +166,7 @@ def test_an_input_that_is_no_longer_needed_is_fine(world, ask):
     signature = {"distance": "float", "passengers": "float", "tolls": "float"}
     found = ask(world.but(signature=signature), "SIGNATURE")[1]
     assert found.state == "passed"
-    assert "1 of its columns are no longer needed" in found.message
+    assert "1 of that model's columns are no longer needed" in found.message
 
 
 def champion(**changes):
@@ -197,7 +198,7 @@ def test_a_champion_whose_types_nobody_knows_holds(world, ask):
 def test_a_champion_that_predicts_something_else_holds(world, ask):
     found = ask(world.but(target="tip"), "SIGNATURE")[2]
     assert told(found) == ("error", "failed", "hold")
-    assert found.message == "It predicts fare, which champion v3 was not trained to."
+    assert found.message == "The target is fare, which champion v3 was not trained to predict."
     found = ask(world, "SIGNATURE", request=champion(scores={"roc_auc": 0.9}))[2]
     assert told(found) == ("error", "failed", "hold")
     assert "champion v3 was scored by roc_auc" in found.message
@@ -214,7 +215,7 @@ def test_a_champion_that_predicts_something_else_holds(world, ask):
     ],
 )
 def test_classes_that_come_warn_and_those_that_go_hold(world, ask, task, ours, theirs, answer):
-    from pipeline_components.gate.evidence import Reads
+    from everfit.steps.gate.evidence.evidence import Reads
 
     def of_classes(request):
         prepared = request.prepared.model_copy(update={"classes": ours})
@@ -232,8 +233,9 @@ def test_classes_are_read_from_the_champion_s_training_table(world, context):
 
     request = world.request()
     values = pa.array([1, 0, 1, 2], pa.int64())
-    table = parquet(__row=np.arange(4, dtype=np.uint64), distance=[1.0] * 4, passengers=[1.0] * 4,
-                    fare=values)  # fmt: skip
+    table = parquet(
+        __row=np.arange(4, dtype=np.uint64), distance=[1.0] * 4, passengers=[1.0] * 4, fare=values
+    )
     old = request.champion.model_copy(update={"train": context.store.put("t.parquet", table)})
     request = request.model_copy(update={"champion": old, "task": "multiclass"})
     found = reading._champion_reads(request, old, context)
@@ -251,8 +253,9 @@ def test_without_a_champion_there_is_nothing_to_fit(world, ask):
 def test_a_model_that_answers_otherwise_is_servable_and_not_equal(world, ask):
     found = ask(world, "SERVABLE", "SERVE-EQUAL", served=Served(False, "3 differ.", 20))
     assert [told(check) for check in found] == [
-        ("error", "passed", None), ("error", "failed", "reject"),
-    ]  # fmt: skip
+        ("error", "passed", None),
+        ("error", "failed", "reject"),
+    ]
     assert found[1].message == "3 differ."
 
 
@@ -271,8 +274,8 @@ def test_latency_is_judged_by_the_slow_ones(world, ask):
     (found,) = ask(timed(world, 3.5), "LATENCY")
     assert told(found) == ("error", "failed", "reject")
     assert found.message == (
-        "95 of 100 predictions of one row took at most 4 ms, half of them at most 1.5 ms; 3.5 ms "
-        "are allowed."
+        "The 95th percentile of predictions of one row is 4.00 ms, the median 1.50 ms; at most "
+        "3.5 ms is allowed."
     )
     assert ask(world, "LATENCY")[0].state == "not_applicable"
 

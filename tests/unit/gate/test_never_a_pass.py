@@ -6,40 +6,59 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.verdicts import Check
-from pipeline_components.gate.decide import MUST_PASS, because, decide
-from pipeline_components.gate.evidence import Evidence, Missing, NotAssessed
-from pipeline_components.gate.own_questions import _sound
-from pipeline_components.gate.question import Finding, Question, ask_all
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import UserError
+from everfit.contracts.messages.verdicts import Check
+from everfit.steps.gate.check import GateCheck, run_checks
+from everfit.steps.gate.decide import because, decide
+from everfit.steps.gate.evidence.evidence import Evidence, Missing
+from everfit.steps.gate.finding import Finding, NotAssessed
+from everfit.steps.gate.own_checks import _validated
+from tests.unit.gate.asking import MUST_PASS
 
 NOTHING = Missing("not read")
 EVIDENCE = Evidence(
-    request=None, losses=NOTHING, holdout_rows=NOTHING, train_rows=NOTHING, champion_rows=None,
-    predictions=NOTHING, served=NOTHING,
-)  # fmt: skip
+    request=None,
+    losses=NOTHING,
+    holdout_rows=NOTHING,
+    train_rows=NOTHING,
+    champion_rows=None,
+    predictions=NOTHING,
+    served=NOTHING,
+)
 
 states = st.sampled_from(["passed", "failed", "not_applicable", "not_assessed"])
 severities = st.sampled_from([None, "error", "warning", "info"])
 findings = st.builds(
-    Finding, state=states, message=st.just("So it is."), forces=st.sampled_from(["hold", "reject"]),
+    Finding,
+    state=states,
+    message=st.just("So it is."),
+    forces=st.sampled_from(["hold", "reject"]),
     severity=severities,
-)  # fmt: skip
+)
 crashes = st.sampled_from(
-    [NotAssessed("no"), ValueError("no"), KeyError(), ZeroDivisionError(), MemoryError(),
-     RecursionError(), UserError("X", "y", "z"), StopIteration(), AssertionError()]
-)  # fmt: skip
+    [
+        NotAssessed("no"),
+        ValueError("no"),
+        KeyError(),
+        ZeroDivisionError(),
+        MemoryError(),
+        RecursionError(),
+        UserError("X", "y", "z"),
+        StopIteration(),
+        AssertionError(),
+    ]
+)
 answers = st.one_of(findings, st.lists(findings, max_size=3), crashes)
 
 
-def question(code, answer, needs):
+def gate_check(code, answer, needs):
     def ask(evidence):
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return Question(code, code, "error", ask, needs)
+    return GateCheck(code, code, "error", 1, ask, needs)
 
 
 @st.composite
@@ -50,7 +69,7 @@ def registries(draw):
     for place, code in enumerate(order):
         needs = draw(st.lists(st.sampled_from(codes[:4]), max_size=1))
         earlier = tuple(code for code in needs if code in order[:place])
-        asked.append((question(code, answer := draw(answers), earlier), answer))
+        asked.append((gate_check(code, answer := draw(answers), earlier), answer))
     return asked
 
 
@@ -58,7 +77,7 @@ def registries(draw):
 @given(registries())
 def test_a_promotion_needs_every_answer_and_each_of_them_sound(caplog_off, registry):
     asked = [question for question, _ in registry]
-    checks = ask_all(asked, EVIDENCE)
+    checks = run_checks(asked, EVIDENCE)
     verdict = decide(checks, asked)
     fine = True
     for one, answer in registry:
@@ -101,17 +120,25 @@ def caplog_off():
     """Crashes are logged with their traceback: hundreds of them say nothing here."""
     import logging
 
-    logging.getLogger("pipeline_components.gate.question").setLevel(logging.CRITICAL)
+    logging.getLogger("everfit.steps.gate.check").setLevel(logging.CRITICAL)
     yield
-    logging.getLogger("pipeline_components.gate.question").setLevel(logging.NOTSET)
+    logging.getLogger("everfit.steps.gate.check").setLevel(logging.NOTSET)
 
 
 things = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.binary(max_size=3),
-    st.text(st.characters(), max_size=8), st.just("\ud800"), st.just({"x": 10**5000}),
-    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.floats()),
-    st.just(object()), st.just(Finding),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.binary(max_size=3),
+    st.text(st.characters(), max_size=8),
+    st.just("\ud800"),
+    st.just({"x": 10**5000}),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.floats()),
+    st.just(object()),
+    st.just(Finding),
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -121,13 +148,18 @@ def test_a_finding_of_the_user_s_is_taken_only_if_a_record_can_hold_it(
 ):
     raw = Finding(state, message, forces, flip, title, values, severity)
     try:
-        sound = _sound("my.check", raw)
+        sound = _validated("my.check", raw)
     except NotAssessed:
         return
     check = Check(
-        code="OWN:check", title=sound.title or "x", severity=sound.severity or "error",
-        state=sound.state, message=sound.message, flip=sound.flip, values=sound.values,
-    )  # fmt: skip
+        code="OWN:check",
+        title=sound.title or "x",
+        severity=sound.severity or "error",
+        state=sound.state,
+        message=sound.message,
+        flip=sound.flip,
+        values=sound.values,
+    )
     assert Check.model_validate_json(canonical_json(check)) == check
 
 
@@ -140,9 +172,9 @@ def test_a_sound_finding_stays_what_it_is(finding, values):
     raw = Finding(
         finding.state, finding.message, finding.forces, None, None, values, finding.severity
     )
-    assert _sound("my.check", raw) == raw
+    assert _validated("my.check", raw) == raw
 
 
 def test_a_number_that_no_record_can_hold_is_no_value():
     with pytest.raises(NotAssessed, match="finite numbers by name"):
-        _sound("my.check", Finding("passed", "Yes.", values={"x": 10**5000}))
+        _validated("my.check", Finding("passed", "Yes.", values={"x": 10**5000}))

@@ -1,4 +1,4 @@
-"""Checks of the user's: what they are shown and may answer, and that none passes by a slip."""
+"""The user's own checks: what they are called with and may answer; none passes by accident."""
 
 from __future__ import annotations
 
@@ -11,22 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_components.contracts.errors import Unavailable, UserError
-from pipeline_components.gate import door
-from pipeline_components.gate import read_evidence as reading
-from pipeline_components.gate.decide import because, decide
-from pipeline_components.gate.evidence import Served
-from pipeline_components.gate.own_questions import import_check, own_questions
-from pipeline_components.gate.question import ask_all
-from pipeline_components.gate.read_evidence import read_evidence
-from pipeline_components.gate.registry import QUESTIONS
-from pipeline_components.identity import own_checks
+from everfit.contracts.errors import Unavailable, UserError
+from everfit.engine.fingerprints import own_checks
+from everfit.steps.gate.check import run_checks
+from everfit.steps.gate.decide import because, decide
+from everfit.steps.gate.evidence import read_evidence as reading
+from everfit.steps.gate.evidence.evidence import Served
+from everfit.steps.gate.evidence.read_evidence import read_evidence
+from everfit.steps.gate.find_checks import built_in_checks
+from everfit.steps.gate.own_checks import import_check, own_checks_of
+from everfit.steps.gate.step import Gate
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "own_checks.md"
 
-HEAD = (
-    "from pipeline_components.own_checks import Finding, NotAssessed, Shown\nimport numpy as np\n"
-)
+HEAD = "from everfit.checks import Candidate, Finding, NotAssessed\nimport numpy as np\n"
 
 
 @pytest.fixture
@@ -56,8 +54,8 @@ def ask(context, monkeypatch):
     def asked(world, *names, request=lambda request: request):
         paths = [f"my_company.checks.{name}" for name in names]
         made = request(world.but(gate={**world.gate, "checks": paths}).request())
-        own = [replace(question, needs=()) for question in own_questions(made.gate.checks)]
-        return ask_all(own, read_evidence(made, context))
+        own = [replace(one, needs=()) for one in own_checks_of(made.gate.checks)]
+        return run_checks(own, read_evidence(made, context))
 
     return asked
 
@@ -67,16 +65,16 @@ def told(check):
 
 
 def answers(line):
-    return f"def one(shown):\n    {line}\n"
+    return f"def one(candidate):\n    {line}\n"
 
 
 def test_a_check_passes_and_fails_by_what_it_finds(world, company, ask):
     company(
-        "def low(shown):\n"
-        "    worst = float(shown.candidate.max())\n"
+        "def low(candidate):\n"
+        "    worst = float(candidate.predictions.max())\n"
         "    return Finding('failed', f'{worst:.1f} is too much.', forces='reject',\n"
         "                   flip='Less', values={'worst': np.float32(1.5), 'n': np.int64(3)})\n"
-        "def fine(shown: Shown) -> Finding:\n"
+        "def fine(candidate: Candidate) -> Finding:\n"
         "    return Finding('passed', '  All\\n is well. ', title='So it is')\n"
     )
     low, fine = ask(world, "low", "fine")
@@ -89,30 +87,34 @@ def test_a_check_passes_and_fails_by_what_it_finds(world, company, ask):
 
 def test_several_findings_of_one_check_and_their_severities(world, company, ask):
     company(
-        "def one(shown):\n"
+        "def one(candidate):\n"
         "    for severity in ('error', 'warning', 'info', None):\n"
         "        yield Finding('failed', f'{severity}.', severity=severity)\n"
     )
     found = ask(world, "one")
     assert [told(check) for check in found] == [
-        ("error", "failed", "hold"), ("warning", "failed", None), ("info", "failed", None),
         ("error", "failed", "hold"),
-    ]  # fmt: skip
+        ("warning", "failed", None),
+        ("info", "failed", None),
+        ("error", "failed", "hold"),
+    ]
 
 
-def test_what_a_check_is_shown(world, company, ask, served):
+def test_a_check_is_called_with_the_candidate(world, company, ask, served):
     company(
-        "def one(shown):\n"
-        "    frame, losses = shown.holdout, shown.candidate_losses\n"
+        "def one(candidate):\n"
+        "    frame, losses = candidate.holdout, candidate.losses\n"
         "    assert list(frame) == ['distance', 'passengers', 'fare'] and len(frame) == 400\n"
-        "    assert shown.candidate.shape == shown.baseline.shape == losses.shape == (400,)\n"
-        "    assert (shown.baseline_losses - losses).round(9).tolist() == [0.3] * 400\n"
-        "    assert len(set(shown.baseline.tolist())) == 400\n"
-        "    assert (shown.pipeline, shown.task, shown.metric) == ('taxi', 'regression', 'mae')\n"
-        "    assert (shown.target, shown.classes) == ('fare', None)\n"
-        "    assert shown.features == ('distance', 'passengers')\n"
-        "    assert shown.baseline_name == 'champion v3' and shown.gate.min_rows == 100\n"
-        "    return Finding('passed', f\"{shown.scores['dummy']['mae']:g}\")\n"
+        "    assert candidate.predictions.shape == losses.shape == (400,)\n"
+        "    assert candidate.baseline_predictions.shape == (400,)\n"
+        "    assert (candidate.baseline_losses - losses).round(9).tolist() == [0.3] * 400\n"
+        "    assert len(set(candidate.baseline_predictions.tolist())) == 400\n"
+        "    assert (candidate.pipeline, candidate.task) == ('taxi', 'regression')\n"
+        "    assert candidate.metric == 'mae'\n"
+        "    assert (candidate.target, candidate.classes) == ('fare', None)\n"
+        "    assert candidate.features == ('distance', 'passengers')\n"
+        "    assert candidate.baseline_name == 'champion v3' and candidate.gate.min_rows == 100\n"
+        "    return Finding('passed', f\"{candidate.scores['dummy']['mae']:g}\")\n"
     )
     (found,) = ask(world.but(champion_model=served[0]), "one")
     assert told(found) == ("error", "passed", None)
@@ -122,7 +124,7 @@ def test_what_a_check_is_shown(world, company, ask, served):
 def test_losses_stand_beside_their_rows_in_whatever_order_they_were_published(
     world, company, ask, context
 ):
-    from pipeline_components.gate.shown import show
+    from everfit.steps.gate.evidence.candidate import open_candidate
     from tests.unit.gate.conftest import parquet
 
     order = np.random.default_rng(0).permutation(400).astype(np.uint64)
@@ -131,16 +133,17 @@ def test_losses_stand_beside_their_rows_in_whatever_order_they_were_published(
     )
     request = world.request()
     evaluated = request.evaluated.model_copy(update={"losses": losses})
-    shown = show(request.model_copy(update={"evaluated": evaluated}), context)
-    assert shown.candidate_losses.tolist() == (np.arange(400) / 10.0).tolist()
-    assert shown.baseline_losses.tolist() == (np.arange(400) / 5.0).tolist()
+    candidate = open_candidate(request.model_copy(update={"evaluated": evaluated}), context)
+    assert candidate.losses.tolist() == (np.arange(400) / 10.0).tolist()
+    assert candidate.baseline_losses.tolist() == (np.arange(400) / 5.0).tolist()
 
 
 def test_the_dummy_is_the_baseline_while_there_is_no_champion(world, company, ask):
     company(
-        "def one(shown):\n"
-        "    assert shown.baseline_name == 'median'\n"
-        "    return Finding('passed', f'{len(set(shown.baseline.tolist()))} answer')\n"
+        "def one(candidate):\n"
+        "    assert candidate.baseline_name == 'median'\n"
+        "    different = set(candidate.baseline_predictions.tolist())\n"
+        "    return Finding('passed', f'{len(different)} answer')\n"
     )
     (found,) = ask(world.but(champion_rows=None, gain=4.0), "one")
     assert (found.state, found.message) == ("passed", "1 answer")
@@ -148,26 +151,26 @@ def test_the_dummy_is_the_baseline_while_there_is_no_champion(world, company, as
 
 def test_a_champion_that_cannot_be_asked_holds_those_that_want_its_answers(world, company, ask):
     company(
-        "def wants(shown):\n"
-        "    return Finding('passed', str(shown.baseline.mean()))\n"
-        "def does_not(shown):\n"
-        "    return Finding('passed', str(shown.candidate.shape))\n"
+        "def wants(candidate):\n"
+        "    return Finding('passed', str(candidate.baseline_predictions.mean()))\n"
+        "def does_not(candidate):\n"
+        "    return Finding('passed', str(candidate.predictions.shape))\n"
     )
     wants, does_not = ask(world, "wants", "does_not")
     assert told(wants) == ("error", "not_assessed", "hold")
-    assert "Champion v3 cannot be asked: MODEL-FILE" in wants.message
+    assert "Champion v3 cannot predict: MODEL-FILE" in wants.message
     assert does_not.state == "passed"
 
 
 def test_one_check_cannot_change_what_the_next_one_sees(world, company, ask):
     company(
-        "def first(shown):\n"
-        "    frame = shown.holdout\n"
+        "def first(candidate):\n"
+        "    frame = candidate.holdout\n"
         "    frame.loc[:, 'fare'] = -1.0\n"
         "    frame['more'] = 1\n"
-        "    shown.candidate[:] = 0.0\n"
-        "def second(shown):\n"
-        "    assert 'more' not in shown.holdout and (shown.holdout['fare'] != -1.0).all()\n"
+        "    candidate.predictions[:] = 0.0\n"
+        "def second(candidate):\n"
+        "    assert 'more' not in candidate.holdout and (candidate.holdout['fare'] != -1.0).all()\n"
         "    return Finding('passed', 'Nothing has changed.')\n"
     )
     first, second = ask(world, "first", "second")
@@ -179,18 +182,22 @@ def test_one_check_cannot_change_what_the_next_one_sees(world, company, ask):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("raise ValueError('no such\\nthing in /home/me/x')", "crashed with ValueError: no such "
-                                                              "thing in …."),
+        (
+            "raise ValueError('no such\\nthing in /home/me/x')",
+            "crashed with ValueError: no such thing in ….",
+        ),
         ("raise SystemExit(0)", "crashed with SystemExit: 0."),
         ("raise BaseException", "crashed with BaseException."),
         ("raise NotAssessed('the tariffs are not there')", None),
-        ("return None", "must give a Finding or several; it gave nothing."),
-        ("return True", "must give a Finding or several; it gave a bool."),
-        ("return 'passed'", "must give a Finding or several; it gave a str."),
-        ("return [True]", "must give a Finding or several; one of them is a bool."),
+        ("return None", "must return a Finding or several; it returned nothing."),
+        ("return True", "must return a Finding or several; it returned a bool."),
+        ("return 'passed'", "must return a Finding or several; it returned a str."),
+        ("return [True]", "must return a Finding or several; one of them is a bool."),
         ("return [Finding('passed', 'Yes.'), None]", "one of them is nothing."),
-        ("return Finding('ok', 'Yes.')", "state must be one of passed, failed, not_applicable, "
-                                         "not_assessed."),
+        (
+            "return Finding('ok', 'Yes.')",
+            "state must be one of passed, failed, not_applicable, not_assessed.",
+        ),
         ("return Finding(['passed'], 'Yes.')", "state must be one of"),
         ("return Finding('passed', '  ')", "message must be a sentence; it is a str."),
         ("return Finding('passed', None)", "message must be a sentence; it is nothing."),
@@ -204,7 +211,7 @@ def test_one_check_cannot_change_what_the_next_one_sees(world, company, ask):
         ("yield Finding('passed', 'Yes.'); raise KeyError('x')", "crashed with KeyError: 'x'."),
         ("assert False", "crashed with AssertionError."),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_sound_answer_is_no_pass(world, company, ask, line, message):
     company(answers(line))
     (found,) = ask(world, "one")
@@ -223,15 +230,17 @@ def test_no_findings_at_all_are_no_pass(world, company, ask):
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise RuntimeError('half')", "a check's import path must be importable; RuntimeError: "
-                                       "half."),
+        (
+            "raise RuntimeError('half')",
+            "a check's import path must be importable; RuntimeError: half.",
+        ),
         ("import sys; sys.exit(3)", "must be importable; SystemExit: 3."),
-        ("def other(shown): pass", "the check must be in my_company.checks; one is not."),
+        ("def other(candidate): pass", "the check must be in my_company.checks; one is not."),
         ("one = 3", "a check must be a function of one argument; it is a int."),
         ("def one(): pass", "a check must be a function of one argument; it is not."),
         ("def one(a, b): pass", "a check must be a function of one argument; it is not."),
     ],
-)  # fmt: skip
+)
 def test_a_check_that_is_not_there_is_no_pass(world, company, ask, body, message):
     company(body)
     (found,) = ask(world, "one")
@@ -240,27 +249,24 @@ def test_a_check_that_is_not_there_is_no_pass(world, company, ask, body, message
 
 
 def test_a_store_that_does_not_answer_decides_nothing(world, company, ask, context, monkeypatch):
-    company(
-        "def one(shown):\n"
-        "    return Finding('passed', str(len(shown.holdout)))\n"
-    )  # fmt: skip
+    company("def one(candidate):\n    return Finding('passed', str(len(candidate.holdout)))\n")
 
     def away(self):
         raise Unavailable("STORE", "s3", "it must answer")
 
-    monkeypatch.setattr("pipeline_components.gate.shown.Shown._table", property(away))
+    monkeypatch.setattr("everfit.steps.gate.evidence.candidate.Candidate._table", property(away))
     with pytest.raises(Unavailable):
         ask(world, "one")
 
 
 def test_a_full_disk_is_tried_again_and_damaged_rows_are_held(world, company, ask, monkeypatch):
-    company("def one(shown):\n    return Finding('passed', str(len(shown.holdout)))\n")
+    company("def one(candidate):\n    return Finding('passed', str(len(candidate.holdout)))\n")
 
     def fails(error):
         def read(path, columns=None):
             raise error
 
-        monkeypatch.setattr("pipeline_components.table.frames.read_table", read)
+        monkeypatch.setattr("everfit.data.tables.frames.read_table", read)
 
     fails(OSError(errno.ENOSPC, "No space left on device", "/tmp/x"))
     with pytest.raises(Unavailable, match="SYSTEM-FULL"):
@@ -268,16 +274,16 @@ def test_a_full_disk_is_tried_again_and_damaged_rows_are_held(world, company, as
     fails(OSError("Couldn't deserialize thrift"))
     (found,) = ask(world, "one")
     assert told(found) == ("error", "not_assessed", "hold")
-    assert found.message == "The rows it is shown are damaged."
+    assert found.message == "The holdout rows are damaged."
 
 
 def test_a_near_miss_is_told():
-    with pytest.raises(UserError, match=r"Did you mean pipeline_components.own_checks.Finding\?"):
-        import_check("pipeline_components.own_checks.Findings")
+    with pytest.raises(UserError, match=r"Did you mean everfit.checks.Finding\?"):
+        import_check("everfit.checks.Findings")
 
 
 def test_two_checks_of_one_name_are_told_apart():
-    codes = [q.code for q in own_questions(("a.b.same", "c.same", "d.other", "d.other"))]
+    codes = [q.code for q in own_checks_of(("a.b.same", "c.same", "d.other", "d.other"))]
     assert codes == ["OWN:a.b.same", "OWN:c.same", "OWN:other"]
 
 
@@ -315,13 +321,17 @@ def test_a_package_that_fails_is_told_by_the_gate_and_stops_nothing_before(compa
 
 
 def run_key_of(checks):
-    from pipeline_components.contracts.spec import PipelineSpec
-    from pipeline_components.identity import run_key
+    from everfit.contracts.spec.pipeline import PipelineSpec
+    from everfit.engine.fingerprints import run_key
 
     spec = PipelineSpec(
-        name="taxi", task="regression", target="fare", source={"uri": "{data}/*.csv"},
-        gate={"superior_by": "1%", "baseline": "median"}, train={"families": ["linear"]},
-    )  # fmt: skip
+        name="taxi",
+        task="regression",
+        target="fare",
+        source={"uri": "{data}/*.csv"},
+        gate={"superior_by": "1%", "baseline": "median"},
+        train={"families": ["linear"]},
+    )
     return run_key(spec, (), (), "0" * 64, "1" * 64, checks)
 
 
@@ -335,7 +345,7 @@ def test_the_gate_asks_them_after_its_own(world, company, context, monkeypatch):
     monkeypatch.setattr(reading, "try_serving", lambda *a, **k: Served(True, "The same.", 20))
     company(answers("return Finding('failed', 'It rains.', forces='reject')"))
     gate = {**world.gate, "checks": ["my_company.checks.one"]}
-    result = door.run(world.but(gate=gate).request(), context)
+    result = Gate().run(world.but(gate=gate).request(), context)
     assert result.checks[-1].code == "OWN:one"
     assert result.verdict == "reject"
     assert result.because == "It rains."
@@ -346,12 +356,12 @@ def test_a_check_that_was_lost_on_the_way_is_no_pass(world, company, context, mo
     company(answers("return Finding('passed', 'Yes.')"))
     gate = {**world.gate, "checks": ["my_company.checks.one"]}
     request = world.but(gate=gate).request()
-    asked = (*QUESTIONS, *own_questions(request.gate.checks))
-    checks = ask_all(asked, read_evidence(request, context))
+    asked = (*built_in_checks(), *own_checks_of(request.gate.checks))
+    checks = run_checks(asked, read_evidence(request, context))
     fine = [c.model_copy(update={"state": "passed", "forces": None}) for c in checks]
     assert decide(fine, asked) == "promote"
     assert decide(fine[:-1], asked) == "hold"
-    assert because("hold", fine[:-1], asked) == "OWN:one was not answered."
+    assert because("hold", fine[:-1], asked) == "OWN:one gave no answer."
 
 
 def test_the_example_of_the_docs_works(world, company, ask, served):
@@ -360,6 +370,7 @@ def test_the_example_of_the_docs_works(world, company, ask, served):
     negative, worst = ask(world.but(champion_model=served[0]), "no_negative_fares", "worst_hour")
     # the world's model predicts three times a normal number: half of its fares are negative
     assert told(negative) == ("error", "failed", "reject")
-    assert re.fullmatch(r"\d+ of 400 predicted fares are negative, the lowest -\d\.\d\d\.",
-                        negative.message)  # fmt: skip
+    assert re.fullmatch(
+        r"\d+ of 400 predicted fares are negative, the lowest -\d\.\d\d\.", negative.message
+    )
     assert told(worst) == ("warning", "not_applicable", None)

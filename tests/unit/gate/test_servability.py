@@ -10,11 +10,11 @@ import zipfile
 
 import pytest
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.gate import servability
-from pipeline_components.gate.servability import try_serving
-from pipeline_components.gate.serve_check import compare
-from pipeline_components.identity import KERNEL_VARIABLES
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.engine.fingerprints import KERNEL_VARIABLES
+from everfit.steps.gate.evidence import serve_in_clean_process
+from everfit.steps.gate.evidence.clean_process import compare
+from everfit.steps.gate.evidence.serve_in_clean_process import try_serving
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_single_rows_are_timed_only_where_that_is_asked_for(serve):
 def test_the_slow_ones_are_counted_from_the_slowest(monkeypatch):
     import pandas as pd
 
-    from pipeline_components.gate import serve_check
+    from everfit.steps.gate.evidence import clean_process
 
     class Model:
         def predict(self, rows):
@@ -64,11 +64,11 @@ def test_the_slow_ones_are_counted_from_the_slowest(monkeypatch):
 
     # calls 1 to 20 warm up and are slow; of the next 200, call n takes n milliseconds
     moments = [0.0]
-    for taken in [1e6] * serve_check.WARM_UP + list(range(1, serve_check.CALLS + 1)):
+    for taken in [1e6] * clean_process.WARM_UP + list(range(1, clean_process.CALLS + 1)):
         moments += [moments[-1] + taken, moments[-1] + taken]
     clock = iter(int(moment * 1e6) for moment in moments)
-    monkeypatch.setattr(serve_check.time, "perf_counter_ns", lambda: next(clock))
-    found = serve_check.take_time(Model(), pd.DataFrame({"x": [1.0, 2.0, 3.0]}), "regression")
+    monkeypatch.setattr(clean_process.time, "perf_counter_ns", lambda: next(clock))
+    found = clean_process.take_time(Model(), pd.DataFrame({"x": [1.0, 2.0, 3.0]}), "regression")
     assert found == {"p50_ms": 100.0, "p95_ms": 190.0}
 
 
@@ -85,7 +85,7 @@ def test_one_prediction_off_by_one_bit_is_noticed(serve, served):
     found = serve(predictions=json.dumps(predictions).encode())
     assert not found.same
     assert found.reason == (
-        "A clean process predicted 1 of 20 sample rows otherwise than published."
+        "A clean process predicted 1 of 20 sample rows other than as published."
     )
 
 
@@ -93,8 +93,14 @@ def test_one_prediction_off_by_one_bit_is_noticed(serve, served):
     ("published", "reason"),
     [
         ([1.0], "A clean process predicted 2 sample rows, but the predictions of 1 are published."),
-        ([1.0, None], "A clean process predicted 1 of 2 sample rows otherwise than published."),
-        ([[1.0], [2.0]], "A clean process predicted 2 of 2 sample rows otherwise than published."),
+        (
+            [1.0, None],
+            "A clean process predicted 1 of 2 sample rows other than as published.",
+        ),
+        (
+            [[1.0], [2.0]],
+            "A clean process predicted 2 of 2 sample rows other than as published.",
+        ),
         ([], "There are no published predictions to compare with."),
         ({"a": 1}, "There are no published predictions to compare with."),
     ],
@@ -112,7 +118,9 @@ def test_a_model_altered_after_it_was_published_is_not_loaded(serve, served, con
     path = context.store.local(blob.digest, context.scratch)
     path.chmod(0o644)
     path.write_bytes(served[0][:-1] + b"x")
-    monkeypatch.setattr(servability, "_attempt", lambda *a: pytest.fail("nothing may be started"))
+    monkeypatch.setattr(
+        serve_in_clean_process, "_attempt", lambda *a: pytest.fail("nothing may be started")
+    )
     found = serve()
     assert not found.same
     assert found.reason.endswith("they differ, so nothing was loaded.")
@@ -121,9 +129,13 @@ def test_a_model_altered_after_it_was_published_is_not_loaded(serve, served, con
 def test_a_model_that_is_not_there(context, served):
     absent = Artifact(name="model.skops", digest="0" * 64, size=1)
     found = try_serving(
-        context.store, absent, context.scratch, sample="0" * 64, predictions="0" * 64,
+        context.store,
+        absent,
+        context.scratch,
+        sample="0" * 64,
+        predictions="0" * 64,
         task="regression",
-    )  # fmt: skip
+    )
     assert not found.same
     assert "must be in the store" in found.reason
 
@@ -183,7 +195,7 @@ def test_a_process_that_takes_too_long_is_ended(serve):
     ],
 )
 def test_a_process_that_crashes_is_no_pass(serve, monkeypatch, start, reason):
-    monkeypatch.setattr(servability, "_START", start)
+    monkeypatch.setattr(serve_in_clean_process, "_START", start)
     found = serve()
     assert not found.same
     assert reason in found.reason
@@ -191,7 +203,7 @@ def test_a_process_that_crashes_is_no_pass(serve, monkeypatch, start, reason):
 
 def test_a_process_that_was_killed_once_gets_another_chance(serve, monkeypatch):
     monkeypatch.setattr(
-        servability,
+        serve_in_clean_process,
         "_START",
         "import os, sys, json\n"
         "if not os.path.exists('seen'):\n"
@@ -210,13 +222,19 @@ def test_the_process_knows_nothing_of_this_one(serve, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setattr(
-        servability,
+        serve_in_clean_process,
         "_START",
         "import os, json; json.dump({'same': False, 'reason': ' '.join(sorted(os.environ)),"
         "'rows': 0}, open('answer.json', 'w'))",
     )
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # another kernel adds up otherwise
     assert set(serve().reason.split()) - {"LC_CTYPE", "LD_LIBRARY_PATH", *ELSEWHERE} == {
-        "HOME", "LANG", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
-        "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "TMPDIR",
-    }  # fmt: skip
+        "HOME",
+        "LANG",
+        "MKL_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "OMP_WAIT_POLICY",
+        "OPENBLAS_CORETYPE",
+        "OPENBLAS_NUM_THREADS",
+        "TMPDIR",
+    }

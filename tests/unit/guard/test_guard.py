@@ -12,14 +12,14 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from everfit.contracts.runners import Place, size_of
 from everfit_docker_guard import archive, shape
 from everfit_docker_guard.calls import KINDS, read_call
 from everfit_docker_guard.refusal import Refused
 from everfit_docker_guard.settings import GuardSettings, SettingsError, read_settings
-from hypothesis import given
-from hypothesis import strategies as st
-
-from pipeline_components.contracts.runners import Place, size_of
 
 NAME = "everfit-fares-train-0123456789abcdef"
 SETTINGS = GuardSettings(networks=("everfit_store",), mounts=({"source": "cache"},), gpus=1)
@@ -29,39 +29,116 @@ GOOD = {
     "User": "50000:0",
     "Env": ["A=b"],
     "Labels": {
-        "io.everfit.task": NAME, "io.everfit.pipeline": "fares", "io.everfit.component": "train",
-        "io.everfit.dag": "fares", "io.everfit.run": "r", "io.everfit.order": "0" * 64,
+        "io.everfit.task": NAME,
+        "io.everfit.pipeline": "fares",
+        "io.everfit.component": "train",
+        "io.everfit.dag": "fares",
+        "io.everfit.run": "r",
+        "io.everfit.order": "0" * 64,
         "io.everfit.image": "sha256:" + "0" * 64,
     },
     "Volumes": {"/task": {}},
     "Tty": False,
     "HostConfig": {
-        "ReadonlyRootfs": True, "CapDrop": ["ALL"], "SecurityOpt": ["no-new-privileges:true"],
-        "PidsLimit": 512, "Memory": 4 << 30, "MemorySwap": 4 << 30, "CpuPeriod": 100_000,
-        "CpuQuota": 200_000, "NetworkMode": "everfit_store",
+        "ReadonlyRootfs": True,
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges:true"],
+        "PidsLimit": 512,
+        "Memory": 4 << 30,
+        "MemorySwap": 4 << 30,
+        "CpuPeriod": 100_000,
+        "CpuQuota": 200_000,
+        "NetworkMode": "everfit_store",
         "Tmpfs": {"/tmp": "rw,nosuid,nodev,noexec,mode=1777,size=1024"},
         "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
         "Mounts": [{"Type": "volume", "Source": "cache", "Target": "/c", "ReadOnly": True}],
         "DeviceRequests": [{"Driver": "", "Count": 1, "Capabilities": [["gpu"]], "Options": {}}],
     },
-}  # fmt: skip
+}
 
-pieces = st.sampled_from([
-    "/", "//", "..", ".", "%2e%2e", "%2F", "%252f", "containers", "json", "images", "create", "x",
-    "logs", "archive", "networks", "connect", "v1.41", "/v1.41", "_ping", "exec", "start", "\\",
-    "%00", "%0a", "\n", " ", ";", "#", "@", ":", "sha256:", NAME, "kill", "wait", "ä", "%c3%a4",
-])  # fmt: skip
+pieces = st.sampled_from(
+    [
+        "/",
+        "//",
+        "..",
+        ".",
+        "%2e%2e",
+        "%2F",
+        "%252f",
+        "containers",
+        "json",
+        "images",
+        "create",
+        "x",
+        "logs",
+        "archive",
+        "networks",
+        "connect",
+        "v1.41",
+        "/v1.41",
+        "_ping",
+        "exec",
+        "start",
+        "\\",
+        "%00",
+        "%0a",
+        "\n",
+        " ",
+        ";",
+        "#",
+        "@",
+        ":",
+        "sha256:",
+        NAME,
+        "kill",
+        "wait",
+        "ä",
+        "%c3%a4",
+    ]
+)
 paths = st.lists(pieces, max_size=8).map("".join) | st.sampled_from(["/", "/v1.41/"]).flatmap(
     lambda a: st.lists(pieces, max_size=6).map(lambda b: a + "/".join(b))
 )
 queries = st.lists(
     st.tuples(
-        st.sampled_from(["name", "path", "signal", "t", "follow", "filters", "fromImage", "tag",
-                         "fromSrc", "v", "force", "x", "detachKeys"]),
-        st.sampled_from(["", "1", "0", "true", "/task", "/task/../etc", "/", "SIGKILL", "x&y",
-                         "everfit-components", "0.1.0", "%2e", "../x"]) | st.text(max_size=5),
-    ), max_size=4,
-).map(lambda pairs: "&".join(f"{a}={b}" for a, b in pairs))  # fmt: skip
+        st.sampled_from(
+            [
+                "name",
+                "path",
+                "signal",
+                "t",
+                "follow",
+                "filters",
+                "fromImage",
+                "tag",
+                "fromSrc",
+                "v",
+                "force",
+                "x",
+                "detachKeys",
+            ]
+        ),
+        st.sampled_from(
+            [
+                "",
+                "1",
+                "0",
+                "true",
+                "/task",
+                "/task/../etc",
+                "/",
+                "SIGKILL",
+                "x&y",
+                "everfit-components",
+                "0.1.0",
+                "%2e",
+                "../x",
+            ]
+        )
+        | st.text(max_size=5),
+    ),
+    max_size=4,
+).map(lambda pairs: "&".join(f"{a}={b}" for a, b in pairs))
 
 
 @given(st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "PATCH"]), paths, queries)
@@ -83,8 +160,9 @@ def test_what_is_understood_is_a_known_call_whatever_was_said(method, path, quer
 
 
 def test_the_runners_calls_are_understood():
-    call = read_call("GET", b"/v1.41/images/registry.example:5000/team/x%40sha256:" + b"0" * 64
-                     + b"/json", b"")  # fmt: skip
+    call = read_call(
+        "GET", b"/v1.41/images/registry.example:5000/team/x%40sha256:" + b"0" * 64 + b"/json", b""
+    )
     assert call.subject == "registry.example:5000/team/x@sha256:" + "0" * 64
     call = read_call("DELETE", b"/v1.41/containers/abc", b"v=True&link=False&force=True")
     assert (call.subject, dict(call.query)) == ("abc", {"v": "True", "force": "True"})
@@ -105,20 +183,49 @@ def test_the_runners_body_is_made():
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
     | st.sampled_from(["host", "ALL", "none", "/", "no", "0", "root", "everfit_store", "size=1"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner,
-                                                               max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
-)  # fmt: skip
-places = [("Image",), ("User",), ("Cmd",), ("Env",), ("Labels",), ("Volumes",), ("HostConfig",),
-          *((p, k) for p in ("HostConfig", "Labels") for k in GOOD[p]),
-          *(("HostConfig", k) for k in ("Privileged", "Binds", "PidMode", "CapAdd", "Devices",
-                                        "privileged", "NanoCpus", "RestartPolicy")),
-          *(("HostConfig", "Mounts", 0, k) for k in ("Type", "Source", "Target", "ReadOnly",
-                                                     "VolumeOptions", "BindOptions")),
-          ("HostConfig", "Tmpfs", "/tmp"), ("HostConfig", "LogConfig", "Config"),
-          ("HostConfig", "DeviceRequests", 0, "Count"), ("Entrypoint",), ("x",)]  # fmt: skip
+)
+places = [
+    ("Image",),
+    ("User",),
+    ("Cmd",),
+    ("Env",),
+    ("Labels",),
+    ("Volumes",),
+    ("HostConfig",),
+    *((p, k) for p in ("HostConfig", "Labels") for k in GOOD[p]),
+    *(
+        ("HostConfig", k)
+        for k in (
+            "Privileged",
+            "Binds",
+            "PidMode",
+            "CapAdd",
+            "Devices",
+            "privileged",
+            "NanoCpus",
+            "RestartPolicy",
+        )
+    ),
+    *(
+        ("HostConfig", "Mounts", 0, k)
+        for k in ("Type", "Source", "Target", "ReadOnly", "VolumeOptions", "BindOptions")
+    ),
+    ("HostConfig", "Tmpfs", "/tmp"),
+    ("HostConfig", "LogConfig", "Config"),
+    ("HostConfig", "DeviceRequests", 0, "Count"),
+    ("Entrypoint",),
+    ("x",),
+]
 
 
 @given(st.lists(st.tuples(st.sampled_from(places), json_values), min_size=1, max_size=3))
@@ -149,8 +256,10 @@ def test_whatever_is_said_what_is_made_has_the_shape(changes):
     assert len(host["SecurityOpt"]) == 1 and host["NetworkMode"] in ("none", "everfit_store")
     assert 0 < host["Memory"] == host["MemorySwap"] <= 8 << 30 and 0 < host["PidsLimit"] <= 1024
     assert int(made["User"].split(":")[0]) > 0 and made["Cmd"] == GOOD["Cmd"]
-    assert all(m["Source"] == "cache" and m["ReadOnly"] and m["Target"].startswith("/")
-               for m in host["Mounts"])  # fmt: skip
+    assert all(
+        m["Source"] == "cache" and m["ReadOnly"] and m["Target"].startswith("/")
+        for m in host["Mounts"]
+    )
     assert made["Labels"]["io.everfit.task"] == NAME and set(host["Tmpfs"]) <= {"/tmp"}
     assert SETTINGS.allows_image(made["Image"]) and set(made["Volumes"]) == {"/task"}
 
@@ -165,8 +274,12 @@ def test_no_bytes_make_an_archive_of_anything_but_plain_files(sent):
         assert all(entry.isreg() and "/" not in entry.name for entry in tar)
 
 
-@given(st.text(max_size=20), st.sampled_from("01234567xgS"), st.integers(0, 0o7777777),
-       st.binary(max_size=30))  # fmt: skip
+@given(
+    st.text(max_size=20),
+    st.sampled_from("01234567xgS"),
+    st.integers(0, 0o7777777),
+    st.binary(max_size=30),
+)
 def test_an_entry_comes_out_as_a_plain_file_or_not_at_all(name, kind, mode, content):
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as tar:
@@ -190,12 +303,17 @@ def test_an_entry_comes_out_as_a_plain_file_or_not_at_all(name, kind, mode, cont
 @pytest.mark.parametrize(
     ("image", "allowed"),
     [
-        ("everfit-components:0.1.0", True), ("everfit-components", False),
-        ("evil.example/everfit-components:1", False), ("everfit-components:1/x", False),
-        ("registry/team/a:1", True), ("registry/team/a/b:1", False), ("registryxteam/a:1", False),
-        ("registry/team/:1", True), ("everfit-components:1\n", False),
+        ("everfit-components:0.1.0", True),
+        ("everfit-components", False),
+        ("evil.example/everfit-components:1", False),
+        ("everfit-components:1/x", False),
+        ("registry/team/a:1", True),
+        ("registry/team/a/b:1", False),
+        ("registryxteam/a:1", False),
+        ("registry/team/:1", True),
+        ("everfit-components:1\n", False),
     ],
-)  # fmt: skip
+)
 def test_a_star_stops_at_a_slash(image, allowed):
     settings = GuardSettings(images=("everfit-components:*", "registry/team/*:?"))
     assert settings.allows_image(image) is allowed
@@ -205,10 +323,15 @@ def test_settings_that_are_wrong_are_said_and_nothing_is_served(tmp_path):
     assert read_settings({}) == GuardSettings()
     file = tmp_path / "guard.yaml"
     for text, said in (
-        ("networks: [host]", "networks.0"), ("image: [x]", "image"), ("memory: lots", "memory"),
-        ("mounts: [{source: /}]", "mounts.0.source"), ("mounts: [{source: /a/../b}]", "in full"),
-        ("networks: ['container:x']", "networks.0"), ("[", "YAML"), ("7", "the file"),
-    ):  # fmt: skip
+        ("networks: [host]", "networks.0"),
+        ("image: [x]", "image"),
+        ("memory: lots", "memory"),
+        ("mounts: [{source: /}]", "mounts.0.source"),
+        ("mounts: [{source: /a/../b}]", "in full"),
+        ("networks: ['container:x']", "networks.0"),
+        ("[", "YAML"),
+        ("7", "the file"),
+    ):
         file.write_text(text)
         with pytest.raises(SettingsError, match=said):
             read_settings({"EVERFIT_GUARD": str(file)})

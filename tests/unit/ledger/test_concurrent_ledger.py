@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event, text
 
-from pipeline_components.contracts.errors import Superseded
-from pipeline_components.ledger import Ledger, open_ledger
-from pipeline_components.ledger.records import PromotionRecord, VerdictRecord
-from pipeline_components.ledger.schema import REVISIONS
+from everfit.contracts.errors import Superseded
+from everfit.storage.ledger import Ledger, open_ledger
+from everfit.storage.ledger.records import PromotionRecord, VerdictRecord
+from everfit.storage.ledger.schema import REVISIONS
 
 RACERS = 8
 FORK = get_context("fork")
@@ -76,9 +76,12 @@ def test_promotions_one_after_the_other_by_racers_leave_no_gap(url, tmp_path):
         while done < 3:
             head = ledger.champion("taxi")
             record = PromotionRecord(
-                sequence=head.sequence + 1 if head else 1, version=done,
-                run_key=f"{number}{done}" * 32, kind="promote", reason="race",
-            )  # fmt: skip
+                sequence=head.sequence + 1 if head else 1,
+                version=done,
+                run_key=f"{number}{done}" * 32,
+                kind="promote",
+                reason="race",
+            )
             try:
                 ledger.promote("taxi", record)
                 done += 1

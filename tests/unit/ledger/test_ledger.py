@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.errors import Superseded
-from pipeline_components.contracts.monitoring import Rise
-from pipeline_components.contracts.planning import ChampionRef, Evaluated
-from pipeline_components.contracts.steps import Trigger
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.records import (
+from everfit.contracts.errors import Superseded
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.steps import Trigger
+from everfit.contracts.messages.trigger_facts import Evaluated
+from everfit.storage.ledger import open_ledger
+from everfit.storage.ledger.records import (
     EvaluationRecord,
     MonitorRecord,
     PromotionRecord,
@@ -54,19 +55,31 @@ def span(name: str = "2024-01", digest: str | None = A, **more) -> SpanRecord:
 def run(key: str = A, **more) -> RunRecord:
     return RunRecord(
         **{
-            "run_key": key, "spec": B, "window": (A, B), "holdout": (C,), "code": B,
-            "environment": C, "seed": 2**40, "champion": None, "trigger": Trigger(), **more,
+            "run_key": key,
+            "spec": B,
+            "window": (A, B),
+            "holdout": (C,),
+            "code": B,
+            "environment": C,
+            "seed": 2**40,
+            "champion": None,
+            "trigger": Trigger(),
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
 def promotion(sequence: int, key: str = A, **more) -> PromotionRecord:
     return PromotionRecord(
         **{
-            "sequence": sequence, "version": sequence, "run_key": key, "kind": "promote",
-            "reason": "better", **more,
+            "sequence": sequence,
+            "version": sequence,
+            "run_key": key,
+            "kind": "promote",
+            "reason": "better",
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
 def without_time(record):
@@ -124,23 +137,25 @@ def test_any_text_comes_back_as_it_was(ledger_in_memory, name, message, snapshot
 
 
 def test_quarantines_hold_for_the_rules_they_were_judged_by(ledger):
-    assert ledger.quarantined("taxi", C) == frozenset()
+    assert ledger.quarantined("taxi", C) == {}
     for _ in range(2):
         ledger.record_quarantine("taxi", A, C, ("SCALE", "NEW-CATEGORY"))
     ledger.record_quarantine("taxi", B, A, ("SCALE",))
-    assert ledger.quarantined("taxi", C) == {A}
-    assert ledger.quarantined("taxi", A) == {B}
-    assert ledger.quarantined("penguins", C) == frozenset()
+    assert ledger.quarantined("taxi", C) == {A: ("SCALE", "NEW-CATEGORY")}
+    assert ledger.quarantined("taxi", A) == {B: ("SCALE",)}
+    assert ledger.quarantined("penguins", C) == {}
 
 
 def test_every_wake_is_recorded_newest_first(ledger):
     wakes = [
         EvaluationRecord(
-            trigger=Trigger(run_type="manual", reason=f"wake {number}"), decision="skip",
-            because="nothing new", run_key=None if number else A,
+            trigger=Trigger(run_type="manual", reason=f"wake {number}"),
+            decision="skip",
+            because="nothing new",
+            run_key=None if number else A,
         )
         for number in range(3)
-    ]  # fmt: skip
+    ]
     for wake in wakes:
         ledger.record_evaluation("taxi", wake)
     assert [without_time(wake) for wake in ledger.evaluations("taxi")] == wakes[::-1]
@@ -265,9 +280,13 @@ def evaluation(decision: str, stage: str = "wake", **more) -> EvaluationRecord:
 
 def test_what_conditions_measured_is_kept_with_a_wake(ledger):
     looked = Evaluated(
-        condition="new_data: min_rows 5000", kind="new_data", looked_at="3 new spans",
-        measured="4,200 rows", fired=False, because="fewer than 5,000 rows",
-    )  # fmt: skip
+        condition="new_data: min_rows 5000",
+        kind="new_data",
+        looked_at="3 new spans",
+        measured="4,200 rows",
+        fired=False,
+        because="fewer than 5,000 rows",
+    )
     ledger.record_evaluation("taxi", evaluation("idle", conditions=(looked,)))
     (stored,) = ledger.evaluations("taxi")
     assert stored.conditions == (looked,)
@@ -275,8 +294,12 @@ def test_what_conditions_measured_is_kept_with_a_wake(ledger):
 
 def test_decisions_are_the_wakes_that_settled_or_trained_newest_first(ledger):
     for decision, stage in [
-        ("train", "wake"), ("idle", "wake"), ("train", "sweep"), ("wait", "wake"), ("skip", "end"),
-    ]:  # fmt: skip
+        ("train", "wake"),
+        ("idle", "wake"),
+        ("train", "sweep"),
+        ("wait", "wake"),
+        ("skip", "end"),
+    ]:
         ledger.record_evaluation("taxi", evaluation(decision, stage))
     found = [(record.decision, record.stage) for record in ledger.decisions("taxi")]
     assert found == [("skip", "end"), ("train", "wake")]
@@ -286,17 +309,33 @@ def test_decisions_are_the_wakes_that_settled_or_trained_newest_first(ledger):
 
 def monitoring(champion: str = A, span: str = B, asked: str = C, **more) -> MonitorRecord:
     rise = Rise(
-        metric="mae", reference=2.0, current=2.5, worse=0.5, low=0.1, rows=900, labelled=1.0,
+        metric="mae",
+        reference=2.0,
+        current=2.5,
+        worse=0.5,
+        low=0.1,
+        rows=900,
+        labelled=1.0,
         method="bootstrap",
-    )  # fmt: skip
+    )
     return MonitorRecord(
         **{
-            "champion": champion, "version": 1, "span": span, "name": "2024-03", "rows": 1000,
-            "asked": asked, "state": "measured", "inputs": 0.25, "columns": 0.5,
-            "strongest": ("fare", "miles"), "rises": (rise,), "because": "fare has drifted",
-            "document": A, **more,
+            "champion": champion,
+            "version": 1,
+            "span": span,
+            "name": "2024-03",
+            "rows": 1000,
+            "asked": asked,
+            "state": "measured",
+            "inputs": 0.25,
+            "columns": 0.5,
+            "strongest": ("fare", "miles"),
+            "rises": (rise,),
+            "because": "fare has drifted",
+            "document": A,
+            **more,
         }
-    )  # fmt: skip
+    )
 
 
 def test_a_span_is_held_against_a_champion_once(ledger):
@@ -308,3 +347,19 @@ def test_a_span_is_held_against_a_champion_once(ledger):
     assert [m.asked for m in ledger.monitorings("taxi", champion=A)] == [C, A]
     assert len(ledger.monitorings("taxi")) == 3
     assert ledger.monitorings("penguins") == []
+
+
+def test_a_deployment_is_named_once(url):
+    with open_ledger(url) as one, open_ledger(url) as other:
+        assert one.deployment() is None
+        name = one.claim_deployment()
+        assert other.claim_deployment() == one.claim_deployment() == name == other.deployment()
+
+
+def test_the_first_result_of_a_key_counts_until_its_bytes_are_lost(url):
+    with open_ledger(url) as ledger:
+        assert ledger.result("gate", A) is None
+        assert ledger.record_result("gate", A, B).digest == B
+        assert ledger.record_result("gate", A, C).digest == B
+        assert ledger.record_result("gate", A, C, after=1).digest == C
+        assert (ledger.result("gate", A).digest, ledger.result("train", A)) == (C, None)

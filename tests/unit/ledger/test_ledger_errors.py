@@ -8,13 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.contracts.errors import (
-    CredentialsError,
-    EverfitError,
-    Unavailable,
-    UserError,
-)
-from pipeline_components.ledger import open_ledger, sqlite_connection
+from everfit.contracts.errors import CredentialsError, EverfitError, Unavailable, UserError
+from everfit.storage.ledger import open_ledger, sqlite_connection
 
 
 def failure(url: str) -> EverfitError:
@@ -130,7 +125,7 @@ def test_a_folder_whose_name_sql_and_urls_find_odd(tmp_path: Path):
 def test_a_disk_that_is_full_while_the_ledger_is_made(tmp_path, monkeypatch):
     from sqlalchemy.exc import OperationalError
 
-    from pipeline_components.ledger import migrations
+    from everfit.storage.ledger import migrations
 
     def full(*_):
         raise OperationalError("COMMIT", {}, sqlite3.OperationalError("database or disk is full"))

@@ -14,10 +14,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.migrations import VERSION_TABLE, upgrade
-from pipeline_components.ledger.records import (
+from everfit.contracts.errors import UserError
+from everfit.storage.ledger import open_ledger, schema
+from everfit.storage.ledger.migrations import VERSION_TABLE, upgrade
+from everfit.storage.ledger.records import (
     EvaluationRecord,
     MonitorRecord,
     PromotionRecord,
@@ -26,8 +26,8 @@ from pipeline_components.ledger.records import (
     VerdictRecord,
     VersionRecord,
 )
-from pipeline_components.ledger.schema import REVISIONS
-from pipeline_components.ledger.tables import METADATA
+from everfit.storage.ledger.schema import REVISIONS
+from everfit.storage.ledger.tables import METADATA
 
 TABLES = sorted(table.name for table in METADATA.sorted_tables)
 BOOKKEEPING = ["id", "pipeline"]
@@ -42,7 +42,7 @@ def database(url):
 
 def test_the_code_knows_every_migration():
     config = Config()
-    config.set_main_option("script_location", "pipeline_components.ledger:migrations")
+    config.set_main_option("script_location", "everfit.storage.ledger:migrations")
     config.set_main_option("path_separator", "os")
     script = ScriptDirectory.from_config(config)
     walked = [revision.revision for revision in script.walk_revisions()]
@@ -62,17 +62,22 @@ def test_migrations_lead_to_the_tables_as_declared(url, database):
 @pytest.mark.parametrize(
     ("name", "record"),
     [
-        ("spans", SpanRecord), ("evaluations", EvaluationRecord), ("runs", RunRecord),
+        ("spans", SpanRecord),
+        ("evaluations", EvaluationRecord),
+        ("runs", RunRecord),
         ("monitorings", MonitorRecord),
-        ("verdicts", VerdictRecord), ("versions", VersionRecord), ("promotions", PromotionRecord),
+        ("verdicts", VerdictRecord),
+        ("versions", VersionRecord),
+        ("promotions", PromotionRecord),
     ],
-)  # fmt: skip
+)
 def test_a_table_has_a_column_for_each_field_of_its_record(name, record):
     columns = METADATA.tables[f"everfit_{name}"].columns.keys()
     assert [c for c in columns if c not in BOOKKEEPING] == list(record.model_fields)
 
 
-def test_an_older_ledger_is_migrated_with_what_it_holds(url, database):
+def test_an_older_ledger_is_migrated_with_what_it_holds(url, database, monkeypatch):
+    monkeypatch.setattr(schema, "FIRST", REVISIONS[0])
     with database.begin() as connection:
         upgrade(connection, "test", REVISIONS[0])
         connection.execute(
@@ -87,13 +92,33 @@ def test_an_older_ledger_is_migrated_with_what_it_holds(url, database):
     assert version == REVISIONS[-1]
 
 
+@pytest.mark.parametrize("revision", ["0001", "0004", "0006"])
+def test_a_ledger_from_before_the_first_release_is_refused_and_left_as_it_is(
+    url, database, revision
+):
+    with database.begin() as connection:
+        upgrade(connection, "test", revision)
+    with (
+        pytest.raises(
+            UserError,
+            match=rf"^LEDGER-OLDER ledger .*must be 0007 or newer; it is {revision}, .*"
+            r"Begin with a new ledger, store and registry: move EVERFIT_HOME away.*\.$",
+        ),
+        open_ledger(url),
+    ):
+        pass
+    with database.connect() as connection:
+        version = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    assert version == revision
+
+
 def test_a_ledger_newer_than_the_code_is_left_alone(url, database):
     with open_ledger(url):
         pass
     with database.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with (
-        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0004; it is 9999.* Upgrade Everfit"),
+        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0007; it is 9999.* Upgrade Everfit"),
         open_ledger(url),
     ):
         pass
@@ -147,7 +172,7 @@ def test_a_current_sqlite_ledger_is_used_without_sqlalchemy_or_alembic(tmp_path:
     with open_ledger(url):
         pass
     program = (
-        "import sys; from pipeline_components.ledger import open_ledger\n"
+        "import sys; from everfit.storage.ledger import open_ledger\n"
         f"with open_ledger({url!r}) as ledger:\n"
         "    ledger.intend_registration('taxi', 'a' * 64); ledger.champion('taxi')\n"
         "heavy = {'sqlalchemy', 'alembic', 'numpy', 'pandas', 'pyarrow'} & set(sys.modules)\n"

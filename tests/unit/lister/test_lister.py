@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.lister.answers import answer
+from everfit.data.listing.answers import answer
 
 SECRET = "postgresql://everfit:correct-horse@127.0.0.1:9/none"
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -27,10 +27,16 @@ class Talk:
 
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline_components.lister"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env={**os.environ, "EVERFIT_ROOT": str(folder), "PYTHONPATH": str(REPOSITORY)},
-        )  # fmt: skip
+            [sys.executable, "-m", "everfit.data.listing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={
+                **os.environ,
+                "EVERFIT_ROOT": str(folder),
+                "PYTHONPATH": str(REPOSITORY / "pipeline_components"),
+            },
+        )
 
     def say(self, *requests: Any) -> None:
         for request in requests:
@@ -83,13 +89,22 @@ def test_a_thousand_requests_get_an_answer_each(talk, tmp_path):
 def test_garbage_gets_an_answer_and_holds_up_nothing(talk, tmp_path):
     dice = random.Random(1)
     garbage = [
-        b"", b"null", b"[]", b"{}", b'{"id": 1}', b'{"id": 1, "source": 3}', b"\xff\xfe", b"NaN",
-        b"[" * 100_000, b'{"id": 1, "source": {"uri": "s3://"}, "do": "receive"}',
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"id": 1}',
+        b'{"id": 1, "source": 3}',
+        b"\xff\xfe",
+        b"NaN",
+        b"[" * 100_000,
+        b'{"id": 1, "source": {"uri": "s3://"}, "do": "receive"}',
         b'{"id": 1, "source": {"uri": "/"}, "do": "delete"}',
         b'{"id": 1, "source": {"uri": "/no/such/folder"}}',
-        b'{"id": 1, "source": {"uri": "sql"}}', b'{"id": 1, "do": 7, "source": {"uri": "/"}}',
+        b'{"id": 1, "source": {"uri": "sql"}}',
+        b'{"id": 1, "do": 7, "source": {"uri": "/"}}',
         *(dice.randbytes(50).replace(b"\n", b"") for _ in range(50)),
-    ]  # fmt: skip
+    ]
     talk.say(*garbage, {"id": "last", "source": folder(tmp_path)})
     answers = talk.hear(len([line for line in garbage if line.strip()]) + 1)
     assert [reply["spans"] for reply in answers if reply["id"] == "last"] == [0]
@@ -119,10 +134,14 @@ def test_a_database_is_watched_by_its_watermark(tmp_path, settings):
         )
     request = {
         "id": 1,
-        "source": {"uri": "sql", "connection": "db", "query": "SELECT * FROM trips",
-                   "watermark": "t"},
+        "source": {
+            "uri": "sql",
+            "connection": "db",
+            "query": "SELECT * FROM trips",
+            "watermark": "t",
+        },
         "connection": f"sqlite:///{path}",
-    }  # fmt: skip
+    }
     before = answer(request, settings)
     assert before["spans"] == 1 and answer(request, settings)["state"] == before["state"]
     with sqlite3.connect(path) as database:
@@ -158,7 +177,7 @@ def test_it_ends_with_its_input(talk):
 def test_it_ends_with_a_killed_parent_even_where_its_input_stays_open(tmp_path):
     script = (
         "import os, subprocess, sys, time\n"
-        "made = subprocess.Popen([sys.executable, '-m', 'pipeline_components.lister',"
+        "made = subprocess.Popen([sys.executable, '-m', 'everfit.data.listing',"
         " '--parent', str(os.getpid())],"
         " stdin=os.open(sys.argv[1], os.O_RDWR), stdout=2)\n"
         "print(made.pid, flush=True)\n"
@@ -171,7 +190,7 @@ def test_it_ends_with_a_killed_parent_even_where_its_input_stays_open(tmp_path):
         [sys.executable, "-c", script, str(pipe)], stdout=subprocess.PIPE, cwd=REPOSITORY
     )
     child = int(parent.stdout.readline())
-    wait_until(lambda: b"lister" in Path(f"/proc/{child}/cmdline").read_bytes())
+    wait_until(lambda: b"everfit.data.listing" in Path(f"/proc/{child}/cmdline").read_bytes())
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
     wait_until(lambda: gone(child))

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.lister.notifications import TEST, keys_of
+from everfit.data.listing.notifications import TEST, keys_of
 
 RECORD = {"bucket": {"name": "b"}, "object": {"key": "in/a+b%3D1.csv"}}
 S3 = {"Records": [{"eventName": "ObjectCreated:Put", "s3": RECORD}]}
 BRIDGE = {
-    "source": "aws.s3", "detail-type": "Object Created",
+    "source": "aws.s3",
+    "detail-type": "Object Created",
     "detail": {"bucket": {"name": "b"}, "object": {"key": "in/a+b%3D1.csv"}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,29 @@ def test_what_a_message_tells_of(message, keys):
 
 values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=9),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["Records", "s3", "bucket", "object", "name", "key", "Type", "Message",
-                         "detail", "source", "Event"]) , inner, max_size=4,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "Records",
+                    "s3",
+                    "bucket",
+                    "object",
+                    "name",
+                    "key",
+                    "Type",
+                    "Message",
+                    "detail",
+                    "source",
+                    "Event",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
-)  # fmt: skip
+)
 
 
 @given(values | st.text())

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.lister import service
-from pipeline_components.lister.service import ping, split_address
+from everfit.contracts.errors import UserError
+from everfit.data.listing import service
+from everfit.data.listing.service import ping, split_address
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SECRET = "postgresql://everfit:correct-horse@127.0.0.1:9/none"
@@ -28,10 +28,16 @@ class Served:
 
     def __init__(self, folder: Path, **told: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline_components.lister", "--listen", "127.0.0.1:0"],
-            stderr=subprocess.PIPE, text=True,
-            env={**os.environ, "EVERFIT_ROOT": str(folder), "PYTHONPATH": str(REPOSITORY), **told},
-        )  # fmt: skip
+            [sys.executable, "-m", "everfit.data.listing", "--listen", "127.0.0.1:0"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "EVERFIT_ROOT": str(folder),
+                "PYTHONPATH": str(REPOSITORY / "pipeline_components"),
+                **told,
+            },
+        )
         line = self.process.stderr.readline()
         assert "listens on" in line, line
         self.address = line.split()[-1]
@@ -109,8 +115,15 @@ def test_more_than_it_takes_at_once_still_get_an_answer_each(served, tmp_path):
 
 def test_garbage_gets_an_answer_and_holds_up_nobody(served, tmp_path):
     dice = random.Random(2)
-    garbage = [b"null", b"[]", b"{}", b'{"id": 1, "source": 3}', b"\xff\xfe", b"[" * 50_000,
-               *(dice.randbytes(40).replace(b"\n", b"") for _ in range(50))]  # fmt: skip
+    garbage = [
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"id": 1, "source": 3}',
+        b"\xff\xfe",
+        b"[" * 50_000,
+        *(dice.randbytes(40).replace(b"\n", b"") for _ in range(50)),
+    ]
     with served.connect() as talk, served.connect() as other:
         talk.say(*garbage, look(tmp_path, "last"))
         answers = talk.hear(len([line for line in garbage if line.strip()]) + 1)
@@ -137,8 +150,8 @@ def test_there_is_an_end_to_connections_and_one_that_leaves_makes_room(served, t
 
 
 def test_a_ping_says_whether_it_listens(served):
-    command = [sys.executable, "-m", "pipeline_components.lister", "--ping", served.address]
-    told = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-m", "everfit.data.listing", "--ping", served.address]
+    told = {**os.environ, "PYTHONPATH": str(REPOSITORY / "pipeline_components")}
     assert subprocess.run(command, env=told, check=False).returncode == 0
     served.stop()
     assert subprocess.run(command, env=told, check=False).returncode == 1
@@ -176,11 +189,17 @@ def test_only_who_says_the_token_is_answered(tmp_path):
 def test_a_token_that_cannot_be_read_keeps_it_shut(tmp_path):
     (tmp_path / "empty").write_text("\n")
     for name in ("absent", "empty"):
-        told = {"PYTHONPATH": str(REPOSITORY), "EVERFIT_LISTER_TOKEN": str(tmp_path / name)}
+        told = {
+            "PYTHONPATH": str(REPOSITORY / "pipeline_components"),
+            "EVERFIT_LISTER_TOKEN": str(tmp_path / name),
+        }
         ended = subprocess.run(
-            [sys.executable, "-m", "pipeline_components.lister", "--listen", "127.0.0.1:0"],
-            env={**os.environ, **told}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "everfit.data.listing", "--listen", "127.0.0.1:0"],
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert ended.returncode == 2 and "LISTER-TOKEN" in ended.stderr
 
 

@@ -26,12 +26,12 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from pipeline_components.champion.servable import check_servable
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.model import load_model, save_model
-from pipeline_components.model.load import misused, parse_model
-from pipeline_components.register import door
-from pipeline_components.store import blob_key
+from everfit.champion.servable import check_servable
+from everfit.contracts.errors import IntegrityError
+from everfit.ml.model import load_model, save_model
+from everfit.ml.model.load import misused, parse_model
+from everfit.steps.register.step import Register
+from everfit.storage.store import blob_key
 from tests.unit.register.small_run import SPEC, fitted, small_run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,9 +85,12 @@ def pair(*items: object) -> dict[str, object]:
 def mapping(**items: object) -> dict[str, object]:
     kinds = [node("builtins", "str", "TypeNode") for _ in items]
     return node(
-        "builtins", "dict", "DictNode", content=items,
+        "builtins",
+        "dict",
+        "DictNode",
+        content=items,
         key_types=node("builtins", "list", "ListNode", content=kinds),
-    )  # fmt: skip
+    )
 
 
 def partial(func: object, *args: object, **more: object) -> dict[str, object]:
@@ -99,9 +102,11 @@ def in_pipeline(root: dict[str, object]) -> dict[str, object]:
     """A Pipeline that holds it, as skops writes one."""
     steps = node("builtins", "list", "ListNode", content=[pair(text("step"), root)])
     content = mapping(
-        steps=steps, memory=text(None), verbose=text(False),
+        steps=steps,
+        memory=text(None),
+        verbose=text(False),
         _sklearn_version=text(sklearn.__version__),
-    )  # fmt: skip
+    )
     return node("sklearn.pipeline", "Pipeline", "ObjectNode", content=content)
 
 
@@ -126,9 +131,11 @@ def with_function(func: dict[str, object]) -> dict[str, object]:
     """A transformer that would call it with the rows to predict."""
     content = mapping(func=func, inverse_func=text(None), validate=text(False))
     return node(
-        "sklearn.preprocessing._function_transformer", "FunctionTransformer", "ObjectNode",
+        "sklearn.preprocessing._function_transformer",
+        "FunctionTransformer",
+        "ObjectNode",
         content=content,
-    )  # fmt: skip
+    )
 
 
 def object_array() -> bytes:
@@ -189,17 +196,21 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "joblib": (joblibbed, "no zip archive"),
     "cloudpickle": (cloudpickled, "no zip archive"),
     "pickle behind a zip": (
-        lambda: pickle.dumps(Touch()) + archive("{}"), "while reading it",
+        lambda: pickle.dumps(Touch()) + archive("{}"),
+        "while reading it",
     ),
     "system": (lambda: skops_file(called("os", "system", text(command()))), "os.system"),
     "posix": (lambda: skops_file(called("posix", "system", text(command()))), "posix.system"),
     "popen": (
-        lambda: skops_file(called("subprocess", "Popen", text(command()))), "subprocess.Popen",
+        lambda: skops_file(called("subprocess", "Popen", text(command()))),
+        "subprocess.Popen",
     ),
     "eval": (lambda: skops_file(called("builtins", "eval", text("1"))), "builtins.eval"),
     "loads": (
-        lambda: skops_file(called("pickle", "loads", node("builtins", "bytes", "BytesNode",
-                                                         file="p")), p=pickle.dumps(Touch())),
+        lambda: skops_file(
+            called("pickle", "loads", node("builtins", "bytes", "BytesNode", file="p")),
+            p=pickle.dumps(Touch()),
+        ),
         "pickle.loads",
     ),
     "load": (lambda: skops_file(called("joblib", "load", text("x"))), "joblib.load"),
@@ -230,8 +241,14 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "check_array as ConstructorFromReduceNode",
     ),
     "methodcaller": (
-        lambda: skops_file(node("operator", "methodcaller", "OperatorFuncNode",
-                                attrs=pair(text("system"), text(command())))),
+        lambda: skops_file(
+            node(
+                "operator",
+                "methodcaller",
+                "OperatorFuncNode",
+                attrs=pair(text("system"), text(command())),
+            )
+        ),
         "operator.methodcaller",
     ),
     "any operator": (
@@ -239,17 +256,30 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "operator.call",
     ),
     "method": (
-        lambda: skops_file(node(
-            "sklearn.linear_model._ridge", "Ridge", "MethodNode",
-            content={"func": "set_params",
-                     "obj": node("sklearn.linear_model._ridge", "Ridge", "ObjectNode",
-                                 content=mapping())},
-        )),
+        lambda: skops_file(
+            node(
+                "sklearn.linear_model._ridge",
+                "Ridge",
+                "MethodNode",
+                content={
+                    "func": "set_params",
+                    "obj": node(
+                        "sklearn.linear_model._ridge", "Ridge", "ObjectNode", content=mapping()
+                    ),
+                },
+            )
+        ),
         "Ridge.set_params",
     ),
     "default factory": (
-        lambda: skops_file(node("collections", "defaultdict", "DefaultDictNode",
-                                content={"main": mapping(), "default_factory": SYSTEM})),
+        lambda: skops_file(
+            node(
+                "collections",
+                "defaultdict",
+                "DefaultDictNode",
+                content={"main": mapping(), "default_factory": SYSTEM},
+            )
+        ),
         "os.system",
     ),
     "list of another kind": (
@@ -257,35 +287,53 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "os.system",
     ),
     "key of another kind": (
-        lambda: skops_file({**mapping(a=text(1)),
-                            "key_types": node("builtins", "list", "ListNode",
-                                              content=[node("os", "system", "TypeNode")])}),
+        lambda: skops_file(
+            {
+                **mapping(a=text(1)),
+                "key_types": node(
+                    "builtins", "list", "ListNode", content=[node("os", "system", "TypeNode")]
+                ),
+            }
+        ),
         "os.system",
     ),
     "array of another kind": (
-        lambda: skops_file({**array(), "__module__": "os", "__class__": "system"},
-                           **{"0.npy": object_array()}),
+        lambda: skops_file(
+            {**array(), "__module__": "os", "__class__": "system"}, **{"0.npy": object_array()}
+        ),
         "os.system",
     ),
     "object array": (
-        lambda: skops_file(array(), **{"0.npy": object_array()}), "while reading it",
+        lambda: skops_file(array(), **{"0.npy": object_array()}),
+        "while reading it",
     ),
     "array that is a pickle": (
-        lambda: skops_file(array(), **{"0.npy": pickle.dumps(Touch())}), "while reading it",
+        lambda: skops_file(array(), **{"0.npy": pickle.dumps(Touch())}),
+        "while reading it",
     ),
     "endless array": (
-        lambda: skops_file(array(), **{"0.npy": endless_array()}), "reading it|more memory",
+        lambda: skops_file(array(), **{"0.npy": endless_array()}),
+        "reading it|more memory",
     ),
     "random generator": (
-        lambda: skops_file(node("numpy.random", "Generator", "RandomGeneratorNode",
-                                content={"bit_generator": mapping(bit_generator=text("seed")),
-                                         "seed_seq": mapping()})),
+        lambda: skops_file(
+            node(
+                "numpy.random",
+                "Generator",
+                "RandomGeneratorNode",
+                content={
+                    "bit_generator": mapping(bit_generator=text("seed")),
+                    "seed_seq": mapping(),
+                },
+            )
+        ),
         "numpy.random.",
     ),
     "a file outside": (lambda: skops_file(array("../../../etc/passwd")), "KeyError"),
     "an absolute file": (lambda: skops_file(array("/etc/passwd")), "KeyError"),
     "an unknown loader": (
-        lambda: skops_file(node("os", "system", "PickleNode", content="x")), "while reading it",
+        lambda: skops_file(node("os", "system", "PickleNode", content="x")),
+        "while reading it",
     ),
     "an old protocol": (
         lambda: archive({**in_pipeline(called("os", "system", text(command()))), "protocol": 0}),
@@ -294,7 +342,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "endless nesting": (lambda: archive("[" * 200_000), "while reading it"),
     "two schemas": (twice, "names an entry twice"),
     "a bomb": (huge, "unpacks to"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
@@ -348,7 +396,7 @@ def test_a_trusted_package_does_not_lend_what_it_imports(monkeypatch, canary):
 def test_a_list_that_the_file_or_mlflow_brings_is_not_read(context):
     """MLflow would take the trusted types from the model's own description."""
     request = small_run(context)
-    door.run(request, context)
+    Register().run(request, context)
     record = context.ledger.version(request.run_key)
     (folder,) = (context.settings.home / "mlartifacts").glob("*/*/artifacts/model")
     hostile = HOSTILE["system"][0]()
@@ -359,14 +407,14 @@ def test_a_list_that_the_file_or_mlflow_brings_is_not_read(context):
     )
     assert "[os.system]" in (folder / "MLmodel").read_text()
     check_servable(SPEC, record, context)  # reads the store's bytes, whatever MLflow holds
-    door.run(request, context)  # and puts the judged bytes back
+    Register().run(request, context)  # and puts the judged bytes back
     assert (folder / "model.skops").read_bytes() != hostile
 
 
 @pytest.mark.parametrize("kind", ["pickle", "system"])
 def test_bytes_planted_in_the_store_are_found_out_by_their_digest(kind, context):
     request = small_run(context)
-    door.run(request, context)
+    Register().run(request, context)
     record = context.ledger.version(request.run_key)
     path = Path(context.store.root) / blob_key(record.champion.model.digest)
     path.chmod(0o644)
@@ -378,7 +426,7 @@ def test_bytes_planted_in_the_store_are_found_out_by_their_digest(kind, context)
 @pytest.mark.parametrize("kind", ["pickle", "system"])
 def test_a_record_that_names_planted_bytes_is_found_out_by_its_signature(kind, context):
     request = small_run(context)
-    door.run(request, context)
+    Register().run(request, context)
     record = context.ledger.version(request.run_key)
     planted = context.store.put("model.skops", HOSTILE[kind][0]())
     champion = record.champion.model_copy(update={"model": planted})
@@ -440,10 +488,10 @@ def test_a_component_reading_a_hostile_candidate_ends_with_one_line(context):
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from pipeline_components.contracts.artifacts import Artifact\n"
-        "from pipeline_components.contracts.errors import EverfitError\n"
-        "from pipeline_components.model import load_model\n"
-        "from pipeline_components.store import open_store\n"
+        "from everfit.contracts.messages.artifacts import Artifact\n"
+        "from everfit.contracts.errors import EverfitError\n"
+        "from everfit.ml.model import load_model\n"
+        "from everfit.storage.store import open_store\n"
         "try:\n"
         f"    load_model(open_store({context.store.url!r}), "
         f"Artifact(name='m', digest={digest!r}, size=1), Path('.'))\n"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.model import class_codes, class_texts
-from pipeline_components.model.derived_columns import DerivedColumns
-from pipeline_components.model.raw_columns import RawColumns
-from pipeline_components.model.table_encoder import BUCKETS, MOST_CODES, TableEncoder
+from everfit.contracts.errors import SourceError
+from everfit.ml.model import class_codes, class_texts
+from everfit.ml.model.derived_columns import DerivedColumns
+from everfit.ml.model.raw_columns import RawColumns
+from everfit.ml.model.table_encoder import BUCKETS, MOST_CODES, TableEncoder
 
 
 def texts(values):
@@ -132,8 +132,9 @@ def test_no_raw_value_stops_a_prediction(values, kind):
     out = RawColumns({"c": kind}).fit(None).transform(frame)["c"]
     assert len(out) == len(values)
     train = {
-        "string": texts(["a", "b"]), "timestamp": pd.to_datetime(["2020-01-01", "2020-01-02"])
-    }.get(kind, [1.0, 2.0])  # fmt: skip
+        "string": texts(["a", "b"]),
+        "timestamp": pd.to_datetime(["2020-01-01", "2020-01-02"]),
+    }.get(kind, [1.0, 2.0])
     encoder = TableEncoder(["c"], "scaled").fit(pd.DataFrame({"c": train}))
     assert np.isfinite(encoder.transform(pd.DataFrame({"c": out}))).all()
 

@@ -24,13 +24,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.model import load_model, predict_scores, save_model
-from pipeline_components.model.load import parse_model, untrusted
-from pipeline_components.model.raw_columns import RawColumns
-from pipeline_components.model.table_encoder import TableEncoder
-from pipeline_components.store import open_store
+from everfit.contracts.errors import IntegrityError
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.ml.model import load_model, predict_scores, save_model
+from everfit.ml.model.load import parse_model, untrusted
+from everfit.ml.model.raw_columns import RawColumns
+from everfit.ml.model.table_encoder import TableEncoder
+from everfit.storage.store import open_store
 
 ROOT = Path(__file__).resolve().parents[3]
 COLUMNS = {"a": "float", "b": "integer", "c": "string", "t": "timestamp"}
@@ -39,12 +39,13 @@ ESTIMATORS = {
     "logistic": (LogisticRegression(), "scaled"),
     "boosting": (HistGradientBoostingRegressor(max_iter=5, random_state=0), "codes"),
     "absolute": (
-        HistGradientBoostingRegressor(max_iter=3, loss="absolute_error", random_state=0), "codes",
+        HistGradientBoostingRegressor(max_iter=3, loss="absolute_error", random_state=0),
+        "codes",
     ),
     "boosting_classes": (HistGradientBoostingClassifier(max_iter=3, random_state=0), "codes"),
     "forest": (RandomForestRegressor(3, random_state=0, n_jobs=1), "onehot"),
     "extra": (ExtraTreesClassifier(3, random_state=0, n_jobs=1), "onehot"),
-}  # fmt: skip
+}
 
 
 def rows(n=300):
@@ -97,10 +98,14 @@ def test_bytes_do_not_depend_on_the_process():
         environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}
         told.add(
             subprocess.run(
-                [sys.executable, "-c", code, __file__], cwd=ROOT, env=environment, check=True,
-                capture_output=True, text=True,
+                [sys.executable, "-c", code, __file__],
+                cwd=ROOT,
+                env=environment,
+                check=True,
+                capture_output=True,
+                text=True,
             ).stdout
-        )  # fmt: skip
+        )
     assert len(told) == 1
 
 
@@ -183,7 +188,7 @@ def test_damaged_and_absurd_archives_are_refused(monkeypatch):
     assert refused(archive_of({"schema.json": b"{" * 200_000})).code == "MODEL-FILE"
     assert refused(archive_of({"schema.json": b'{"protocol": 999}'})).code == "MODEL-FILE"
     assert refused(archive_of({"schema.json": b"[]"})).code == "MODEL-FILE"
-    monkeypatch.setattr("pipeline_components.model.load.MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("everfit.ml.model.load.MOST_BYTES", 1 << 20)
     bomb = archive_of({"schema.json": b"{}", "0.npy": bytes(2 << 20)})
     assert len(bomb) < 10_000
     assert "unpacks to 2 MiB" in refused(bomb).line
@@ -197,7 +202,7 @@ def test_the_digest_is_verified_before_anything_is_parsed(tmp_path, monkeypatch)
     path.chmod(0o644)
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     monkeypatch.setattr(
-        "pipeline_components.model.load.parse_model",
+        "everfit.ml.model.load.parse_model",
         lambda *_: pytest.fail("parsed before it was verified"),
     )
     with pytest.raises(IntegrityError, match="STORE-ALTERED"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline_components.monitor.contrasts import Part, ask, exact_square, parts_of_numbers
+from everfit.steps.monitor.contrasts import Part, ask, exact_square, parts_of_numbers
 
 OLD = np.array([40.0, 100, 160, 160, 100, 40])
 NEW = np.array([10.0, 40, 80, 90, 60, 20])

@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import r2_score, roc_auc_score
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.monitor.decay import rises
-from pipeline_components.monitor.reference_score import ReferenceScore
-from pipeline_components.scoring.resampling import Design
-from pipeline_components.scoring.scored import Scored
+from everfit.contracts.spec.margins import Margin
+from everfit.ml.scoring.resampling import Design
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.monitor.decay import rises
+from everfit.steps.monitor.reference_score import ReferenceScore
 
 FIVE_PERCENT = Margin(value=0.05, relative=True)
 
@@ -145,14 +145,17 @@ def test_what_cannot_be_measured_is_said():
     span = regression(random, 200)
     empty = ReferenceScore({}, None, False, True, 7)
     assert rises(span, rows_of(span), empty, ["mae"], labelled=1.0) == (
-        (), ["mae: the champion's record holds no score to compare with"],
-    )  # fmt: skip
+        (),
+        ["mae: the champion's record holds no score to compare with"],
+    )
     broken = Scored("regression", span.truth, np.where(np.arange(200) < 3, np.nan, span.scores))
     assert rises(broken, rows_of(span), reference(span), ["mae"], labelled=1.0) == (
-        (), ["3 of 200 predictions are not finite"],
-    )  # fmt: skip
+        (),
+        ["3 of 200 predictions are not finite"],
+    )
     alone = Scored("binary", np.ones(200, dtype=np.int64), np.full((200, 2), 0.5))
     record = ReferenceScore({"roc_auc": 0.7}, None, False, True, 7)
     assert rises(alone, rows_of(span), record, ["roc_auc"], labelled=1.0) == (
-        (), ["roc_auc: undefined on these 200 rows"],
-    )  # fmt: skip
+        (),
+        ["roc_auc: undefined on these 200 rows"],
+    )

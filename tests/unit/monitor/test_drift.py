@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.monitor_spec import MonitorSpec
-from pipeline_components.monitor.drift import measure_against, measure_drift
-from pipeline_components.monitor.reference import prepare_reference
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.contracts.base import digest_of
+from everfit.contracts.spec.monitor import MonitorSpec
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.monitor.drift import measure_against, measure_drift
+from everfit.steps.monitor.reference import prepare_reference
 
 SPEC = MonitorSpec()
 NUMBERS = [f"n{i}" for i in range(6)]
@@ -68,9 +68,16 @@ def against(past, current):
 
 @pytest.mark.parametrize(
     ("column", "shift"),
-    [("n0", 0.25), ("n3", -0.25), ("heavy", 1.5), ("whole", 0.4), ("flag", 0.6), ("text", 0.4),
-     ("gaps", 0.1)],
-)  # fmt: skip
+    [
+        ("n0", 0.25),
+        ("n3", -0.25),
+        ("heavy", 1.5),
+        ("whole", 0.4),
+        ("flag", 0.6),
+        ("text", 0.4),
+        ("gaps", 0.1),
+    ],
+)
 def test_a_shifted_column_fires_and_no_other(past, column, shift):
     drift = against(past, span(50, 2_000, Moves(shift, column)))
     assert (drift.state, drift.checks) == ("measured", ())
@@ -115,6 +122,21 @@ def test_the_score_is_evidentlys_where_there_are_many_rows(past):
     assert scores["n0"] == pytest.approx(expected, rel=0.02)
 
 
+def test_values_outside_the_trained_range_are_counted_and_told(past):
+    table = frame(65, 2_000)
+    table.loc[table.index[:300], "n0"] = 50.0
+    table.loc[table.index[:100], "text"] = "unheard of"
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    found = against(past, profile_table(arrow, digest_of(["far"])))
+    columns = {column.name: column for column in found.columns}
+    assert columns["n0"].outside == pytest.approx(0.15, abs=0.002)
+    assert columns["text"].outside == pytest.approx(0.05)
+    assert columns["n1"].outside == pytest.approx(0, abs=0.002)
+    assert "15 % of the values lie outside the range it was trained on" in columns["n0"].message
+    assert "outside the categories it was trained on" in columns["text"].message
+    assert "trained on" not in columns["n1"].message
+
+
 def test_importance_and_the_level_are_taken_over(past):
     current = span(64, 2_000, Moves(0.25))
     found = measure_drift(past[-4:-1], current, past, SPEC, ["n0", "n1"], {"n0": 0.7})
@@ -133,12 +155,15 @@ def test_many_spans_against_one_prepared_reference(past):
         prepared = prepared.and_then(current)
 
 
-def test_rows_are_independent_where_there_is_no_past(past):
+def test_nothing_is_assessed_where_there_is_no_past(past):
     current = span(80, 2_000, Moves(0.25))
     found = measure_drift(past[:2], current, past[:2], SPEC, COLUMNS, {})
-    assert found.dispersion.startswith("Rows were taken as independent: 2 spans are known")
-    assert drifted(found) == ["n0"]
+    assert found.dispersion.startswith("Not assessed: 2 spans are known, and 3 are needed")
+    assert drifted(found) == []
+    assert not any(column.assessed or column.significant for column in found.columns)
+    assert found.columns[0].score > 0.1
     assert "comparisons among the 10 spans" in against(past, current).dispersion
+    assert drifted(measure_drift(past[:2], current, past[:4], SPEC, COLUMNS, {})) == ["n0"]
 
 
 def test_spans_that_differ_anyway_do_not_fire_and_a_larger_shift_does():

@@ -8,14 +8,9 @@ import pytest
 from scipy import stats
 from scipy.spatial import distance
 
-from pipeline_components.monitor.effect import (
-    Distance,
-    jensen_shannon,
-    wasserstein,
-    without_noise,
-)
-from pipeline_components.statistics.bins import Cells, from_bins
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.ml.profiles.bins import Cells, from_bins
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.monitor.effect import Distance, jensen_shannon, wasserstein, without_noise
 
 
 def cells(values) -> Cells:
@@ -26,9 +21,14 @@ def cells(values) -> Cells:
 @pytest.mark.parametrize("rows", [300, 20_000])
 @pytest.mark.parametrize(
     ("law", "shift", "scale"),
-    [(stats.norm(), 0.2, 1), (stats.norm(), 0, 1.3), (stats.lognorm(0.8), 0.3, 1),
-     (stats.poisson(4), 1, 1), (stats.uniform(), 0.05, 1)],
-)  # fmt: skip
+    [
+        (stats.norm(), 0.2, 1),
+        (stats.norm(), 0, 1.3),
+        (stats.lognorm(0.8), 0.3, 1),
+        (stats.poisson(4), 1, 1),
+        (stats.uniform(), 0.05, 1),
+    ],
+)
 def test_wasserstein_is_that_of_the_rows(rows, law, shift, scale):
     rng = np.random.default_rng(3)
     old = law.rvs(rows, random_state=rng)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.monitor.estimate import estimated_rise, learn, prediction_of
-from pipeline_components.scoring.resampling import time_blocks
-from pipeline_components.scoring.scored import Scored
+from everfit.contracts.spec.margins import Margin
+from everfit.ml.scoring.resampling import time_blocks
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.monitor.estimate import estimated_rise, learn, prediction_of
 
 
 def world(random, rows, centre=10.0, error=0.3):
@@ -89,7 +89,7 @@ def test_accuracy_falls_where_more_predictions_are_unsure():
 
     holdout, span = binary(8_000, 3.0), binary(8_000, 1.0)
     (expected,) = learn(holdout, ["accuracy", "roc_auc"]).metrics
-    before, after = ((s.chosen == s.truth).mean() for s in (holdout, span))
+    before, after = ((s.predicted_class == s.truth).mean() for s in (holdout, span))
     prediction = prediction_of("binary", span.scores, 1)
     rise = estimated_rise(expected, prediction, time_blocks(8_000), float(before), 0.0)
     assert rise.worse == pytest.approx(before - after, abs=0.02)

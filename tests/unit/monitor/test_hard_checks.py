@@ -10,11 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.monitor_spec import MonitorSpec
-from pipeline_components.monitor import hard_checks
-from pipeline_components.monitor.drift import measure_drift
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.contracts.base import digest_of
+from everfit.contracts.spec.monitor import MonitorSpec
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.monitor import hard_checks
+from everfit.steps.monitor.drift import measure_against, measure_drift
+from everfit.steps.monitor.reference import prepare_reference
 
 COLUMNS = ["price", "count", "city", "empty", "fee"]
 
@@ -125,9 +126,11 @@ def test_warnings_do_not_break(past):
     drift = measured(past, frame)
     assert drift.state == "measured"
     assert told(drift) == {
-        ("DRIFT-NEW-COLUMN", "extra", "warning"), ("DRIFT-INFINITE", "price", "warning"),
-        ("DRIFT-UNSEEN", "city", "warning"), ("DRIFT-DOMAIN", "count", "warning"),
-    }  # fmt: skip
+        ("DRIFT-NEW-COLUMN", "extra", "warning"),
+        ("DRIFT-INFINITE", "price", "warning"),
+        ("DRIFT-UNSEEN", "city", "warning"),
+        ("DRIFT-DOMAIN", "count", "warning"),
+    }
     assert {c.name for c in drift.columns} >= {"price", "city", "count"}
 
 
@@ -154,18 +157,65 @@ def test_a_column_that_fills_is_drift_of_missing_values(past):
     assert "2.5 is the most frequent value" in drifted["empty"].message
 
 
+def numbered(start, seed):
+    frame = table(seed)
+    return frame.assign(count=np.arange(len(frame)) + start)
+
+
 def test_what_the_past_did_is_no_error():
     # A running number leaves all earlier bounds, and so it did before.
-    def numbered(start, seed):
-        frame = table(seed)
-        return frame.assign(count=np.arange(len(frame)) + start)
-
     past = [profiled(numbered(100_000 * k, k), ("n", k)) for k in range(5)]
     drift = measure_drift(
         past[2:], profiled(numbered(500_000, 9), "n"), past, MonitorSpec(), COLUMNS, {}
     )
     assert drift.state == "measured"
     assert "DRIFT-DOMAIN" not in {check.code for check in drift.checks}
+
+
+@pytest.mark.parametrize("spoil", [missing_column, cents, empty_column, texts, infinities])
+def test_what_the_champion_does_not_read_breaks_nothing(past, spoil):
+    prepared = prepare_reference(past[1:], past, COLUMNS)
+    current = profiled(spoil(table(9)), "now")
+    unread = measure_against(prepared, current, MonitorSpec(), {}, {"count", "city"})
+    assert unread.state == "measured"
+    assert {(check.column, check.severity) for check in unread.checks} == {("price", "warning")}
+    assert "the champion does not read it" in unread.checks[0].message
+    assert "price" not in {column.name for column in unread.columns}
+    read = measure_against(prepared, current, MonitorSpec(), {}, {"price"})
+    assert read.state == "broken"
+
+
+def test_a_running_number_far_from_a_short_past_has_no_bounds():
+    # The spans of the champion lie side by side; the current one came much later.
+    past = [profiled(numbered(2_000 * k, k), ("run", k)) for k in range(2)]
+    for start, broken in ((50_000, False), (-50_000, True)):
+        drift = measure_drift(
+            past, profiled(numbered(start, 9), start), past, MonitorSpec(), COLUMNS, {}
+        )
+        assert (drift.state == "broken") == broken
+
+
+def of_categories(seed, rows, names):
+    return profiled(pd.DataFrame({"city": np.random.default_rng(seed).choice(names, rows)}), seed)
+
+
+@pytest.mark.parametrize("spans", [1, 3])
+@pytest.mark.parametrize("rows", [100, 400])
+def test_values_that_chance_left_unseen_are_not_new_ones(spans, rows):
+    names = [f"c{i}" for i in range(400)]
+    for seed in range(20):
+        past = [of_categories(10 * seed + k, rows, names) for k in range(spans)]
+        now = of_categories(10 * seed + 9, rows, names)
+        drift = measure_drift(past, now, past, MonitorSpec(), ["city"], {})
+        assert (drift.state, drift.checks) == ("measured", ())
+
+
+def test_new_names_are_told_though_chance_had_left_some_unseen():
+    names = [f"c{i}" for i in range(200)]
+    past = [of_categories(k, 400, names) for k in range(3)]
+    now = of_categories(9, 400, [name.upper() for name in names])
+    drift = measure_drift(past, now, past, MonitorSpec(), ["city"], {})
+    assert (drift.state, told(drift)) == ("broken", {("DRIFT-UNSEEN", "city", "error")})
 
 
 def test_every_code_is_documented():

@@ -6,20 +6,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.monitor.logged_predictions import read_logs, served
-from pipeline_components.monitor.read_rows import Rows
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.steps.monitor.logged_predictions import read_logs, served
+from everfit.steps.monitor.read_rows import Rows
 
 
 def spec(task="regression", **log):
     baseline = "mean" if task == "regression" else "prior"
     return PipelineSpec.model_validate(
         {
-            "name": "p", "task": task, "target": "y", "source": {"uri": "{data}/*.csv"},
+            "name": "p",
+            "task": task,
+            "target": "y",
+            "source": {"uri": "{data}/*.csv"},
             "gate": {"superior_by": 0.1, "baseline": baseline},
             "monitor": {"predictions": {"uri": "{data}/log/*", "key": ["id"], **log}},
         }
-    )  # fmt: skip
+    )
 
 
 def rows(target, **columns):

@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.monitoring import ColumnDrift, Rise, SpanEvaluation
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.monitor.news import news
+from everfit.contracts.base import digest_of
+from everfit.contracts.messages.monitoring import ColumnDrift, Rise, SpanEvaluation
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.steps.monitor.news import news
 
 SPEC = PipelineSpec.model_validate(
     {
-        "name": "p", "task": "regression", "target": "y", "source": {"uri": "{data}/*.csv"},
+        "name": "p",
+        "task": "regression",
+        "target": "y",
+        "source": {"uri": "{data}/*.csv"},
         "gate": {"superior_by": 0.1, "baseline": "mean"},
         "monitor": {"effect": 0.2, "until": 0.1, "worse_by": "10%"},
     }
-)  # fmt: skip
+)
 
 
 def evaluation(name, score=0.0, worse=None, *, depends=1.0, estimated=False, state="measured"):
     column = ColumnDrift(
-        name="x", kind="number", score=score, measure="m", p_value=0.0, adjusted=0.0,
-        significant=score > 0, drifted=score > 0, depends=depends, message="",
-    )  # fmt: skip
+        name="x",
+        kind="number",
+        score=score,
+        measure="m",
+        p_value=0.0,
+        adjusted=0.0,
+        significant=score > 0,
+        drifted=score > 0,
+        depends=depends,
+        message="",
+    )
     rises = ()
     if worse is not None:
         rises = (
             Rise(
-                metric="mae", reference=1.0, current=1.0 + worse, worse=worse, low=worse / 2,
-                rows=100, labelled=1.0, estimated=estimated, method="",
+                metric="mae",
+                reference=1.0,
+                current=1.0 + worse,
+                worse=worse,
+                low=worse / 2,
+                rows=100,
+                labelled=1.0,
+                estimated=estimated,
+                method="",
             ),
-        )  # fmt: skip
+        )
     return SpanEvaluation(
-        span=Span(name=name, digest=digest_of(name), rows=100, size=1), state=state,
-        columns=(column,), rises=rises, because=f"so it is with {name}",
-    )  # fmt: skip
+        span=Span(name=name, digest=digest_of(name), rows=100, size=1),
+        state=state,
+        columns=(column,),
+        rises=rises,
+        because=f"so it is with {name}",
+    )
 
 
 def kinds(now, earlier=()):
@@ -83,9 +104,17 @@ def test_a_broken_span_is_told_once_and_changes_no_state():
 def test_a_score_between_off_and_on_is_told_to_the_triggers():
     """So that an alarm that began can end below another threshold than it began at."""
     column = ColumnDrift(
-        name="x", kind="number", score=0.07, measure="m", p_value=0.0, adjusted=0.0,
-        significant=True, drifted=False, depends=0.5, message="",
-    )  # fmt: skip
+        name="x",
+        kind="number",
+        score=0.07,
+        measure="m",
+        p_value=0.0,
+        adjusted=0.0,
+        significant=True,
+        drifted=False,
+        depends=0.5,
+        message="",
+    )
     noise = column.model_copy(update={"score": 0.4, "significant": False})
     span = Span(name="s", digest="a" * 64, rows=100, size=1)
     found = SpanEvaluation(span=span, state="measured", columns=(noise, column), because="")

@@ -9,16 +9,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.monitoring import ColumnDrift, HardCheck, Rise, SpanEvaluation
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.monitor.drift_json import drift_json
-from pipeline_components.monitor.drift_picture import drift_map, ranked_columns
-from pipeline_components.monitor.loss_picture import bound, loss_picture, ticks
-from pipeline_components.monitor.page import monitor_page
-from pipeline_components.monitor.span_order import in_order, short_names
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.monitoring import ColumnDrift, HardCheck, Rise, SpanEvaluation
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.reporting.plot import NARROW, WIDE
+from everfit.steps.monitor.report.drift_json import drift_json
+from everfit.steps.monitor.report.drift_picture import drift_map, ranked_columns
+from everfit.steps.monitor.report.loss_picture import bound, loss_picture
+from everfit.steps.monitor.report.page import monitor_page
+from everfit.steps.monitor.report.span_order import in_order, short_names
+from tests.drawings import assert_readable
 
 HOSTILE = '</title><script>alert("x")</script>'
 MODEL = Artifact(name="model.skops", digest="a" * 64, size=1)
@@ -45,23 +47,35 @@ def spec(metric: str = "mae", **monitor: object) -> PipelineSpec:
 def column(name: str = "miles", score: float = 0.3, drifted: bool = True, **more) -> ColumnDrift:
     return ColumnDrift(
         **{
-            "name": name, "kind": "number", "score": score, "measure": "Wasserstein distance / std",
-            "p_value": 1e-6, "adjusted": 1e-5 if drifted else 0.9,
-            "significant": drifted, "drifted": drifted,
-            "depends": 0.4, "message": f"its median went from 2 to {2 + score}",
+            "name": name,
+            "kind": "number",
+            "score": score,
+            "measure": "Wasserstein distance / std",
+            "p_value": 1e-6,
+            "adjusted": 1e-5 if drifted else 0.9,
+            "significant": drifted,
+            "drifted": drifted,
+            "depends": 0.4,
+            "message": f"its median went from 2 to {2 + score}",
         }
         | more
-    )  # fmt: skip
+    )
 
 
 def rise(worse: float = 0.4, low: float = 0.3, **more) -> Rise:
     return Rise(
         **{
-            "metric": "mae", "reference": 2.5, "current": 2.5 + worse, "worse": worse, "low": low,
-            "rows": 900, "labelled": 1.0, "method": "2,000 resamples of days",
+            "metric": "mae",
+            "reference": 2.5,
+            "current": 2.5 + worse,
+            "worse": worse,
+            "low": low,
+            "rows": 900,
+            "labelled": 1.0,
+            "method": "2,000 resamples of days",
         }
         | more
-    )  # fmt: skip
+    )
 
 
 def evaluation(name: str = "2019-02.csv", state: str = "measured", **more) -> SpanEvaluation:
@@ -81,7 +95,7 @@ def text_of(page: bytes) -> str:
             parts.append(data)
 
     Reader().feed(page.decode().split("</style>", 1)[1])
-    return re.sub(r"\s+", " ", " ".join(parts))
+    return re.sub(r"\s+", " ", " ".join(parts)).replace("\xa0", " ")
 
 
 def months(count: int, columns: int = 2) -> list[SpanEvaluation]:
@@ -100,7 +114,9 @@ def test_it_says_first_what_happened_and_why():
         columns=(column(), column("riders", 0.01, False)), rises=(rise(0.01, -0.1),)
     )
     text = text_of(monitor_page(spec(), CHAMPION, [newest], []))
-    assert "2019-02.csv against champion v3 drifted 1 of 2 columns drifted: miles (0.3)." in text
+    assert (
+        "2019-02.csv compared with champion v3 drifted 1 of 2 columns drifted: miles (0.3)." in text
+    )
     assert "Its median went from 2 to 2.3." in text
 
 
@@ -126,16 +142,16 @@ def test_the_badge_names_the_gravest_thing(badge, found):
 def test_an_estimate_is_called_one_wherever_it_stands():
     found = evaluation(columns=(column(),), rises=(rise(estimated=True, low=float("-inf")),))
     text = text_of(monitor_page(spec(), CHAMPION, [found], []))
-    assert "+0.4 an estimate" in text
-    assert "+0.4 (estimate)" in text
-    assert "surely by" not in text
+    assert "+0.400 an estimate" in text
+    assert "+0.400 (estimate)" in text
+    assert "at least" not in text
 
 
 def test_what_was_served_is_told_from_what_the_champion_says():
     found = evaluation(rises=(rise(), rise(source="logged")))
     page = monitor_page(spec(), CHAMPION, [found], [])
     assert "as served" in text_of(page)
-    assert page.count(b'width="8" height="8" fill="var(--bad)"') == 1
+    assert page.count(b'width="8" height="8" fill="var(--bad)"') == 2  # wide and narrow
 
 
 def test_hard_checks_are_told_with_their_span_and_column():
@@ -174,8 +190,31 @@ def test_the_columns_that_alarm_now_come_first_in_the_map():
 
 def test_an_alarm_bears_a_sign_beside_its_colour():
     quiet, loud = evaluation("a", columns=(column(drifted=False),)), evaluation(columns=(column(),))
-    signs = [drift_map([found], spec().monitor).count("<circle") for found in (quiet, loud)]
-    assert signs == [1, 2]  # one of them is the legend's
+    maps = [drift_map([found], spec().monitor, WIDE) for found in (quiet, loud)]
+    assert [sum(part.startswith("<circle") for part in drawn.body) for drawn in maps] == [0, 1]
+
+
+def test_a_map_tells_all_scores_of_a_column_at_its_name():
+    spans = [
+        evaluation("a.csv", columns=(column(score=0.02, drifted=False),)),
+        evaluation("b.csv", columns=(column(score=0.3),)),
+    ]
+    stops = [hit.tip for hit in drift_map(spans, spec().monitor, WIDE).hits if hit.stop]
+    assert "miles: a 0.02, b 0.3 (alarm)" in stops
+    assert "miles, b: score 0.3, p-value < 0.001. Its median went from 2 to 2.3." in stops
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("count", [1, 3, 12, 36])
+def test_no_label_of_a_picture_is_cut_or_overprinted(width, count):
+    every = months(count, 30)
+    assert_readable(drift_map(every, spec().monitor, width))
+    for metric in ("mae", "roc_auc"):
+        scored = [
+            found.model_copy(update={"rises": (rise(0.01, -0.05, metric=metric),)})
+            for found in every
+        ]
+        assert_readable(loss_picture(scored, metric, spec().monitor.worse_by, width, "$"))
 
 
 def test_every_picture_is_well_formed_and_tells_its_numbers():
@@ -186,15 +225,28 @@ def test_every_picture_is_well_formed_and_tells_its_numbers():
     assert len(pictures) > 10
     for picture in pictures:
         ET.fromstring(picture)
-    assert "2019-02.csv: mae 2.9, 0.4 worse, at least 0.3 worse; 900 rows" in page
+    told = "2019-02: MAE 2.90, 0.400 worse, at least 0.300 (95\xa0% one-sided confidence); 900 rows"
+    assert f'aria-label="{told}"' in page
+
+
+def test_scores_are_in_the_unit_of_the_target():
+    fares = spec()
+    target = fares.target.model_copy(update={"unit": "$"})
+    fares = fares.model_copy(update={"target": target})
+    text = text_of(monitor_page(fares, CHAMPION, [evaluation(rises=(rise(),))], []))
+    assert "$2.50 $2.90 +$0.400 at least $0.300 (95 %)" in text
+    assert "when judged: $2.50" in text
 
 
 def test_the_page_stands_alone_and_runs_nothing():
     found = evaluation(
-        HOSTILE, because=HOSTILE, columns=(column(HOSTILE, message=HOSTILE),),
+        HOSTILE,
+        because=HOSTILE,
+        columns=(column(HOSTILE, message=HOSTILE),),
         checks=(HardCheck(code="X", column=HOSTILE, message=HOSTILE, severity="warning"),),
-        rises=(rise(method=HOSTILE),), dispersion=HOSTILE,
-    )  # fmt: skip
+        rises=(rise(method=HOSTILE),),
+        dispersion=HOSTILE,
+    )
     page = monitor_page(spec(), CHAMPION, [found], months(3), [HOSTILE]).decode()
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!#)[^"]*"', page) == []
@@ -235,21 +287,21 @@ def test_the_bound_is_drawn_on_the_side_that_is_worse():
     assert bound(rise(0.4, 0.3)) == pytest.approx(2.8)
     better_high = rise(0.1, 0.05, metric="roc_auc", reference=0.9, current=0.8)
     assert bound(better_high) == pytest.approx(0.85)
-    drawn = loss_picture([evaluation(rises=(better_high,))], "roc_auc", spec().monitor.worse_by)
-    assert "worse by 5 %: 0.855" in drawn
+    drawn = loss_picture(
+        [evaluation(rises=(better_high,))], "roc_auc", spec().monitor.worse_by, WIDE
+    )
+    whisker = next(part for part in drawn.body if part.startswith("<path") and "h8" in part)
+    # downwards, from the score to its bound: 0.8 lies below 0.85 in the picture
+    score, end = (float(y) for y in re.search(r"M[\d.]+ ([\d.]+)V([\d.]+)", whisker).groups())
+    assert end < score
+    text = text_of(monitor_page(spec("roc_auc"), CHAMPION, [evaluation(rises=(better_high,))], []))
+    assert "worse by 5 %: 0.855" in text  # 0.9 less a twentieth of it
 
 
 def test_without_a_score_the_picture_is_a_sentence():
-    drawn = loss_picture([evaluation(state="broken")], "mae", spec().monitor.worse_by)
-    assert "<svg" not in drawn
-    assert "has not been scored" in drawn
-
-
-@pytest.mark.parametrize(("low", "high"), [(2.4, 2.9), (0.0, 1e-6), (-3.0, 1e7)])
-def test_ticks_are_few_and_inside(low, high):
-    found = ticks(low, high)
-    assert 2 <= len(found) <= 6
-    assert low <= found[0] <= found[-1] <= high * (1 + 1e-9)
+    broken = evaluation(state="broken")
+    assert loss_picture([broken], "mae", spec().monitor.worse_by, WIDE) is None
+    assert "has not been scored" in text_of(monitor_page(spec(), CHAMPION, [broken], []))
 
 
 def test_the_json_has_the_keys_that_are_documented():

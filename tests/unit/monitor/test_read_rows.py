@@ -8,19 +8,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.monitor.read_rows import read_rows
-from pipeline_components.table.row_digests import row_digests
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.data.tables.row_digests import row_digests
+from everfit.steps.monitor.read_rows import Trained, read_rows
 
 
 def spec(**more):
     return PipelineSpec.model_validate(
         {
-            "name": "p", "task": "regression", "target": "y", "time": "t",
-            "source": {"uri": "{data}/*.csv"}, "gate": {"superior_by": 0.1, "baseline": "mean"},
+            "name": "p",
+            "task": "regression",
+            "target": "y",
+            "time": "t",
+            "source": {"uri": "{data}/*.csv"},
+            "gate": {"superior_by": 0.1, "baseline": "mean"},
             **more,
         }
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture
@@ -37,25 +41,66 @@ def write(tmp_path):
 TIMES = pd.to_datetime(["2020-01-03", "2020-01-01", None, "2020-01-02"]).astype("datetime64[us]")
 
 
-def test_rows_come_in_order_of_time_without_repetitions(write):
+def test_rows_come_in_order_of_time_and_equal_ones_are_observations(write):
     path, digests = write(
-        x=[3.0, 1.0, 0.0, 2.0, 1.0], y=[30.0, 10.0, 5.0, 20.0, 10.0],
-        t=pa.array(TIMES.append(TIMES[1:2])), other=["a", "b", "c", "d", "b"],
-    )  # fmt: skip
+        x=[3.0, 1.0, 0.0, 2.0, 1.0],
+        y=[30.0, 10.0, 5.0, 20.0, 10.0],
+        t=pa.array(TIMES.append(TIMES[1:2])),
+        other=["a", "b", "c", "d", "b"],
+    )
     rows = read_rows(path, spec(), ["x"])
-    assert rows.frame["x"].tolist() == [0.0, 1.0, 2.0, 3.0]
-    assert rows.truth(None).tolist() == [5.0, 10.0, 20.0, 30.0]
-    assert rows.digests.tolist() == digests[[2, 1, 3, 0]].tolist()
-    assert (rows.repeated, rows.seen, rows.share) == (1, 0, 1.0)
+    assert rows.frame["x"].tolist() == [0.0, 1.0, 1.0, 2.0, 3.0]
+    assert rows.truth(None).tolist() == [5.0, 10.0, 10.0, 20.0, 30.0]
+    assert rows.digests.tolist() == digests[[2, 1, 4, 3, 0]].tolist()
+    assert (rows.older, rows.seen, rows.share) == (0, 0, 1.0)
     assert "other" not in rows.frame
+
+
+def trained(rows, keys=None):
+    return Trained(rows, np.arange(len(rows)) * 2 // max(len(rows), 1), keys)
 
 
 def test_rows_seen_are_left_out_and_others_kept_by_digest(write):
     path, digests = write(x=[1.0, 2.0, 3.0], y=[1.0, 2.0, 3.0])
-    rows = read_rows(path, spec(time=None), ["x"], seen=digests[[0, 2]])
+    rows = read_rows(path, spec(time=None), ["x"], seen=trained(digests[[0, 2]]))
     assert (rows.frame["x"].tolist(), rows.seen) == ([2.0], 2)
     rows = read_rows(path, spec(time=None), ["x"], only=digests[[0, 2]])
     assert sorted(rows.frame["x"]) == [1.0, 3.0]
+
+
+def test_of_equal_rows_as_many_are_kept_or_left_out_as_there_were(write):
+    path, digests = write(x=[1.0, 1.0, 1.0, 2.0], y=[1.0, 1.0, 1.0, 2.0])
+    rows = read_rows(path, spec(time=None), ["x"], only=digests[[0, 1]])
+    assert rows.frame["x"].tolist() == [1.0, 1.0]
+    rows = read_rows(path, spec(time=None), ["x"], seen=trained(digests[[0, 1]]))
+    assert (sorted(rows.frame["x"]), rows.seen) == ([1.0, 2.0], 2)
+
+
+def test_what_repeats_by_chance_was_not_trained_on(write):
+    """Ten contents, all of which the champion knows: a new span's rows are new all the same."""
+    random = np.random.default_rng(0)
+    old, new = random.integers(0, 10, 400) * 1.0, random.integers(0, 10, 200) * 1.0
+    _, digests = write(x=old, y=old)
+    path, _ = write(x=new, y=new)
+    rows = read_rows(path, spec(time=None), ["x"], seen=trained(digests))
+    assert (len(rows.frame), rows.seen) == (200, 0)
+
+
+def test_a_file_that_has_grown_is_new_as_far_as_it_has_grown(write):
+    values = np.arange(300) / 7
+    path, digests = write(x=values, y=values)
+    rows = read_rows(path, spec(time=None), ["x"], seen=trained(digests[:200]))
+    assert (sorted(rows.frame["x"]), rows.seen) == (values[200:].tolist(), 200)
+
+
+def test_with_a_key_the_newest_version_counts_and_what_was_trained_on_does_not(write):
+    path, _ = write(x=[1.0, 2.0, 3.0, 4.0], y=[1.0, 2.0, 3.0, 4.0], id=[1, 1, 2, 3])
+    keyed = spec(time=None, key=["id"])
+    rows = read_rows(path, keyed, ["x"])
+    assert (sorted(rows.frame["x"]), rows.older) == ([2.0, 3.0, 4.0], 1)
+    known = row_digests(pa.table({"id": [2]}), ["id"])
+    rows = read_rows(path, keyed, ["x"], seen=trained(known, known))
+    assert (sorted(rows.frame["x"]), rows.seen) == ([2.0, 4.0], 1)
 
 
 def test_a_label_is_a_finite_number(write):

@@ -12,20 +12,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
-from pipeline_components.context import Context
-from pipeline_components.contracts.base import digest_of
-from pipeline_components.contracts.errors import NothingToDo
-from pipeline_components.contracts.planning import PERSON, PlanResult, RunType, Trigger
-from pipeline_components.contracts.rules import rules_digest
-from pipeline_components.contracts.spans import Snapshot, Span, choose
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.steps import Order, Wishes
-from pipeline_components.door import _note_the_end
-from pipeline_components.identity import code_digest, environment_digest, run_key, spec_digest
-from pipeline_components.ledger import open_ledger
-from pipeline_components.ledger.records import RunRecord, SpanRecord, VerdictRecord
-from pipeline_components.plan import door
-from pipeline_components.source.reader import reader_digest
+from everfit.contracts.base import digest_of
+from everfit.contracts.errors import NothingToDo
+from everfit.contracts.messages.planning import PERSON, PlanResult, RunType, Trigger
+from everfit.contracts.messages.spans import Snapshot, Span, choose
+from everfit.contracts.messages.steps import Order, RunOptions
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.rules import rules_digest
+from everfit.data.sources.reader import reader_digest
+from everfit.engine.context import Context
+from everfit.engine.execute import record_end
+from everfit.engine.fingerprints import code_digest, environment_digest, run_key, spec_digest
+from everfit.steps.plan.step import Plan
+from everfit.storage.ledger import open_ledger
+from everfit.storage.ledger.records import RunRecord, SpanRecord, VerdictRecord
 
 BEGIN = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
@@ -75,16 +75,19 @@ class Chain:
             run_type=run_type, run_id=f"run-{next(self.runs)}", due=more.pop("due", "")
         )
         order = Order(
-            component="plan", pipeline=self.spec, trigger=trigger, sweep=sweep,
-            wishes=Wishes.model_validate(more),
-        )  # fmt: skip
-        request = door.request(order, None, self.context)  # type: ignore[arg-type]
-        result = door.run(request, self.context)
+            component="plan",
+            pipeline=self.spec,
+            trigger=trigger,
+            sweep=sweep,
+            options=RunOptions.model_validate(more),
+        )
+        request = Plan().request(order, None, self.context)  # type: ignore[arg-type]
+        result = Plan().run(request, self.context)
         self.planned.append(result)
         if result.decision == "train" and result.run_key:
             assert self.context.ledger.verdict(result.run_key) is None  # nothing is decided twice
         try:
-            door.settle(request, result, self.context, order)
+            Plan().record(request, result, self.context, order)
         except NothingToDo:
             assert result.decision != "train"
             assert not sweep
@@ -107,7 +110,7 @@ class Chain:
                 order = self._order.model_copy(
                     update={"component": "validate", "upstream": {"plan": (digest_of(0),)}}
                 )
-                _note_the_end(order, reason, self.context)
+                record_end(order, reason, self.context)
         return result
 
     def _step(self, name: str) -> None:
@@ -118,7 +121,9 @@ class Chain:
     def _train(self, plan: PlanResult) -> None:
         ledger, pipeline = self.context.ledger, self.spec.name
         self._step("plan")
-        reader = reader_digest(self.spec.source, self.spec.curated, self.spec.time)
+        reader = reader_digest(
+            self.spec.source, self.spec.curated, self.spec.time, self.spec.features.drop
+        )
         read: dict[str, Span] = {}
         for ref in (*plan.window, *plan.holdout):
             refused = self.bad.get(ref.name) == "refused"
@@ -127,12 +132,14 @@ class Chain:
             ledger.record_span(
                 pipeline,
                 SpanRecord(
-                    name=ref.name, fingerprint=ref.fingerprint, reader=reader,
+                    name=ref.name,
+                    fingerprint=ref.fingerprint,
+                    reader=reader,
                     digest=None if refused else span.digest,
                     snapshot=None if refused else snapshot.model_dump(mode="json"),
                     code="SPAN-EMPTY" if refused else None,
                 ),
-            )  # fmt: skip
+            )
             if not refused:
                 read[ref.name] = span
         self._step("extract")
@@ -142,17 +149,22 @@ class Chain:
         window, holdout = choose(good, self.spec.window, self.spec.holdout)
         if not window:
             raise NothingToDo("VALIDATE-FEW", pipeline, "too few spans are good")
-        key = run_key(self.spec, window, holdout, code_digest(), environment_digest())
+        key = run_key(self.spec, window, holdout, code_digest("run"), environment_digest())
         new = ledger.run(key) is None
         record = ledger.open_run(
             pipeline,
             RunRecord(
-                run_key=key, spec=spec_digest(self.spec),
-                window=tuple(s.digest for s in window), holdout=tuple(s.digest for s in holdout),
-                code=code_digest(), environment=environment_digest(), seed=0, champion=None,
+                run_key=key,
+                spec=spec_digest(self.spec),
+                window=tuple(s.digest for s in window),
+                holdout=tuple(s.digest for s in holdout),
+                code=code_digest("run"),
+                environment=environment_digest(),
+                seed=0,
+                champion=None,
                 trigger=self._order.trigger,
             ),
-        )  # fmt: skip
+        )
         if new:
             by_a_person = self._order.trigger.run_type in PERSON
             self.opened.append((datetime.fromisoformat(record.at), by_a_person))
@@ -170,7 +182,7 @@ class Chain:
             if ledger.verdict(run.run_key)
             for digest in (*run.window, *run.holdout)
         }
-        done |= ledger.quarantined(pipeline, rules_digest(self.spec))
+        done |= ledger.quarantined(pipeline, rules_digest(self.spec)).keys()
         refused = {record.name for record in ledger.spans(pipeline) if record.digest is None}
         return [n for n in self.names() if n not in refused and digest_of(n) not in done]
 

@@ -49,7 +49,7 @@ def test_a_crash_is_made_up_for_after_a_pause(context, step):
         days.wake("scheduled", due=due)
         soon = days.sweep()
         assert (soon.decision, soon.signals) == ("wait", ())
-        assert "1 attempt since the last verdict, tried again from" in soon.because
+        assert "1 attempt since the last verdict, next try from" in soon.because
         days.now += timedelta(minutes=15)
         assert days.sweep().signals == ("due",)
         assert days.wake().decision == "train"
@@ -125,11 +125,14 @@ POLICIES = {
     "new data": {"any": [{"new_data": {}}], "budget": {"trainings": 4, "per": "7d"}},
     "all of it": {
         "any": [{"new_data": {"min_rows": 20, "min_spans": 2}}, {"schedule": "0 3 * * *"}],
-        "cooldown": "6h", "quiet": "Sat-Sun", "max_staleness": "5d", "timezone": "Europe/Berlin",
+        "cooldown": "6h",
+        "quiet": "Sat-Sun",
+        "max_staleness": "5d",
+        "timezone": "Europe/Berlin",
         "budget": {"trainings": 3, "per": "4d"},
     },
     "both": {"all": [{"new_data": {}}, {"schedule": "30 2 * * 1,4"}], "timezone": "Europe/Berlin"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("policy", POLICIES)

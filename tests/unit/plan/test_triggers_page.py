@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline_components.cli.triggers import fold, text
-from pipeline_components.contracts.triggers import Condition, TriggerSpec
+from everfit.cli.commands.triggers import fold, lines
+from everfit.contracts.spec.triggers import TriggerSpec
+from everfit.contracts.spec.triggers.kinds import KINDS
 from tests.unit.plan.simulated_chain import chain
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "triggers.md").read_text()
@@ -28,13 +29,15 @@ def test_the_examples_are_triggers(triggers):
 def test_two_of_three_is_read_as_explained():
     groups = next(TriggerSpec.model_validate(one).some for one in EXAMPLES if "2 of 3" in one)
     assert (groups.needed, len(groups.conditions)) == (2, 3)
-    assert [member.given for member in groups.conditions[2].all] == ["schedule", "code"]
+    assert [member.kind for member in groups.conditions[2].conditions] == ["schedule", "code"]
 
 
 def test_every_condition_is_explained():
-    kinds = [name for name in Condition.model_fields if name not in ("any", "all", "some")]
-    fields = [name for name in TriggerSpec.model_fields if name not in ("some", *kinds)]
-    assert [name for name in (*kinds, *fields) if f"`{name}`" not in PAGE] == []
+    own = [name for kind in KINDS.values() for name in kind.model_fields if name != "kind"]
+    aliases = {"lasting": "for", "cron": "schedule"}
+    fields = [name for name in TriggerSpec.model_fields if name != "some"]
+    every = [aliases.get(name, name) for name in (*KINDS, *own, *fields)]
+    assert [name for name in every if not re.search(rf"`{name}\b", PAGE)] == []
 
 
 def test_the_record_is_as_shown(context):
@@ -51,6 +54,6 @@ def test_the_record_is_as_shown(context):
             if days.sweep().signals:
                 days.wake()
         records = days.context.ledger.evaluations("days", 100)[::-1]
-    shown = "\n".join(map(text, fold(records)))
+    shown = "\n".join("".join(f"{line}\n" for line in lines(one)) for one in fold(records))
     expected = re.search(r"<!-- example -->\n```\n(.*?)```", PAGE, re.DOTALL)[1]
     assert shown == expected

@@ -1,4 +1,4 @@
-"""Plan's door under triggers: who may wake it, what sweeps say, and what the ledger keeps."""
+"""Plan under triggers: who may wake it, what sweeps say, and what the ledger keeps."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline_components.contracts.planning import Trigger
-from pipeline_components.contracts.steps import Order
-from pipeline_components.door import perform
+from everfit.contracts.messages.planning import Trigger
+from everfit.contracts.messages.steps import Order
+from everfit.engine.execute import perform
 from tests.unit.plan.simulated_chain import BEGIN, chain
 
 DATA = {"any": [{"new_data": {}}]}
@@ -22,13 +22,15 @@ def test_a_wake_says_what_woke_it_and_the_ledger_keeps_every_condition(context):
         days.arrive()
         plan = days.wake()
         assert plan.because == (
-            "new_data: 2 spans: 2026-01-01.csv, 2026-01-02.csv; there is no champion yet; "
+            "new_data: 2 new spans: 2026-01-01.csv, 2026-01-02.csv; there is no champion yet; "
             "training on 2026-01-01.csv, judging on 2026-01-02.csv"
         )
         (record,) = days.context.ledger.evaluations("days")
         assert [(c.kind, c.fired) for c in record.conditions] == [
-            ("new_data", True), ("back-off", False), ("cooldown", False),
-        ]  # fmt: skip
+            ("new_data", True),
+            ("back-off", False),
+            ("cooldown", False),
+        ]
         days.arrive()
         assert days.sweep().decision == "wait"
         days.now += timedelta(hours=6)
@@ -52,8 +54,9 @@ def test_without_triggers_only_a_person_trains(context):
         days.arrive()
         plan = days.wake("asset")
         assert (plan.decision, plan.because) == (
-            "idle", "the pipeline has no triggers: a person starts it",
-        )  # fmt: skip
+            "idle",
+            "the pipeline has no triggers: a person starts it",
+        )
         assert days.wake("cli").decision == "train"
 
 
@@ -117,11 +120,11 @@ def test_old_spans_before_the_window_are_not_new(context):
         assert days.wake().decision == "train"
         assert days.sweep().decision == "idle"
         days.arrive()
-        assert "1 new span, 2 wanted" in days.sweep().because
+        assert "1 new span, 2 needed" in days.sweep().because
         for _ in range(5):
             days.arrive()
         assert days.wake().decision == "train"
-        assert days.sweep().because == "new_data: every good span is in a decided run"
+        assert days.sweep().because == "new_data: finished runs have used every good span"
 
 
 def test_a_run_with_another_window_is_no_changed_code(context):
@@ -143,7 +146,7 @@ def test_staleness_is_told_once_and_only_where_nothing_is_done(context):
         first, second = days.sweep(), days.sweep()
         assert [news.kind for news in first.news] == ["stale"]
         assert first.news[0].what == (
-            "days is stale: the last verdict is 3 days old, 3d is the most"
+            "days is stale: the last verdict is 3 days old, the limit is 3d"
         )
         assert second.news == ()
         days.arrive()
@@ -164,7 +167,7 @@ def test_a_sweep_through_the_common_door(context):
         )
         outcome = perform(order, days.context)
         assert outcome.signals == ("new_data",)
-        assert outcome.summary["decision"] == "train"
+        assert outcome.summary.decision == "train"
         (record,) = days.context.ledger.evaluations("days")
         assert (record.stage, record.decision) == ("sweep", "train")
         assert days.context.ledger.decisions("days") == []

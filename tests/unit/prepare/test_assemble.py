@@ -12,15 +12,22 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.requests import PrepareRequest
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import FeatureSpec
-from pipeline_components.prepare import door
-from pipeline_components.prepare import read_spans as read_spans_module
+from everfit.contracts.errors import SourceError
+from everfit.contracts.messages.requests import PrepareRequest
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.spec.pipeline import FeatureSpec
+from everfit.steps.prepare import read_spans as read_spans_module
+from everfit.steps.prepare.step import Prepare
 
-TYPES = {"int64": "integer", "double": "float", "string": "string", "bool": "boolean",
-         "timestamp[us]": "timestamp", "timestamp[s]": "timestamp", "null": "float"}  # fmt: skip
+TYPES = {
+    "int64": "integer",
+    "double": "float",
+    "string": "string",
+    "bool": "boolean",
+    "timestamp[us]": "timestamp",
+    "timestamp[s]": "timestamp",
+    "null": "float",
+}
 
 
 def snapshot(context, name, table):
@@ -37,15 +44,23 @@ def prepare(context, window, holdout=(), columns=None, **fields):
             types |= {f.name: TYPES[str(f.type)] for f in table.schema}
     request = PrepareRequest.model_validate(
         {
-            "run_key": "0" * 64, "task": "regression", "target": "y", "target_expression": None,
-            "positive": None, "time": None, "entity": (), "features": FeatureSpec(),
-            "kept_columns": (), "columns": types, "fraction": None if holdout else 0.3,
+            "run_key": "0" * 64,
+            "task": "regression",
+            "target": "y",
+            "target_expression": None,
+            "positive": None,
+            "time": None,
+            "entity": (),
+            "features": FeatureSpec(),
+            "kept_columns": (),
+            "columns": types,
+            "fraction": None if holdout else 0.3,
             "window": [snapshot(context, f"w{i}", t) for i, t in enumerate(window)],
             "holdout": [snapshot(context, f"h{i}", t) for i, t in enumerate(holdout)],
             **fields,
         }
-    )  # fmt: skip
-    result = door.run(request, context)
+    )
+    result = Prepare().run(request, context)
     tables = [
         pq.read_table(context.store.local(a.digest, context.scratch))
         for a in (result.train, result.holdout)
@@ -61,28 +76,36 @@ def trips(first, rows, **extra):
 
 
 def test_spans_train_and_judge_in_times_order(context):
-    result, train, holdout = prepare(context, [trips(0, 50), trips(50, 50)], [trips(100, 20)],
-                                     time="when")  # fmt: skip
+    result, train, holdout = prepare(
+        context, [trips(0, 50), trips(50, 50)], [trips(100, 20)], time="when"
+    )
     assert train.column("when").to_pylist() == sorted(train.column("when").to_pylist())
     assert sorted(train.column("y").to_pylist()) == list(range(100))
     assert sorted(holdout.column("y").to_pylist()) == list(range(100, 120))
     assert [(c.name, c.role) for c in result.columns] == [
-        ("x", "feature"), ("when", "feature"), ("y", "target"),
-    ]  # fmt: skip
+        ("x", "feature"),
+        ("when", "feature"),
+        ("y", "target"),
+    ]
     proof = json.loads(context.store.get(result.proof.digest))
-    assert proof["overlap"] == {"rows": 0, "entities": None}
+    assert proof["overlap"] == {"rows": 0, "entities": None, "equal_contents": 0}
     assert [(s["name"], s["rows_train"], s["rows_holdout"]) for s in proof["spans"]] == [
-        ("w0", 50, 0), ("w1", 50, 0), ("h0", 0, 20),
-    ]  # fmt: skip
+        ("w0", 50, 0),
+        ("w1", 50, 0),
+        ("h0", 0, 20),
+    ]
     rows = np.sort(train.column("__row").to_numpy()).astype("<u8").tobytes()
     assert proof["train"]["digest"] == hashlib.sha256(rows).hexdigest()
 
 
-def test_repetitions_and_leaks_into_training_are_left_out(context):
+def test_equal_rows_are_observations_wherever_they_are(context):
     window, holdout = [trips(0, 60), trips(40, 40)], [trips(70, 40)]
-    result, train, _ = prepare(context, window, holdout, time="when")
-    assert sorted(train.column("y").to_pylist()) == list(range(70))
-    assert result.dropped == {"duplicate": 20, "in_holdout": 10}
+    result, train, judged = prepare(context, window, holdout, time="when")
+    assert sorted(train.column("y").to_pylist()) == sorted([*range(60), *range(40, 80)])
+    assert sorted(judged.column("y").to_pylist()) == list(range(70, 110))
+    assert result.dropped == {} and result.rows_read == 140
+    proof = json.loads(context.store.get(result.proof.digest))
+    assert proof["overlap"] == {"rows": 0, "entities": None, "equal_contents": 10}
 
 
 def test_entities_of_the_holdout_do_not_train(context):
@@ -98,7 +121,7 @@ def test_entities_of_the_holdout_do_not_train(context):
     roles = {c.name: c.role for c in result.columns}
     assert roles["rider"] == "entity"
     proof = json.loads(context.store.get(result.proof.digest))
-    assert proof["overlap"] == {"rows": 0, "entities": 0}
+    assert proof["overlap"] == {"rows": 0, "entities": 0, "equal_contents": 0}
     assert proof["holdout"]["entities"] == 3
 
 
@@ -119,12 +142,13 @@ def test_what_the_champion_saw_is_not_judged_on(context):
     holdout = with_riders(["r3", "r3", "new", "r4", "other"], first=8)  # row 8 is r3, not r8
     repeated = pa.concat_tables([holdout, with_riders([f"r{i}" for i in range(10)]).slice(5, 1)])
     result, train, judged = prepare(
-        context, [with_riders(["r3", "new", "r9"], first=50)], [repeated], entity=("rider",),
+        context,
+        [with_riders(["r3", "new", "r9"], first=50)],
+        [repeated],
+        entity=("rider",),
         champion_train=old,
-    )  # fmt: skip
-    assert result.dropped == {
-        "entity_in_holdout": 1, "entity_seen_by_champion": 3, "seen_by_champion": 1,
-    }  # fmt: skip
+    )
+    assert result.dropped == {"entity_in_holdout": 1, "entity_seen_by_champion": 4}
     assert judged.column("rider").to_pylist() == ["new", "other"]
     # those left out of the holdout do not keep their rows in the window out of training
     assert sorted(train.column("rider").to_pylist()) == ["r3", "r9"]
@@ -133,9 +157,12 @@ def test_what_the_champion_saw_is_not_judged_on(context):
 def test_where_the_champion_saw_everything_all_stays_for_the_gate_to_hold(context):
     old = champion_of(context, with_riders(["a", "b", "c"]))
     result, _, judged = prepare(
-        context, [with_riders(["x", "y"], first=50)], [with_riders(["a", "b"], first=90)],
-        entity=("rider",), champion_train=old,
-    )  # fmt: skip
+        context,
+        [with_riders(["x", "y"], first=50)],
+        [with_riders(["a", "b"], first=90)],
+        entity=("rider",),
+        champion_train=old,
+    )
     assert result.dropped == {}
     assert judged.num_rows == 2
 
@@ -169,9 +196,12 @@ def test_a_champion_s_table_that_tells_nothing_leaves_all_for_the_gate(context, 
         numbers = pa.table({"__row": pa.array([1], pa.uint64()), "rider": [7]})
         old = context.store.put("old.parquet", _written(context, numbers))
     _, _, judged = prepare(
-        context, [with_riders(["x", "y"], first=50)], [with_riders(["a", "z"], first=90)],
-        entity=("rider",), champion_train=old,
-    )  # fmt: skip
+        context,
+        [with_riders(["x", "y"], first=50)],
+        [with_riders(["a", "z"], first=90)],
+        entity=("rider",),
+        champion_train=old,
+    )
     assert judged.num_rows == 2
 
 
@@ -207,13 +237,21 @@ def test_rows_without_a_target_are_counted(context):
 def test_dropped_columns_go_unless_a_slice_or_time_needs_them(context):
     table = trips(0, 60, leak=np.arange(60) * 1.0, zone=["a", "b"] * 30, key=np.arange(60))
     result, train, _ = prepare(
-        context, [table], features=FeatureSpec(drop=("leak", "zone", "when")), time="when",
+        context,
+        [table],
+        features=FeatureSpec(drop=("leak", "zone", "when")),
+        time="when",
         kept_columns=("zone",),
-    )  # fmt: skip
+    )
     roles = {c.name: c.role for c in result.columns}
-    assert roles == {"x": "feature", "key": "feature", "y": "target", "when": "time",
-                     "zone": "kept"}  # fmt: skip
-    assert set(train.schema.names) == {*roles, "__row"}
+    assert roles == {
+        "x": "feature",
+        "key": "feature",
+        "y": "target",
+        "when": "time",
+        "zone": "kept",
+    }
+    assert set(train.schema.names) == {*roles, "__row", "__shown", "__piece"}
     (zone,) = [c for c in result.columns if c.name == "zone"]
     assert zone.distinct == 2
 
@@ -261,9 +299,13 @@ def test_data_that_cannot_be_used_is_refused(context, target, fields, says):
 def test_a_real_table_with_a_computed_target(context, shared_data):
     table = pyarrow.csv.read_csv(shared_data / "chicago_taxi" / "data.csv")
     result, train, holdout = prepare(
-        context, [table], task="binary", target="big_tip", target_expression="tips > 0.2 * fare",
+        context,
+        [table],
+        task="binary",
+        target="big_tip",
+        target_expression="tips > 0.2 * fare",
         features=FeatureSpec(drop=("tips",), keep=("fare",)),
-    )  # fmt: skip
+    )
     assert result.classes == ("False", "True")
     assert "tips" not in train.schema.names
     tips, fare = table.column("tips").to_numpy(), table.column("fare").to_numpy()

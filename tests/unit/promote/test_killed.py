@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.champion.reconcile import reconcile
-from pipeline_components.context import open_context
-from pipeline_components.contracts.steps import Asked, Order
-from pipeline_components.door import perform
-from pipeline_components.register import door as register
-from pipeline_components.registry import champion_alias
+from everfit.champion.repair.reconcile import reconcile
+from everfit.contracts.messages.people import PersonRequest
+from everfit.contracts.messages.steps import Order
+from everfit.engine.context import open_context
+from everfit.engine.execute import perform
+from everfit.steps.register.step import Register
+from everfit.storage.mlflow import champion_alias
 from tests.proof.acts import in_child
 from tests.unit.register.small_run import SPEC, small_run
 
@@ -36,17 +37,17 @@ def lived(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("lived")
     (root / "dags" / "pipelines").mkdir(parents=True)
     with open_context(settings_in(root)) as context:
-        register.run(small_run(context, "first"), context)
+        Register().run(small_run(context, "first"), context)
         first = context.ledger.versions("fares")[0].champion.model_copy(update={"sequence": 1})
-        register.run(small_run(context, "second", champion=first), context)
+        Register().run(small_run(context, "second", champion=first), context)
         second = context.ledger.versions("fares")[1].champion.model_copy(update={"sequence": 2})
         third = small_run(context, "third", champion=second)
-        register.run(third.model_copy(update={"spec": ASKS}), context)
+        Register().run(third.model_copy(update={"spec": ASKS}), context)
     return root
 
 
 def settings_in(root: Path):
-    from pipeline_components.contracts.settings import Settings
+    from everfit.contracts.settings import Settings
 
     return Settings.from_environment({"EVERFIT_ROOT": str(root)})
 
@@ -59,7 +60,7 @@ def test_killed_before_any_act_the_same_wish_finishes_and_nothing_is_doubled(
     order = Order(
         component="promote",
         pipeline=ASKS,
-        asked=Asked(what=what, version=version, reason="why", person="ada"),
+        requested=PersonRequest(what=what, version=version, reason="why", person="ada"),
     )
 
     def wish(root: Path) -> object:

@@ -6,10 +6,10 @@ import io
 
 import pandas as pd
 
-from pipeline_components.context import Context
-from pipeline_components.contracts.base import canonical_json, digest_bytes, digest_of
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.requests import (
+from everfit.contracts.base import canonical_json, digest_bytes, digest_of
+from everfit.contracts.messages.cards import CardTable, ModelCard
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.requests import (
     ColumnRole,
     EvaluateResult,
     GateResult,
@@ -17,13 +17,14 @@ from pipeline_components.contracts.requests import (
     RegisterRequest,
     TrainResult,
 )
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.contracts.steps import Trigger
-from pipeline_components.contracts.verdicts import Comparison, Estimate
-from pipeline_components.identity import code_digest
-from pipeline_components.ledger.records import RunRecord, VerdictRecord
-from pipeline_components.model.save import save_model
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.steps import Trigger
+from everfit.contracts.messages.verdicts import Comparison, Estimate
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.engine.context import Context
+from everfit.engine.fingerprints import code_digest
+from everfit.ml.model.save import save_model
+from everfit.storage.ledger.records import RunRecord, VerdictRecord
 
 FRAME = pd.DataFrame(
     {"miles": [1.0, 2.0, 3.0, 4.0], "riders": [1, 2, 1, 3], "fare": [3.0, 6.1, 8.9, 12.2]}
@@ -39,6 +40,42 @@ SPEC = PipelineSpec.model_validate(
         "gate": {"metric": "mae", "superior_by": "1%", "baseline": "median"},
     }
 )
+
+
+CARD = ModelCard(
+    pipeline="fares",
+    description="A small model.",
+    task="regression",
+    target="fare",
+    family="linear",
+    parameters={"alpha": "1.0"},
+    settings_tried=0,
+    rows_fitted=4,
+    size=9,
+    tables=(CardTable(use="training", rows=4, digest="a" * 64),),
+    features=("miles", "riders"),
+    dropped={},
+    metric="mae",
+    baseline="median",
+    dummy="median",
+    confidence=0.95,
+    rows_scored=4,
+    scores={},
+    comparison=None,
+    slices=(),
+    search=None,
+    calibration=None,
+    fairness=(),
+    importances={"miles": 1.0},
+    limitations=("It has seen four rows.",),
+    run_key="c" * 64,
+    model="d" * 64,
+    seed=0,
+    threads=1,
+    row_loss="absolute error",
+    environment={"python": "3.11.7"},
+)
+"""Of every run here, whatever it trained."""
 
 
 def fitted() -> bytes:
@@ -103,7 +140,8 @@ def small_run(
         sample=store.put("sample.parquet", table.getvalue()),
         predictions=store.put("predictions.json", b"[]"),
         plots=(store.put("residuals.svg", b"<svg/>"), store.put("importances.svg", b"<svg></svg>")),
-        card=store.put("model_card.md", b"# Fares\n\nA small model.\n"),
+        card=store.put("model_card.html", b"<!DOCTYPE html><h1>Fares</h1>"),
+        card_values=store.put("model_card.json", canonical_json(CARD)),
         importances={"miles": 1.0},
     )
     columns = (
@@ -112,15 +150,13 @@ def small_run(
         ColumnRole(name="fare", type="float", role="target"),
     )
     train = store.put("train.parquet", b"train " + name.encode())
-    report = {
-        "candidate": {"model": trained.model.model_dump(mode="json")},
-        "lineage": {"training_table": train.digest},
-    }
     decision = GateResult(
         verdict=verdict,
         because="the candidate is better by 2.5",
         checks=(),
-        report_json=store.put("decision_report.json", canonical_json(report)),
+        model=trained.model.digest,
+        training_table=train.digest,
+        report_json=store.put("decision_report.json", b"{}"),
         report_html=store.put("decision_report.html", b"<h1>promote</h1>"),
     )
     store.put("gate.json", canonical_json(decision))
@@ -148,7 +184,7 @@ def small_run(
         evaluated=evaluated,
         decision=decision,
         data_report=store.put("data_report.html", b"<h1>data</h1>"),
-        code=code_digest(),
+        code=code_digest("run"),
         environment=digest_bytes(b"environment"),
     )
     if record:

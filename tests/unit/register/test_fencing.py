@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.context import Context, open_context
-from pipeline_components.contracts.errors import Superseded
-from pipeline_components.contracts.requests import RegisterRequest, RegisterResult
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.ledger.records import PromotionRecord
-from pipeline_components.register import door
-from pipeline_components.registry import champion_alias
-from pipeline_components.version import promotion
+from everfit.champion import promotion
+from everfit.contracts.errors import Superseded
+from everfit.contracts.messages.requests import RegisterRequest, RegisterResult
+from everfit.contracts.settings import Settings
+from everfit.engine.context import Context, open_context
+from everfit.steps.register import step as register_step
+from everfit.steps.register.step import Register
+from everfit.storage.ledger.records import PromotionRecord
+from everfit.storage.mlflow import champion_alias
 from tests.unit.register.small_run import small_run
 
 FORK = multiprocessing.get_context("fork")
@@ -38,7 +39,7 @@ def two(settings) -> tuple[RegisterRequest, RegisterRequest]:
     """Two better runs, both judged by version 1, the champion."""
     with open_context(settings) as context:
         first = small_run(context)
-        door.run(first, context)
+        Register().run(first, context)
         pinned = context.ledger.version(first.run_key).champion.model_copy(update={"sequence": 1})
         return (
             small_run(context, "slow", champion=pinned),
@@ -48,7 +49,7 @@ def two(settings) -> tuple[RegisterRequest, RegisterRequest]:
 
 def register(settings: Settings, request: RegisterRequest) -> RegisterResult:
     with open_context(settings) as context:
-        return door.run(request, context)
+        return Register().run(request, context)
 
 
 class Held:
@@ -62,7 +63,7 @@ class Held:
         assert self._there.wait(60)
 
     def _work(self, settings: Settings, request: RegisterRequest, before: str) -> None:
-        module: Any = door if before == "project_alias" else promotion
+        module: Any = register_step if before == "project_alias" else promotion
         real: Callable[..., Any] = getattr(module, before)
 
         def wait(*arguments: Any, **more: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline_components.registry.template import provide_database
+from everfit.storage.mlflow.template import provide_database
 
 # Before any test imports MLflow: it must not call home, least of all from a thread.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -52,19 +52,35 @@ def mlflow_server(folder: Path, backend: str | None = None) -> Iterator[Address]
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        sys.executable, "-W", "ignore", "-m", "mlflow", "server",
-        "--backend-store-uri", backend or f"sqlite:///{folder / 'mlflow.db'}",
-        "--artifacts-destination", str(folder / "artifacts"),
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-    ]  # fmt: skip
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        backend or f"sqlite:///{folder / 'mlflow.db'}",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     if backend is not None:
         quiet["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] = "NullPool"
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, **quiet}, start_new_session=True,
-            stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            command,
+            cwd=folder,
+            env={**os.environ, **quiet},
+            start_new_session=True,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     address = Address(f"http://127.0.0.1:{port}")
     address.group = server.pid
     try:

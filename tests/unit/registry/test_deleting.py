@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.context import open_context
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.registry import RUN_KEY, RunLog, open_registry
-from pipeline_components.registry.client import ClientRegistry
-from pipeline_components.registry.sqlite import SqliteRegistry
+from everfit.contracts.settings import Settings
+from everfit.engine.context import open_context
+from everfit.storage.mlflow import RUN_KEY, RunLog, open_registry
+from everfit.storage.mlflow.client import ClientRegistry
+from everfit.storage.mlflow.sqlite import SqliteRegistry
 from tests.unit.registry.served import mlflow_server
 
 # MLflow's own store, on the SQLAlchemy that is pinned here.
@@ -22,9 +22,17 @@ OTHER_TAG = "everfit.monitor_key"
 
 def run_log(key: str, tag: str = RUN_KEY) -> RunLog:
     return RunLog(
-        pipeline="fares", run_key=key, name="run", began=1_000, params={}, metrics={}, tags={},
-        datasets=(), model=None, key_tag=tag,
-    )  # fmt: skip
+        pipeline="fares",
+        run_key=key,
+        name="run",
+        began=1_000,
+        params={},
+        metrics={},
+        tags={},
+        datasets=(),
+        model=None,
+        key_tag=tag,
+    )
 
 
 @pytest.fixture(params=["file", "client", "server"])
@@ -35,7 +43,7 @@ def registry(request, tmp_path, monkeypatch):
         environ["EVERFIT_MLFLOW"] = server.__enter__()
         request.addfinalizer(lambda: server.__exit__(None, None, None))
     if request.param == "client":
-        monkeypatch.setattr("pipeline_components.registry.sqlite.REVISIONS", frozenset())
+        monkeypatch.setattr("everfit.storage.mlflow.sqlite.REVISIONS", frozenset())
     settings = Settings.from_environment(environ)
     with open_context(settings), open_registry(settings, "fares") as opened:
         assert isinstance(opened, SqliteRegistry if request.param == "file" else ClientRegistry)

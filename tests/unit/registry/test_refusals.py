@@ -8,16 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from pipeline_components.contracts.errors import (
-    CredentialsError,
-    RequestError,
-    Unavailable,
-    UserError,
-)
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.register import door
-from pipeline_components.registry import champion_alias, open_registry, prepare_database
-from pipeline_components.registry.base import shown
+from everfit.contracts.errors import CredentialsError, RequestError, Unavailable, UserError
+from everfit.contracts.settings import Settings
+from everfit.steps.register.step import Register
+from everfit.storage.mlflow import champion_alias, open_registry, prepare_database
+from everfit.storage.mlflow.base import shown
 from tests.unit.register.small_run import small_run
 
 
@@ -99,7 +94,7 @@ def test_an_address_is_shown_without_credentials():
 def test_a_file_that_is_no_database_is_the_users_to_mend(context):
     (context.settings.home / "mlflow.db").write_bytes(b"this is no database " * 100)
     with pytest.raises(UserError, match=r"REGISTRY-DAMAGED .*Restore it"):
-        door.run(small_run(context), context)
+        Register().run(small_run(context), context)
 
 
 def test_a_home_that_cannot_hold_a_database_is_the_users_to_mend(settings):
@@ -119,17 +114,17 @@ def test_a_locked_database_is_asked_again_later(context, monkeypatch):
     other.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(Unavailable, match=r"REGISTRY-UNAVAILABLE .*locked") as e:
-            door.run(request, context)
+            Register().run(request, context)
     finally:
         other.close()
     assert e.value.exit_code == 75
-    assert door.run(request, context).version == 1
+    assert Register().run(request, context).version == 1
 
 
 def test_another_databases_artifacts_elsewhere_go_through_the_client(settings):
     import sqlite3
 
-    from pipeline_components.registry.client import ClientRegistry
+    from everfit.storage.mlflow.client import ClientRegistry
 
     path = prepare_database(settings)
     database = sqlite3.connect(path)

@@ -6,9 +6,9 @@ import multiprocessing
 import sqlite3
 from pathlib import Path
 
-from pipeline_components.registry import template
-from pipeline_components.registry.sqlite import REVISIONS
-from pipeline_components.registry.template import make_template, provide_database, template_path
+from everfit.storage.mlflow import template
+from everfit.storage.mlflow.sqlite import REVISIONS
+from everfit.storage.mlflow.template import make_template, provide_database, template_path
 from tests.contract.killing import killed_at
 
 
@@ -28,7 +28,7 @@ def test_the_template_is_of_a_schema_that_is_written_directly():
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     finally:
         database.close()
-    # A new MLflow: look at its migrations, mend registry/sqlite.py where they touch its tables,
+    # A new MLflow: look at its migrations, fix registry/sqlite.py where they touch its tables,
     # and add the revision.
     assert revision in REVISIONS
 

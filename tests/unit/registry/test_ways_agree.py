@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.context import open_context
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.register import door
-from pipeline_components.registry import ShownVersion, open_registry
-from pipeline_components.registry.client import ClientRegistry
-from pipeline_components.registry.sqlite import SqliteRegistry
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import IntegrityError
+from everfit.contracts.settings import Settings
+from everfit.engine.context import open_context
+from everfit.steps.register.step import Register
+from everfit.storage.mlflow import ShownVersion, open_registry
+from everfit.storage.mlflow.client import ClientRegistry
+from everfit.storage.mlflow.sqlite import SqliteRegistry
 from tests.unit.register.small_run import small_run
 from tests.unit.registry.served import mlflow_server
 
@@ -41,14 +41,14 @@ def world(request, tmp_path_factory):
     settings = Settings.from_environment(environ)
     with pytest.MonkeyPatch.context() as patch, open_context(settings) as context:
         if request.param == "client":
-            patch.setattr("pipeline_components.registry.sqlite.REVISIONS", frozenset())
+            patch.setattr("everfit.storage.mlflow.sqlite.REVISIONS", frozenset())
         with open_registry(settings, "fares") as registry:
             assert isinstance(
                 registry, SqliteRegistry if request.param == "file" else ClientRegistry
             )
         asked = small_run(context)
-        result = door.run(asked, context)
-        assert canonical_json(door.run(asked, context)) == canonical_json(result)
+        result = Register().run(asked, context)
+        assert canonical_json(Register().run(asked, context)) == canonical_json(result)
         yield context, asked, result, MlflowClient(settings.mlflow, settings.mlflow)
 
 
@@ -87,7 +87,7 @@ def test_mlflow_reads_one_version_under_the_alias(world):
 
 
 def test_mlflow_gives_the_models_bytes_back(world, tmp_path):
-    from pipeline_components.store import digest_file
+    from everfit.storage.store import digest_file
 
     _, asked, result, client = world
     path = client.download_artifacts(result.mlflow_run, "model/model.skops", str(tmp_path))
@@ -100,13 +100,17 @@ def test_every_way_keeps_the_same_folder(world, tmp_path):
     _, _, result, client = world
     folder = Path(client.download_artifacts(result.mlflow_run, "model", str(tmp_path)))
     assert sorted(path.name for path in folder.iterdir()) == [
-        "MLmodel", "conda.yaml", "model.skops", "python_env.yaml", "requirements.txt",
-    ]  # fmt: skip
+        "MLmodel",
+        "conda.yaml",
+        "model.skops",
+        "python_env.yaml",
+        "requirements.txt",
+    ]
     assert f"run_id: {result.mlflow_run}\n" in (folder / "MLmodel").read_text()
 
 
 def test_mlflow_serves_the_model_with_its_signature(context):
-    result = door.run(small_run(context), context)
+    result = Register().run(small_run(context), context)
     (folder,) = (context.settings.home / "mlartifacts").glob(f"*/{result.mlflow_run}/*/model")
     text = (
         "import sys, pandas, mlflow.pyfunc; model = mlflow.pyfunc.load_model(sys.argv[1]);"
@@ -115,8 +119,11 @@ def test_mlflow_serves_the_model_with_its_signature(context):
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", text, str(folder)],
-        capture_output=True, text=True, check=True, cwd=folder,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
     names, answer = done.stdout.splitlines()
     assert names == "['miles', 'riders']"
     # Ridge(alpha=1) on two standardised columns, solved by hand from the normal equations.
@@ -144,8 +151,10 @@ def test_every_way_lists_the_same_runs_and_versions(world):
     with open_registry(context.settings, "fares") as registry:
         first, second = registry.runs("fares")
         assert (first.run, first.run_key, first.status) == (
-            result.mlflow_run, asked.run_key, "FINISHED",
-        )  # fmt: skip
+            result.mlflow_run,
+            asked.run_key,
+            "FINISHED",
+        )
         assert first.tags["everfit.verdict"] == "promote"
         assert (second.run, second.status) == (running, "RUNNING")
         assert second.tags == {"everfit.run_key": "f" * 64}
@@ -167,7 +176,7 @@ def test_a_younger_twin_is_deleted(world):
     source = f"{client.get_run(result.mlflow_run).info.artifact_uri}/model"
     twin = client.create_model_version("fares", source, result.mlflow_run, tags)
     client.set_registered_model_alias("fares", "champion", twin.version)
-    again = door.run(asked, context)
+    again = Register().run(asked, context)
     assert (again.version, again.champion) == (1, 1)
     assert [int(v.version) for v in client.search_model_versions("name = 'fares'")] == [1]
 
@@ -186,7 +195,7 @@ def test_a_deleted_experiment_is_an_error_with_a_way_out(world):
     client.delete_experiment(result.mlflow_experiment)
     try:
         with pytest.raises(IntegrityError, match=r"REGISTRY-EXPERIMENT-DELETED .*restore"):
-            door.run(asked, context)
+            Register().run(asked, context)
     finally:
         client.restore_experiment(result.mlflow_experiment)
 
@@ -213,7 +222,7 @@ def test_a_lost_reply_makes_no_second_version(server, tmp_path, monkeypatch):
     monkeypatch.setattr(http.client.HTTPConnection, "putrequest", remember)
     monkeypatch.setattr(http.client.HTTPResponse, "begin", lose)
     with open_context(settings) as context:
-        result = door.run(small_run(context, pipeline="lossy"), context)
+        result = Register().run(small_run(context, pipeline="lossy"), context)
     assert len(lost) == 2
     from mlflow import MlflowClient
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.spans import SpanRef
-from pipeline_components.ledger.records import SpanRecord
-from pipeline_components.replay.moments import arrivals, moments
+from everfit.contracts.errors import UserError
+from everfit.contracts.messages.spans import SpanRef
+from everfit.operations.replay.moments import arrivals, moments
+from everfit.storage.ledger.records import SpanRecord
 
 
 def day(number: int, month: int = 1) -> datetime:
@@ -40,12 +40,24 @@ def test_without_a_period_it_arrived_when_the_ledger_first_saw_it():
     assert one.at == day(5)
 
 
+def test_without_a_period_it_arrived_with_its_latest_row():
+    records = [seen("b", "2018-01-05T00:00:00.000Z")]
+    ends = {"b": day(3), "a": day(4)}
+    found = arrivals("taxi", [ref("a"), ref("b"), ref("c", "2018-01-02T00:00:00")], records, ends)
+    assert [(one.span.name, one.at) for one in found] == [
+        ("c", day(2)),
+        ("b", day(3)),
+        ("a", day(4)),
+    ]
+
+
 def test_a_span_nobody_can_date_is_told():
     with pytest.raises(UserError) as told:
         arrivals("taxi", [ref("b.csv")], [])
     assert told.value.line == (
         "REPLAY-TIME taxi b.csv: a replay must know when a span arrived; its name holds no period, "
-        "and no run has read it. Say source.period in the spec, or run the pipeline first."
+        "its rows no time, and no run has read it. Say time or source.period in the spec, or run "
+        "the pipeline first."
     )
 
 

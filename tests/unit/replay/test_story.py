@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline_components.cli.replay import table
-from pipeline_components.replay.story import Served, Story, Training
+from everfit.cli.commands.replay import show
+from everfit.cli.terminal import Terminal
+from everfit.operations.replay.story import Served, Story, Training
 
 START = datetime(2018, 1, 1, tzinfo=UTC)
 
@@ -23,7 +24,10 @@ def served(rows, score, degraded, days=10):
 @pytest.fixture
 def story() -> Story:
     return Story(
-        "eager", "mae", START, START + timedelta(days=40),
+        "eager",
+        "mae",
+        START,
+        START + timedelta(days=40),
         trainings=[
             training("promote", "new_data"),
             training("hold", "drift"),
@@ -32,17 +36,19 @@ def story() -> Story:
             training("promote", "decay"),
         ],
         served=[
-            served(100, 2.0, False), served(300, 4.0, True), served(50, None, None),
+            served(100, 2.0, False),
+            served(300, 4.0, True),
+            served(50, None, None),
             served(100, 1.0, False),
         ],
         waits=3,
-    )  # fmt: skip
+    )
 
 
 def test_every_measure_is_what_a_hand_count_gives(story):
     found = story.summary()
     assert found.trainings == 5
-    assert found.woken_by == {"decay": 2, "drift": 3, "new_data": 2}
+    assert found.triggered_by == {"decay": 2, "drift": 3, "new_data": 2}
     assert (found.promotions, found.held_or_rejected) == (2, 3)
     assert found.false_alarms == 2  # the third had new data as well, the others promoted
     assert (found.days, found.degraded_days, found.unmeasured_days) == (40, 10, 10)
@@ -51,18 +57,30 @@ def test_every_measure_is_what_a_hand_count_gives(story):
     assert found.waits == 3
 
 
-def test_a_replay_in_which_nothing_happened_has_no_scores():
+def test_a_replay_in_which_nothing_happened_has_no_scores(capsys):
     empty = Story("idle", "mae", START, START + timedelta(days=1), [], []).summary()
     assert (empty.trainings, empty.served, empty.degraded_share) == (0, None, 0.0)
-    assert table([empty]).splitlines()[1].split() == [
-        "idle", "0", "0", "0", "0", "0", "d", "(0%)", "0", "-",
-    ]  # fmt: skip
+    show([empty], Terminal())
+    assert capsys.readouterr().out.splitlines()[1].split() == [
+        "idle",
+        "0",
+        "0",
+        "0",
+        "0",
+        "0",
+        "d",
+        "(0",
+        "%)",
+        "0",
+        "–",
+    ]
 
 
-def test_the_table_has_a_line_for_each_policy_and_says_what_it_counts(story):
-    lines = table([story.summary(), story.summary()]).splitlines()
+def test_the_table_has_a_line_for_each_policy_and_says_what_it_counts(story, capsys):
+    show([story.summary(), story.summary()], Terminal())
+    lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("policy")
     assert lines[1] == lines[2]
     assert "5 (decay 2, drift 3, new_data 2)" in lines[1]
-    assert "10 d (33%)" in lines[1]
+    assert "10 d (33.3 %)" in lines[1]
     assert "40 days, 10 of them not measured" in lines[4]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.reproduce.answer import Apart, Rebuilt, Step, StepName, answered
+from everfit.operations.reproduce.answer import Apart, RebuildStep, Rebuilt, StepName, answered
 
 ONE, OTHER = "a" * 64, "b" * 64
 NAMES = get_args(StepName)
@@ -16,13 +16,18 @@ NAMES = get_args(StepName)
 
 def rebuilt(*states: str, found: str | None = ONE, apart: Apart | None = None) -> Rebuilt:
     steps = tuple(
-        Step(name=name, state=state, told=f"{name} told")
+        RebuildStep(name=name, state=state, told=f"{name} told")
         for name, state in zip(NAMES, states, strict=False)
     )
     return Rebuilt(
-        run_key="c" * 64, steps=steps, recorded=ONE, found=found, apart=apart, threads=1,
+        run_key="c" * 64,
+        steps=steps,
+        recorded=ONE,
+        found=found,
+        apart=apart,
+        threads=1,
         seconds=0.1,
-    )  # fmt: skip
+    )
 
 
 def test_the_same_digest_is_bit_identical():
@@ -36,7 +41,7 @@ def test_near_predictions_are_numerically_equal_and_say_within_what():
     found = answered("fare", 3, "here", rebuilt(*["same"] * 4, "equal", found=OTHER, apart=apart))
     assert found.answer == "numerically equal"
     assert found.because == (
-        "within 3e-12 (4e-13 of the largest prediction) over 1,234 rows of the holdout; "
+        "within 3.00e−12 (4.00e−13 of the largest prediction) over 1,234 rows of the holdout; "
         "the model's bytes differ"
     )
 

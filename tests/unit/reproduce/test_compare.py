@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline_components.reproduce.compare_models import largest_difference
-from pipeline_components.reproduce.compare_tables import table_differences
-from pipeline_components.table.frames import ROW
+from everfit.data.tables.frames import ROW
+from everfit.operations.reproduce.compare_models import largest_difference
+from everfit.operations.reproduce.compare_tables import table_differences
 
 COLUMNS = {
     "fare": pa.array([1.0, float("nan"), None, 4.5]),
@@ -59,8 +59,9 @@ def test_rows_lost_new_and_moved_are_told_apart(tmp_path):
     assert differences(tmp_path, **rows) == ("the same rows in another order",)
     fewer = {name: column[:3] for name, column in COLUMNS.items()}
     assert differences(tmp_path, **fewer) == (
-        "3 rows, recorded are 4", "1 rows are not made again, 0 are new",
-    )  # fmt: skip
+        "3 rows, recorded are 4",
+        "1 rows are not made again, 0 are new",
+    )
 
 
 def test_the_largest_difference_by_hand():

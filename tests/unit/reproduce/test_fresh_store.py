@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.reproduce.fresh_store import FreshStore
-from pipeline_components.store import Store, blob_key, open_store, result_key
+from everfit.contracts.errors import IntegrityError
+from everfit.operations.reproduce.fresh_store import FreshStore
+from everfit.storage.store import Store, blob_key, open_store, result_key
 
 
 @pytest.fixture

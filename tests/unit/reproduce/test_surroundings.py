@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import IntegrityError, UserError
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.identity import environment
-from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.progress import LogProgress
-from pipeline_components.reproduce.locked_environment import READY, locked_environment
-from pipeline_components.reproduce.recorded import Recorded, read_recorded
-from pipeline_components.reproduce.reproduce import (
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import IntegrityError, UserError
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.settings import Settings
+from everfit.engine.fingerprints import environment
+from everfit.engine.progress import LogProgress
+from everfit.operations.reproduce.locked_environment import READY, locked_environment
+from everfit.operations.reproduce.recorded import Recorded, read_recorded
+from everfit.operations.reproduce.reproduce import (
     Surroundings,
     child_variables,
     environment_differences,
 )
-from pipeline_components.store import digest_file, open_store
+from everfit.storage.ledger.records import VersionRecord
+from everfit.storage.store import digest_file, open_store
 
 MODEL = Artifact(name="linear.skops", digest="a" * 64, size=1)
 TAR = Artifact(name="code.tar", digest="b" * 64, size=1)
@@ -35,21 +35,30 @@ HERE = Surroundings(Path(sys.executable), None, False, "")
 
 def recorded(**environment_of_then: str) -> Recorded:
     return Recorded(
-        called="fare v3", dossier="d" * 64, run_key="e" * 64, code="f" * 64, archive=TAR,
-        lock=TAR, environment={**environment(), **environment_of_then},
-    )  # fmt: skip
+        called="fare v3",
+        dossier="d" * 64,
+        run_key="e" * 64,
+        code="f" * 64,
+        archive=TAR,
+        package="a" * 64,
+        lock=TAR,
+        environment={**environment(), **environment_of_then},
+    )
 
 
 def test_what_differs_is_named_python_first():
     then = {"python": "3.11.7", "machine": "x86_64", "numpy": "2.4.6", "MKL_CBWR": "AVX2"}
     now = {"python": "3.12.1", "machine": "x86_64", "numpy": "2.4.7", "OPENBLAS_CORETYPE": "Zen"}
     assert environment_differences(then, now) == [
-        "python 3.11.7 → 3.12.1", "MKL_CBWR AVX2 → unset", "OPENBLAS_CORETYPE unset → Zen",
+        "python 3.11.7 → 3.12.1",
+        "MKL_CBWR AVX2 → unset",
+        "OPENBLAS_CORETYPE unset → Zen",
         "numpy 2.4.6 → 2.4.7",
-    ]  # fmt: skip
+    ]
     assert environment_differences(then, now, variables=False) == [
-        "python 3.11.7 → 3.12.1", "numpy 2.4.6 → 2.4.7",
-    ]  # fmt: skip
+        "python 3.11.7 → 3.12.1",
+        "numpy 2.4.6 → 2.4.7",
+    ]
     assert environment_differences(then, then) == []
 
 
@@ -82,7 +91,7 @@ def test_another_kind_of_machine_is_said_plainly(tmp_path):
             recorded(machine="s390x"), b"", tmp_path, "machine s390x → x86_64", LogProgress()
         )
     assert caught.value.line.startswith("REPRODUCE-ENVIRONMENT fare v3: ")
-    assert "it is of another kind of machine: s390x" in caught.value.line
+    assert "it is of another type of machine: s390x" in caught.value.line
     assert "--here" in caught.value.line
 
 
@@ -122,8 +131,10 @@ def test_a_lock_whose_hashes_differ_is_not_installed(tmp_path, monkeypatch):
     assert (python.parent.parent / READY).exists()
     said = subprocess.run(
         [python, "-c", "import tiny, sys; print(tiny.x, sys.version_info[:3])"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert said.stdout.strip() == f"1 {sys.version_info[:3]}"
     monkeypatch.setenv("UV_OFFLINE", "1")  # found again, without uv
     again = locked_environment(recorded(), lock(digest_file(wheel)), folder, "", LogProgress())
@@ -132,22 +143,29 @@ def test_a_lock_whose_hashes_differ_is_not_installed(tmp_path, monkeypatch):
 
 def version(dossier: str | None) -> VersionRecord:
     return VersionRecord(
-        run_key="e" * 64, version=3, mlflow_run="r", dossier=dossier,
+        run_key="e" * 64,
+        version=3,
+        mlflow_run="r",
+        dossier=dossier,
         champion=ChampionRef(
             version=3, run_key="e" * 64, model=MODEL, train=MODEL, window=(), sequence=1
         ),
-    )  # fmt: skip
+    )
 
 
 def document(run_key: str = "e" * 64, model: str = "a" * 64) -> dict[str, object]:
     return {
         "request": {
-            "run_key": run_key, "code": "f" * 64,
+            "run_key": run_key,
+            "code": "f" * 64,
             "evaluated": {"candidate": {"model": {"digest": model}}},
             "a_field_of_a_later_year": 1,
         },
-        "code": TAR.model_dump(), "lock": TAR.model_dump(), "environment": {"python": "3.14.1"},
-    }  # fmt: skip
+        "code": TAR.model_dump(),
+        "package": "a" * 64,
+        "lock": TAR.model_dump(),
+        "environment": {"python": "3.14.1"},
+    }
 
 
 def test_a_dossier_of_another_year_is_read_as_far_as_it_must_be():
@@ -155,6 +173,7 @@ def test_a_dossier_of_another_year_is_read_as_far_as_it_must_be():
     kept = store.put("dossier.json", canonical_json(document()))
     found = read_recorded("fare", version(kept.digest), store)
     assert (found.code, found.archive, found.lock) == ("f" * 64, TAR, TAR)
+    assert found.package == "a" * 64
     assert found.environment == {"python": "3.14.1"}
 
 

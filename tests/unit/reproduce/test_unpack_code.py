@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import IntegrityError
-from pipeline_components.identity import source_digest
-from pipeline_components.reproduce.unpack_code import unpack_code
-from pipeline_components.version.dossier import packed, source_files
+from everfit.champion.version.dossier import packed, source_files
+from everfit.contracts.errors import IntegrityError
+from everfit.engine.fingerprints import source_digest
+from everfit.operations.reproduce.unpack_code import unpack_code
 
 PYTHON = {"a.py": b"x = 1\n", "deep/b.py": b"y = 2\n"}
 CODE = source_digest(PYTHON)
-FILES = {f"pipeline_components/{name}": data for name, data in PYTHON.items()}
+FILES = {f"everfit/{name}": data for name, data in PYTHON.items()}
 
 
 def archive(*members: tuple[str, bytes], **fields: object) -> bytes:
@@ -38,19 +38,20 @@ def archive(*members: tuple[str, bytes], **fields: object) -> bytes:
 def written(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*") if path.is_file()
-    }  # fmt: skip
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_what_register_packed_is_unpacked(tmp_path):
     files = source_files()
-    code = source_digest({k.partition("/")[2]: v for k, v in files.items() if k.endswith(".py")})
+    code = source_digest({k.partition("/")[2]: v for k, v in files.items()})
     unpack_code(packed(files), code, tmp_path, "fare v3")
     assert written(tmp_path) == files
 
 
 def test_other_code_than_the_runs_is_refused_before_anything_is_written(tmp_path):
-    data = packed({**FILES, "pipeline_components/c.py": b"import os\n"})
+    data = packed({**FILES, "everfit/c.py": b"import os\n"})
     with pytest.raises(IntegrityError, match=r"REPRODUCE-ARCHIVE fare v3: .*the run was of"):
         unpack_code(data, CODE, tmp_path, "fare v3")
     assert written(tmp_path) == {}
@@ -59,10 +60,16 @@ def test_other_code_than_the_runs_is_refused_before_anything_is_written(tmp_path
 @pytest.mark.parametrize(
     "name",
     [
-        "../evil.py", "pipeline_components/../../evil.py", "/etc/evil.py", "evil.py",
-        "other/evil.py", "pipeline_components", "pipeline_components/..\\..\\evil.py", "./evil.py",
+        "../evil.py",
+        "everfit/../../evil.py",
+        "/etc/evil.py",
+        "evil.py",
+        "other/evil.py",
+        "everfit",
+        "everfit/..\\..\\evil.py",
+        "./evil.py",
     ],
-)  # fmt: skip
+)
 def test_a_name_that_leaves_the_package_is_refused(tmp_path, name):
     folder = tmp_path / "deep" / "folder"
     folder.mkdir(parents=True)
@@ -76,7 +83,7 @@ def test_a_name_that_leaves_the_package_is_refused(tmp_path, name):
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )
 def test_links_and_devices_are_refused(tmp_path, kind):
-    member = ("pipeline_components/link.py", b"")
+    member = ("everfit/link.py", b"")
     data = archive(*FILES.items(), member, type=kind, linkname="/etc/passwd")
     with pytest.raises(IntegrityError, match="no file of the package"):
         unpack_code(data, CODE, tmp_path, "fare v3")
@@ -84,14 +91,14 @@ def test_links_and_devices_are_refused(tmp_path, kind):
 
 
 def test_modes_and_owners_of_the_archive_count_for_nothing(tmp_path):
-    data = archive(*FILES.items(), ("pipeline_components/py.typed", b""), mode=0o4777, uid=0)
-    unpack_code(data, CODE, tmp_path, "fare v3")
+    data = archive(*FILES.items(), ("everfit/py.typed", b""), mode=0o4777, uid=0)
+    unpack_code(data, source_digest({**PYTHON, "py.typed": b""}), tmp_path, "fare v3")
     modes = {path.stat().st_mode & 0o7111 for path in tmp_path.rglob("*") if path.is_file()}
     assert modes == {0}
 
 
 def test_an_absurd_size_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline_components.reproduce.unpack_code.MOST_BYTES", 10)
+    monkeypatch.setattr("everfit.operations.reproduce.unpack_code.MOST_BYTES", 10)
     with pytest.raises(IntegrityError, match="larger than any source code"):
         unpack_code(archive(*FILES.items()), CODE, tmp_path, "fare v3")
 
@@ -114,5 +121,4 @@ def test_a_damaged_archive_is_refused_or_the_same(data):
         except IntegrityError:
             assert written(Path(folder)) == {}
         else:
-            python = {k: v for k, v in written(Path(folder)).items() if k.endswith(".py")}
-            assert python == FILES
+            assert written(Path(folder)) == FILES

@@ -17,12 +17,16 @@ from typing import Any
 
 import pytest
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.base import canonical_json, digest_of
-from pipeline_components.contracts.planning import ChampionRef, Trigger
-from pipeline_components.ledger import Ledger
-from pipeline_components.ledger.connection import open_connection
-from pipeline_components.ledger.records import (
+from everfit.contracts.base import canonical_json, digest_of
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.planning import ChampionRef, Trigger
+from everfit.engine.progress import LogProgress
+from everfit.operations.retention.census import Census
+from everfit.operations.retention.survey import Survey, survey
+from everfit.operations.retention.sweep import Swept, sweep
+from everfit.storage.ledger import Ledger
+from everfit.storage.ledger.databases import open_connection
+from everfit.storage.ledger.records import (
     MonitorRecord,
     PromotionRecord,
     RunRecord,
@@ -30,12 +34,8 @@ from pipeline_components.ledger.records import (
     VerdictRecord,
     VersionRecord,
 )
-from pipeline_components.ledger.schema import bring_up_to_date
-from pipeline_components.progress import LogProgress
-from pipeline_components.retention.census import Census
-from pipeline_components.retention.survey import Survey, survey
-from pipeline_components.retention.sweep import Swept, sweep
-from pipeline_components.store import Store, memory, open_store, result_key
+from everfit.storage.ledger.schema import bring_up_to_date
+from everfit.storage.store import Store, memory, open_store, result_key
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NUMBERS = itertools.count()
@@ -97,10 +97,13 @@ class SmallWorld:
         self.ledger.record_span(
             pipeline,
             SpanRecord(
-                name=span, fingerprint=snapshot.digest, reader="0" * 64, digest=snapshot.digest,
+                name=span,
+                fingerprint=snapshot.digest,
+                reader="0" * 64,
+                digest=snapshot.digest,
                 snapshot={"any": "thing"},
             ),
-        )  # fmt: skip
+        )
 
     def champion(self, pipeline: str) -> ChampionRef | None:
         head = self.ledger.champion(pipeline)
@@ -118,10 +121,17 @@ class SmallWorld:
         self.ledger.open_run(
             pipeline,
             RunRecord(
-                run_key=made.key, spec="1" * 64, window=tuple(window), holdout=(), code="2" * 64,
-                environment="3" * 64, seed=0, champion=champion, trigger=Trigger(),
+                run_key=made.key,
+                spec="1" * 64,
+                window=tuple(window),
+                holdout=(),
+                code="2" * 64,
+                environment="3" * 64,
+                seed=0,
+                champion=champion,
+                trigger=Trigger(),
             ),
-        )  # fmt: skip
+        )
         train, model = self.fresh("train.parquet"), self.fresh("linear.skops")
         picture, report = self.fresh("scores.svg"), self.fresh("decision_report.html")
         prepared = {"run_key": made.key, "train": train.model_dump()}
@@ -148,9 +158,13 @@ class SmallWorld:
         return made
 
     def _register(
-        self, pipeline: str, made: Made, upstream: dict[str, str], model: Artifact,
+        self,
+        pipeline: str,
+        made: Made,
+        upstream: dict[str, str],
+        model: Artifact,
         train: Artifact,
-    ) -> None:  # fmt: skip
+    ) -> None:
         code = self.fresh("code.tar")
         dossier = self.blob(
             "dossier.json",
@@ -163,13 +177,20 @@ class SmallWorld:
         self.ledger.record_version(
             pipeline,
             VersionRecord(
-                run_key=made.key, version=made.version, mlflow_run="r", dossier=dossier.digest,
+                run_key=made.key,
+                version=made.version,
+                mlflow_run="r",
+                dossier=dossier.digest,
                 champion=ChampionRef(
-                    version=made.version, run_key=made.key, model=model, train=train, window=(),
+                    version=made.version,
+                    run_key=made.key,
+                    model=model,
+                    train=train,
+                    window=(),
                     sequence=0,
                 ),
             ),
-        )  # fmt: skip
+        )
         self.promote(pipeline, made)
 
     def promote(self, pipeline: str, made: Made) -> None:
@@ -179,13 +200,16 @@ class SmallWorld:
         self.ledger.promote(
             pipeline,
             PromotionRecord(
-                sequence=head.sequence + 1 if head else 1, version=made.version,
-                run_key=made.key, kind="promote", reason="",
+                sequence=head.sequence + 1 if head else 1,
+                version=made.version,
+                run_key=made.key,
+                kind="promote",
+                reason="",
             ),
-        )  # fmt: skip
+        )
 
     def monitor(self, pipeline: str) -> None:
-        """Hold the champion against something, with a page and a page of Evidently's."""
+        """Evaluate the champion on something, with a page and a page of Evidently's."""
         champion = self.champion(pipeline)
         if champion is None:
             return
@@ -196,11 +220,21 @@ class SmallWorld:
         self.ledger.record_monitoring(
             pipeline,
             MonitorRecord(
-                champion=champion.run_key, version=champion.version, span=drift.digest, name="s",
-                rows=1, asked="4" * 64, state="measured", inputs=0.0, columns=0.0, strongest=(),
-                rises=(), because="", document=document.digest,
+                champion=champion.run_key,
+                version=champion.version,
+                span=drift.digest,
+                name="s",
+                rows=1,
+                asked="4" * 64,
+                state="measured",
+                inputs=0.0,
+                columns=0.0,
+                strongest=(),
+                rises=(),
+                because="",
+                document=document.digest,
             ),
-        )  # fmt: skip
+        )
         pages = {page.digest, drift.digest}
         self.measured.append((pipeline, champion.run_key, self.day, document.digest, pages))
         shown = self.fresh("drift_report.html")
@@ -239,9 +273,10 @@ class SmallWorld:
         census = Census(self.store, LogProgress())
         census.take()
         return [
-            (key, digest) for key in census.results
+            (key, digest)
+            for key in census.results
             for digest in sorted(census.of_result(key).digests & gone - there)
-        ]  # fmt: skip
+        ]
 
     def surveyed(self, days: float, only: str | None = None) -> tuple[Survey, Any, Census]:
         census = Census(self.store, LogProgress())

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.base import digest_bytes
-from pipeline_components.contracts.errors import IntegrityError, UserError
-from pipeline_components.progress import LogProgress
-from pipeline_components.retention.sweep import sweep
-from pipeline_components.store import blob_key, open_store
+from everfit.contracts.base import digest_bytes
+from everfit.contracts.errors import IntegrityError, UserError
+from everfit.engine.progress import LogProgress
+from everfit.operations.retention.sweep import sweep
+from everfit.storage.store import blob_key, open_store
 from tests.unit.retention.small_world import SmallWorld, small_world
 
 PIPELINES = ("fares", "tips")
@@ -68,9 +68,12 @@ def test_the_typical_case():
 
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    st.lists(STEPS, max_size=25), st.sampled_from([1.0, 30.0, 90.0]), st.floats(0, 200),
-    st.none() | st.sampled_from(PIPELINES), st.integers(0, 30),
-)  # fmt: skip
+    st.lists(STEPS, max_size=25),
+    st.sampled_from([1.0, 30.0, 90.0]),
+    st.floats(0, 200),
+    st.none() | st.sampled_from(PIPELINES),
+    st.integers(0, 30),
+)
 def test_all_that_is_needed_stays_and_the_rest_goes(steps, days, later, only, cut):
     with small_world() as world:
         live(world, steps)

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline_components.contracts.margins import Margin
-from pipeline_components.evaluate.estimates import compare, estimate
-from pipeline_components.gate.check_gain import judge as gate_judge
-from pipeline_components.scoring.resampling import Design, resample
-from pipeline_components.scoring.scored import Scored
+from everfit.contracts.spec.margins import Margin, RequiredGain
+from everfit.ml.scoring.resampling import Design, resample
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.estimates import compare, estimate
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
 import gate_drift
-import gate_looks
+import gate_evaluations
 import gate_metrics
 import gate_naive
 import gate_worlds
@@ -34,35 +33,35 @@ def most(years: int, rate: float = BUDGET) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", ["equal models", "dependent rows: in time", "dependent rows: entities",
-             "heavy-tailed, skewed"],
-)  # fmt: skip
+    "name",
+    ["equal models", "dependent rows: in time", "dependent rows: entities", "heavy-tailed, skewed"],
+)
 def test_at_the_edge_the_budget_holds_and_what_is_detectable_is_found(name):
     world = WORLDS[name]
     case = next(case for case in world.cases if case.gain == case.need)
-    false, found = gate_looks.years_of(world, 5, case, YEARS, seed=1)
+    false, found = gate_evaluations.years_of(world, 5, case, YEARS, seed=1)
     assert false.size == YEARS
     assert false.sum() <= most(YEARS)
     assert found.mean() >= 0.8
 
 
 def test_students_t_breaks_the_budget_where_losses_are_skewed():
-    """The same looks, judged by the standard error alone: the simulation can fail."""
+    """The same evaluations, judged by the standard error alone: the simulation can fail."""
     world = WORLDS["heavy-tailed, skewed"]
-    every = np.tile(gate_looks.alphas(), YEARS)
+    every = np.tile(gate_evaluations.alphas(), YEARS)
     rng = np.random.default_rng(1)
     false = 0
     for some in np.array_split(every, YEARS // 20):
-        seen = gate_looks.judge(world, world.rows(rng, np.zeros(some.size)), some)
-        student = scipy.stats.t.ppf(1 - gate_looks.published(some[0]), 499)
+        seen = gate_evaluations.judge(world, world.rows(rng, np.zeros(some.size)), some)
+        student = scipy.stats.t.ppf(1 - gate_evaluations.published(some[0]), 499)
         false += int((seen.gain > student * seen.error).sum())
     assert false > 2 * most(YEARS)
 
 
 def test_neighbours_taken_as_independent_break_the_budget():
     world = gate_worlds.World("as if independent", gate_worlds.spells, ())
-    every = np.tile(gate_looks.alphas(), 20)
-    seen = gate_looks.judge(world, world.rows(np.random.default_rng(2), every * 0), every)
+    every = np.tile(gate_evaluations.alphas(), 20)
+    seen = gate_evaluations.judge(world, world.rows(np.random.default_rng(2), every * 0), every)
     assert seen.promoted(0.0).sum() > 20
 
 
@@ -76,7 +75,7 @@ def test_where_the_truth_moves_no_promotion_is_false_more_often():
 
 
 def test_simpler_rules_are_wrong_as_often_as_theory_says():
-    """By the normal law: half of the looks less ties, the share beyond 0.95 points, 5 %."""
+    """By the normal law: half of the evaluations less ties, the share beyond 0.95 points, 5 %."""
     found = {rule: counts.mean() for rule, counts in gate_naive.fresh_holdouts(120, 1).items()}
     spread = np.sqrt(gate_worlds.DISAGREE * gate_worlds.ROWS)
     beyond = scipy.stats.norm.sf
@@ -88,8 +87,8 @@ def test_simpler_rules_are_wrong_as_often_as_theory_says():
     assert found["the gate"] <= most(120) / 120
 
 
-def test_looks_at_one_holdout_end_with_its_budget():
-    spends = gate_looks.alphas(days=365.25, fresh=False, years=1)
+def test_evaluations_on_one_holdout_end_with_its_budget():
+    spends = gate_evaluations.alphas(days=365.25, fresh=False, years=1)
     assert sum(spends) <= BUDGET
     assert spends[0] > 0
     assert spends[-1] == 0
@@ -98,10 +97,10 @@ def test_looks_at_one_holdout_end_with_its_budget():
     assert counts["any gain"].mean() > 15
 
 
-def test_a_year_of_weekly_looks_spends_the_budget_and_no_more():
-    assert sum(gate_looks.alphas()) == pytest.approx(BUDGET, rel=0.01)
-    assert sum(gate_looks.alphas()) <= BUDGET
-    assert sum(gate_looks.alphas(years=1)) < sum(gate_looks.alphas())
+def test_a_year_of_weekly_evaluations_spends_the_budget_and_no_more():
+    assert sum(gate_evaluations.alphas()) == pytest.approx(BUDGET, rel=0.01)
+    assert sum(gate_evaluations.alphas()) <= BUDGET
+    assert sum(gate_evaluations.alphas(years=1)) < sum(gate_evaluations.alphas())
 
 
 @pytest.mark.parametrize("kind", ["rows", "time blocks", "entities"])
@@ -111,28 +110,33 @@ def test_the_simulation_judges_as_evaluate_and_gate_do(kind):
     rng = np.random.default_rng(3)
     (gains,) = world.rows(rng, np.array([0.01]))
     spends = np.array([0.0009])
-    seen = gate_looks.judge(world, gains[None, :], spends)
+    seen = gate_evaluations.judge(world, gains[None, :], spends)
     truth = np.zeros(gains.size)
     candidate = Scored.of("regression", truth, 100.0 - gains.astype(np.float64))
     champion = Scored.of("regression", truth, np.full(gains.size, 100.0))
     entity = gate_worlds.ENTITY if kind == "entities" else None
     resampling = resample(Design(gains.size, kind == "time blocks", entity, 0, kind), 0.95)
     found = compare(
-        estimate(candidate, resampling, 0.95, "mae"), estimate(champion, resampling, 0.95, "mae"),
-        resampling, metric="mae", baseline_name="champion v1", confidence=0.95,
-        intention="superior_by", margin=Margin(value=0.0),
-    )  # fmt: skip
+        estimate(candidate, resampling, 0.95, "mae"),
+        estimate(champion, resampling, 0.95, "mae"),
+        resampling,
+        metric="mae",
+        baseline_name="champion v1",
+        confidence=0.95,
+        intention="superior_by",
+        margin=Margin(value=0.0),
+    )
     bound = max((b for b in found.bounds if b.alpha <= spends[0]), key=lambda b: b.alpha)
-    assert bound.alpha == gate_looks.published(spends[0])
+    assert bound.alpha == gate_evaluations.published(spends[0])
     assert seen.gain[0] == pytest.approx(found.gain.value, rel=1e-6)
     if kind != "rows":  # rows are dealt at random, here in pairs: the same on average
         assert seen.error[0] == pytest.approx(found.error, rel=1e-6)
         assert seen.gain[0] - seen.below[0] == pytest.approx(bound.low, rel=1e-6)
     value = np.array([found.gain.value])
-    judged = gate_looks.Judged(value, value - bound.low, seen.error)
+    judged = gate_evaluations.Judged(value, value - bound.low, seen.error)
     for need in (bound.low - 1e-6, bound.low + 1e-6):
         intention = "superior_by" if need > 0 else "not_worse_than"
-        met = gate_judge(bound.low, bound.high, abs(need), intention) == "met"
+        met = RequiredGain(intention, abs(need)).outcome(bound.low, bound.high) == "met"
         assert judged.promoted(need)[0] == met
 
 
@@ -140,12 +144,12 @@ def test_every_law_has_the_mean_it_is_told():
     for world in gate_worlds.WORLDS:
         rng = np.random.default_rng(4)
         rows = world.rows(rng, np.full(1_000, 0.03)).astype(np.float64)
-        looks = rows.mean(axis=1)
-        assert looks.mean() == pytest.approx(0.03, abs=5 * scipy.stats.sem(looks)), world.name
+        means = rows.mean(axis=1)
+        assert means.mean() == pytest.approx(0.03, abs=5 * scipy.stats.sem(means)), world.name
 
 
 def test_bounds_of_other_metrics_hold_the_truth():
-    """A hundred looks at 0.025: more than nine misses have a chance of one in a thousand."""
+    """A hundred evaluations at 0.025: more than nine misses have a chance of one in a thousand."""
     for metric in gate_metrics.missed("regression", 500, ("rmse", "r2"), 100, seed=1):
         assert metric.low[0] * 2.5 <= 9
         assert metric.high[0] * 2.5 <= 9

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.scoring.holm import holm
+from everfit.ml.scoring.holm import holm
 
 
 def test_by_hand():

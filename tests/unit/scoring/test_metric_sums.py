@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from pipeline_components.contracts.metrics import METRICS, metrics_of
-from pipeline_components.scoring.metric_sums import BINS, exact_score, metric_sums
-from pipeline_components.scoring.resampling import Resampling
-from pipeline_components.scoring.scored import Scored, row_losses
+from everfit.contracts.spec.metrics import METRICS, metrics_of
+from everfit.ml.scoring.metric_sums import BINS, exact_score, metric_sums, score
+from everfit.ml.scoring.resampling import Resampling
+from everfit.ml.scoring.scored import Scored, row_losses
 
 
 def regression(seed: int, rows: int) -> Scored:
@@ -139,7 +139,7 @@ def test_the_positive_class_may_be_the_first():
     assert exact_score("roc_auc", turned) == pytest.approx(sk.roc_auc_score(truth, p))
     assert exact_score("brier", turned) == pytest.approx(sk.brier_score_loss(truth, p))
     assert exact_score("f1", turned) == pytest.approx(
-        sk.f1_score(scored.truth, scored.chosen, pos_label=0)
+        sk.f1_score(scored.truth, scored.predicted_class, pos_label=0)
     )
 
 
@@ -165,7 +165,9 @@ def test_rows_of_a_class_nobody_knows_are_wrong():
     assert exact_score("balanced_accuracy", scored) == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.row_loss])
+@pytest.mark.parametrize(
+    "name", [name for name, metric in METRICS.items() if metric.mean_of_losses]
+)
 def test_a_row_loss_metric_is_the_mean_of_its_row_losses(name):
     make = {"regression": regression, "binary": binary, "multiclass": multiclass}
     for task in METRICS[name].tasks:
@@ -178,7 +180,7 @@ def test_a_row_loss_metric_is_the_mean_of_its_row_losses(name):
 def test_no_rows_and_strange_answers_have_no_score():
     assert np.isnan(exact_score("mae", Scored.of("regression", np.zeros(0), np.zeros(0))))
     strange = Scored.of("binary", np.array([0, 1]), np.array([[np.nan, np.nan], [0.1, 0.9]]))
-    assert strange.strange == 1
+    assert strange.not_finite == 1
     assert np.isnan(exact_score("accuracy", strange))
 
 
@@ -228,3 +230,35 @@ def test_a_part_without_which_nothing_is_defined_is_nan():
     parts = parts_of("roc_auc", scored, np.arange(50))
     assert np.isnan(parts[7])
     assert np.isfinite(np.delete(parts, 7)).all()
+
+
+def test_scores_match_hand_counts():
+    truth, guess = np.array([1.0, 2, 3, 10]), np.array([1.0, 3, 3, 6])
+    # Errors 0, 1, 0, 4; squares 0, 1, 0, 16; squares about the mean of 4: 9 + 4 + 1 + 36.
+    assert score("mae", truth, guess) == pytest.approx(1.25)
+    assert score("rmse", truth, guess) == pytest.approx(np.sqrt(17 / 4))
+    assert score("median_ae", truth, guess) == pytest.approx(0.5)
+    assert score("r2", truth, guess) == pytest.approx(1 - 17 / 50)
+    classes = np.array([0, 1, 1, 0])
+    chances = np.array([0.1, 0.8, 0.4, 0.3])
+    both = np.column_stack([1 - chances, chances])
+    assert score("brier", classes, both) == pytest.approx((0.01 + 0.04 + 0.36 + 0.09) / 4)
+    assert score("log_loss", classes, both) == pytest.approx(-np.log([0.9, 0.8, 0.4, 0.7]).mean())
+    assert score("roc_auc", classes, both) == 1.0
+    assert score("accuracy", classes, both) == 0.75
+    assert score("balanced_accuracy", classes, both) == 0.75
+    assert score("f1", classes, both) == pytest.approx(2 / 3)
+    # With class 0 positive: hits 0 and 3 are guessed, as is row 2: precision 2/3, recall 1.
+    assert score("f1", classes, both, positive=0) == pytest.approx(0.8)
+    assert score("f1_macro", classes, both) == pytest.approx((2 / 3 + 0.8) / 2)
+    assert score("average_precision", classes, both) == pytest.approx(1.0)
+    assert np.isnan(score("roc_auc", np.ones(4), both))
+
+
+def test_every_metric_of_the_contracts_is_scored():
+    for name, metric in METRICS.items():
+        for task in metric.tasks:
+            k = {"binary": 2, "multiclass": 3}.get(task, 0)
+            truth = np.arange(6) % k if k else np.arange(6.0)
+            scores = np.full((6, k), 1 / k) if k else np.ones(6)
+            assert np.isfinite(score(name, truth, scores)), name

@@ -8,8 +8,8 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.scoring.holm import holm
-from pipeline_components.scoring.one_sided import p_below_zero
+from everfit.ml.scoring.holm import holm
+from everfit.ml.scoring.one_sided import p_below_zero
 
 
 @pytest.mark.parametrize("mean", [-0.02, -0.06, -0.12, -0.2])
@@ -29,9 +29,11 @@ def test_without_bounds_there_is_no_p_value():
 
 
 @given(
-    st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=40), st.floats(-1e6, 1e6),
-    st.floats(0, 1e6), st.booleans(),
-)  # fmt: skip
+    st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=40),
+    st.floats(-1e6, 1e6),
+    st.floats(0, 1e6),
+    st.booleans(),
+)
 def test_a_greater_value_never_has_a_smaller_p_value(parts, value, more, in_time):
     low = p_below_zero(value, np.array(parts), in_time)
     high = p_below_zero(value + more, np.array(parts), in_time)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from pipeline_components.evaluate.estimates import estimate
-from pipeline_components.scoring.resampling import (
+from everfit.ml.scoring.resampling import (
     BLOCK_ROWS,
     FEWEST_BLOCKS,
     TIME_BLOCKS,
@@ -19,7 +18,8 @@ from pipeline_components.scoring.resampling import (
     resample,
     time_blocks,
 )
-from pipeline_components.scoring.scored import Scored
+from everfit.ml.scoring.scored import Scored
+from everfit.steps.evaluate.estimates import estimate
 
 ROWS = Design(400, ordered=False, entity=None, seed=0, kind="rows")
 
@@ -39,9 +39,12 @@ def test_rows_give_the_interval_of_scipys_bootstrap(metric):
         "median_ae": np.median,
     }[metric]
     theirs = scipy.stats.bootstrap(
-        (error,), statistic, n_resamples=4000, method="percentile",
+        (error,),
+        statistic,
+        n_resamples=4000,
+        method="percentile",
         rng=np.random.default_rng(2),
-    ).confidence_interval  # fmt: skip
+    ).confidence_interval
     ours = estimate(
         Scored.of("regression", truth, truth + error), resample(ROWS, 0.95), 0.95
     ).estimates[metric]
@@ -61,9 +64,14 @@ def test_an_area_under_the_curve_has_the_interval_of_scipys_bootstrap():
     p = rng.random(400)
     truth = (rng.random(400) < p).astype(np.int64)
     theirs = scipy.stats.bootstrap(
-        (truth, p), mann_whitney, paired=True, vectorized=False, n_resamples=2000,
-        method="percentile", rng=np.random.default_rng(4),
-    ).confidence_interval  # fmt: skip
+        (truth, p),
+        mann_whitney,
+        paired=True,
+        vectorized=False,
+        n_resamples=2000,
+        method="percentile",
+        rng=np.random.default_rng(4),
+    ).confidence_interval
     scored = Scored.of("binary", truth, np.column_stack([1 - p, p]))
     ours = estimate(scored, resample(ROWS, 0.95), 0.95).estimates["roc_auc"]
     assert ours.low == pytest.approx(theirs.low, abs=0.1 * (theirs.high - theirs.low))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.source import SpanRefused, list_spans, open_source
-from pipeline_components.source.complete import Present, by_manifest, by_marker
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources import SpanRefused, list_spans, open_source
+from everfit.data.sources.complete import Present, by_manifest, by_marker
 
 
 def present(name, modified=10.0, size=3, etag=None):
@@ -54,15 +54,24 @@ def test_what_a_manifest_names_and_is_as_stated_counts():
         ]
     )
     files = [
-        present("day/named.csv"), present("day/sized.csv"), present("day/cut.csv"),
-        present("day/etag.csv", etag="e1"), present("day/other.csv", etag="e2"),
-        present("whole.csv"), present("unnamed.csv"), present("outside.csv"),
-    ]  # fmt: skip
+        present("day/named.csv"),
+        present("day/sized.csv"),
+        present("day/cut.csv"),
+        present("day/etag.csv", etag="e1"),
+        present("day/other.csv", etag="e2"),
+        present("whole.csv"),
+        present("unnamed.csv"),
+        present("outside.csv"),
+    ]
     judged = by_manifest(files, [("day/m.json", manifest.encode())], "s3://b/p/")
     # A manifest may name files beside its folder; only out of the source it may not.
     assert sorted(judged.ready) == [
-        "day/etag.csv", "day/named.csv", "day/sized.csv", "outside.csv", "whole.csv",
-    ]  # fmt: skip
+        "day/etag.csv",
+        "day/named.csv",
+        "day/sized.csv",
+        "outside.csv",
+        "whole.csv",
+    ]
     notes = " | ".join(judged.notes)
     assert "day/missing.csv" in notes and "outside of the source" in notes
     assert "day/cut.csv is left out: 3 bytes are there, 4 are stated by day/m.json" in notes
@@ -94,7 +103,7 @@ def test_one_broken_manifest_holds_up_no_other():
 
 
 def source(tmp_path, **fields):
-    return SourceSpec(uri=str(tmp_path / "data"), **fields)
+    return read_source(uri=str(tmp_path / "data"), **fields)
 
 
 def names(spec, settings):
@@ -160,8 +169,13 @@ def test_a_manifest_behind_a_link_out_of_the_source_is_not_read(tmp_path, settin
 @pytest.mark.parametrize(
     "fields",
     [
-        {"uri": "sql", "connection": "db", "query": "q", "watermark": "t",
-         "complete": {"marker": "_SUCCESS"}},
+        {
+            "uri": "sql",
+            "connection": "db",
+            "query": "q",
+            "watermark": "t",
+            "complete": {"marker": "_SUCCESS"},
+        },
         {"uri": "https://host/a.csv", "complete": {"marker": "_SUCCESS"}},
         {"uri": "/data", "complete": {}},
         {"uri": "/data", "complete": {"marker": "_SUCCESS", "manifest": "m.json"}},
@@ -170,7 +184,7 @@ def test_a_manifest_behind_a_link_out_of_the_source_is_not_read(tmp_path, settin
         {"uri": "/data", "queue": "https://sqs.us-east-1.amazonaws.com/1/q"},
         {"uri": "s3://b", "queue": "https://user:secret@sqs.us-east-1.amazonaws.com/1/q"},
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_is_refused(fields):
     with pytest.raises(ValueError):
-        SourceSpec(**fields)
+        read_source(**fields)

@@ -10,24 +10,46 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.settings import Settings
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.source import list_spans, open_source
-from pipeline_components.source.data_folder import s3_prefix, with_data
+from everfit.contracts.errors import SourceError
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources import list_spans, open_source
+from everfit.data.sources.data_folder import s3_prefix, with_data
 
 TREE = (
-    "m/2018-01.csv", "m/2018-02.csv", "m/2018-10.csv", "m/deep/er/2018-03.csv",
+    "m/2018-01.csv",
+    "m/2018-02.csv",
+    "m/2018-10.csv",
+    "m/deep/er/2018-03.csv",
     "m/deep/2018-04.csv",
-    "m/_hidden.csv", "m/.dot.csv", "m/half.csv.part", "m/x.tmp/2018-05.csv", "m/readme.txt",
-    "m2/2019-01.csv", "m/a[1].csv", "one.parquet", "_one.csv",
-)  # fmt: skip
+    "m/_hidden.csv",
+    "m/.dot.csv",
+    "m/half.csv.part",
+    "m/x.tmp/2018-05.csv",
+    "m/readme.txt",
+    "m2/2019-01.csv",
+    "m/a[1].csv",
+    "one.parquet",
+    "_one.csv",
+)
 URIS = (
-    "{data}/m/*.csv", "{data}/m/**/*.csv", "{data}/m/**", "{data}/m", "{data}/m/", "{data}",
-    "{data}/*/2018-0?.csv", "{data}/m/2018-[01]*.csv", "{data}/m/2018-02.csv", "{data}//m/./*.csv",
-    "{data}/m/a[[]1].csv", "{data}/_one.csv", "{data}/m/readme.txt", "{data}/m/deep/*/*",
-    "{data}/m/*/", "{data}/**/2018-0*.csv",
-)  # fmt: skip
+    "{data}/m/*.csv",
+    "{data}/m/**/*.csv",
+    "{data}/m/**",
+    "{data}/m",
+    "{data}/m/",
+    "{data}",
+    "{data}/*/2018-0?.csv",
+    "{data}/m/2018-[01]*.csv",
+    "{data}/m/2018-02.csv",
+    "{data}//m/./*.csv",
+    "{data}/m/a[[]1].csv",
+    "{data}/_one.csv",
+    "{data}/m/readme.txt",
+    "{data}/m/deep/*/*",
+    "{data}/m/*/",
+    "{data}/**/2018-0*.csv",
+)
 
 
 @pytest.fixture
@@ -61,7 +83,7 @@ def both(settings: Settings, bucketed: Settings) -> tuple[Settings, Settings]:
 
 @pytest.mark.parametrize("uri", URIS)
 def test_a_uri_names_the_same_spans_in_a_folder_and_in_a_bucket(both, uri, tmp_path):
-    source = SourceSpec(uri=uri)
+    source = read_source(uri=uri)
     here, there = (list_spans(source, each).spans for each in both)
     assert [ref.name for ref in here] == [ref.name for ref in there] != []
     assert [ref.size for ref in here] == [ref.size for ref in there]
@@ -79,11 +101,12 @@ def test_a_uri_names_the_same_spans_in_a_folder_and_in_a_bucket(both, uri, tmp_p
 @given(
     st.lists(
         st.sampled_from(["m", "m2", "*", "**", "deep", "2018-0?.csv", "*.csv", "[!m]*", "x.tmp"]),
-        min_size=1, max_size=4,
+        min_size=1,
+        max_size=4,
     )
-)  # fmt: skip
+)
 def test_any_glob_names_the_same_spans_in_both(both, parts):
-    source = SourceSpec(uri="/".join(("{data}", *parts)))
+    source = read_source(uri="/".join(("{data}", *parts)))
     try:
         here = list_spans(source, both[0]).spans
     except SourceError as error:
@@ -105,7 +128,7 @@ def test_any_glob_names_the_same_spans_in_both(both, parts):
 )
 def test_what_makes_no_address_is_said(bucketed, uri, code, said):
     with pytest.raises(SourceError) as error:
-        list_spans(SourceSpec(uri=uri), bucketed)
+        list_spans(read_source(uri=uri), bucketed)
     assert error.value.code == code and said in error.value.line
 
 
@@ -115,17 +138,17 @@ def test_what_makes_no_address_is_said(bucketed, uri, code, said):
 def test_a_data_folder_that_is_no_address_is_said_without_showing_it(settings, data):
     told = Settings.from_environment({"EVERFIT_ROOT": str(settings.root), "EVERFIT_DATA": data})
     with pytest.raises(SourceError, match="SOURCE-DATA EVERFIT_DATA") as error:
-        list_spans(SourceSpec(uri="{data}/m"), told)
+        list_spans(read_source(uri="{data}/m"), told)
     assert "correct-horse" not in error.value.line
 
 
 def test_what_does_not_name_the_data_folder_is_left_alone(bucketed):
     for uri in ("s3://b/{data}/x", "https://h/{data}.csv", "data/m/*.csv", "/abs/m"):
-        source = SourceSpec(uri=uri)
+        source = read_source(uri=uri)
         assert with_data(source, bucketed) is source
 
 
 def test_a_bucket_that_is_not_there_is_named_with_the_setting(bucketed, s3_environment):
     told = bucketed.model_copy(update={"data": "s3://no-such-bucket/data"})
     with pytest.raises(SourceError, match=r"SOURCE-MISSING s3://no-such-bucket/data/m.*EVERFIT_D"):
-        list_spans(SourceSpec(uri="{data}/m/*.csv"), told)
+        list_spans(read_source(uri="{data}/m/*.csv"), told)

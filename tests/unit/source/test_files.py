@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.source import SpanRefused, list_spans, open_source
-from pipeline_components.source.listing import natural
-from pipeline_components.source.s3 import _glob as glob_s3
+from everfit.contracts.errors import SourceError
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources import SpanRefused, list_spans, open_source
+from everfit.data.sources.listing import natural
+from everfit.data.sources.s3 import _glob as glob_s3
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def plant(settings):
 
 
 def names(uri, settings, **more):
-    listing = list_spans(SourceSpec(uri=uri, **more), settings)
+    listing = list_spans(read_source(uri=uri, **more), settings)
     return [ref.name for ref in listing.spans]
 
 
@@ -41,20 +41,28 @@ def test_names_are_below_the_fixed_part_and_the_same_on_every_machine(plant, set
     assert names("data/trips", settings) == ["2018/b.csv", "2019/a.csv", "c.csv"]
     assert names(f"file://{settings.data}/trips/*.csv", settings) == ["c.csv"]
     assert names("{data}/trips/c.csv", settings) == ["c.csv"]
-    listing = list_spans(SourceSpec(uri="{data}/trips/*.csv"), settings)
+    listing = list_spans(read_source(uri="{data}/trips/*.csv"), settings)
     assert listing.spans[0].location == "{data}/trips/c.csv"
 
 
 def test_hidden_and_unfinished_files_are_no_spans(plant, settings):
-    plant("d/.x.csv", "d/_x.csv", "d/x.csv.tmp", "d/x.csv.part", "d/x.csv.crdownload",
-          "d/_temporary/x.csv", "d/.git/x.csv", "d/good.csv")  # fmt: skip
+    plant(
+        "d/.x.csv",
+        "d/_x.csv",
+        "d/x.csv.tmp",
+        "d/x.csv.part",
+        "d/x.csv.crdownload",
+        "d/_temporary/x.csv",
+        "d/.git/x.csv",
+        "d/good.csv",
+    )
     assert names("{data}/d/**/*", settings, format="csv") == ["good.csv"]
     assert names("{data}/d", settings) == ["good.csv"]
 
 
 def test_unknown_suffixes_are_named_not_read(plant, settings):
     plant("d/a.csv", "d/b.txt", "d/c.xlsx")
-    listing = list_spans(SourceSpec(uri="{data}/d/*"), settings)
+    listing = list_spans(read_source(uri="{data}/d/*"), settings)
     assert [ref.name for ref in listing.spans] == ["a.csv"]
     assert "b.txt, c.xlsx" in listing.notes[0]
     assert "source.format" in listing.notes[0]
@@ -64,11 +72,11 @@ def test_natural_order_and_order_by_period(plant, settings):
     plant("d/part-10.csv", "d/part-9.csv", "d/part-1.csv")
     assert names("{data}/d/*", settings) == ["part-1.csv", "part-9.csv", "part-10.csv"]
     plant("m/Feb2018.csv", "m/Jan2019.csv", "m/Mar2018.csv", "m/readme.csv")
-    listing = list_spans(SourceSpec(uri="{data}/m/*.csv", period="%b%Y"), settings)
+    listing = list_spans(read_source(uri="{data}/m/*.csv", period="%b%Y"), settings)
     assert [ref.name for ref in listing.spans] == ["Feb2018.csv", "Mar2018.csv", "Jan2019.csv"]
     assert listing.spans[0].period_start == "2018-02-01T00:00:00"
     assert listing.spans[0].period_end == "2018-03-01T00:00:00"
-    assert listing.notes == ("readme.csv is left out: its name holds no period like %b%Y",)
+    assert listing.notes == ("1 of 4 files does not fit %b%Y: readme.csv",)
 
 
 @pytest.mark.parametrize(("period", "says"), [("%Y-%m", "none of 1 does"), ("%Q", "%Q")])
@@ -85,7 +93,7 @@ def test_a_link_out_of_the_folder_is_not_followed(plant, settings, tmp_path):
     (settings.data / "d" / "c.csv").symlink_to("a.csv")
     (settings.data / "d" / "e.csv").symlink_to("nowhere.csv")
     (settings.data / "d" / "loop").symlink_to(".")
-    listing = list_spans(SourceSpec(uri="{data}/d/**/*.csv"), settings)
+    listing = list_spans(read_source(uri="{data}/d/**/*.csv"), settings)
     assert [ref.name for ref in listing.spans] == ["a.csv", "c.csv"]
     assert any("b.csv is left out: its link leads outside" in note for note in listing.notes)
     assert any("e.csv is left out: its link leads nowhere" in note for note in listing.notes)
@@ -108,11 +116,11 @@ def test_a_missing_folder_asks_did_you_mean(plant, settings):
 
 def test_an_empty_source_says_what_is_there_instead(plant, settings):
     plant("d/a.parquet")
-    listing = list_spans(SourceSpec(uri="{data}/d/*.csv"), settings)
+    listing = list_spans(read_source(uri="{data}/d/*.csv"), settings)
     assert not listing.spans
     assert "the folder holds a.parquet" in listing.empty
     (settings.data / "e").mkdir()
-    assert "the folder is empty" in list_spans(SourceSpec(uri="{data}/e"), settings).empty
+    assert "the folder is empty" in list_spans(read_source(uri="{data}/e"), settings).empty
 
 
 def test_one_file_by_its_name(plant, settings):
@@ -121,7 +129,7 @@ def test_one_file_by_its_name(plant, settings):
     assert names("{data}/d/a[[]1].csv", settings) == ["a[1].csv"]
     os.mkfifo(settings.data / "d" / "pipe.csv")
     assert names("{data}/d", settings) == ["a1.csv", "a[1].csv"]
-    listing = list_spans(SourceSpec(uri="{data}/d/a1.csv", settle=3000), settings)
+    listing = list_spans(read_source(uri="{data}/d/a1.csv", settle=3000), settings)
     assert not listing.spans
     assert "must rest for 3000 s" in listing.notes[0]
 
@@ -130,11 +138,11 @@ def test_young_files_wait(plant, settings):
     plant("d/old.csv", "d/young.csv")
     an_hour_ago = time.time() - 3600
     os.utime(settings.data / "d" / "old.csv", (an_hour_ago, an_hour_ago))
-    source = SourceSpec(uri="{data}/d/*.csv", settle=60)
+    source = read_source(uri="{data}/d/*.csv", settle=60)
     listing = list_spans(source, settings)
     assert [ref.name for ref in listing.spans] == ["old.csv"]
     assert "young.csv is left out: changed" in listing.notes[0]
-    young = list_spans(SourceSpec(uri="{data}/d/*.csv"), settings).spans[1]
+    young = list_spans(read_source(uri="{data}/d/*.csv"), settings).spans[1]
     with pytest.raises(SpanRefused) as refused:
         open_source(source, settings).fetch(young, settings.home, print)
     assert refused.value.code == "SPAN-GROWING"
@@ -143,7 +151,7 @@ def test_young_files_wait(plant, settings):
 
 def test_what_happens_between_listing_and_reading(plant, settings):
     plant("d/grows.csv", "d/changes.csv", "d/goes.csv")
-    source = open_source(SourceSpec(uri="{data}/d/*.csv"), settings)
+    source = open_source(read_source(uri="{data}/d/*.csv"), settings)
     changes, goes, grows = source.list().spans
     fetched = source.fetch(changes, settings.home, print)
     fetched.recheck()
@@ -161,7 +169,7 @@ def test_what_happens_between_listing_and_reading(plant, settings):
 
 def test_a_span_cannot_lead_out_of_its_source(plant, settings):
     plant("d/a.csv", "secret.csv")
-    source = open_source(SourceSpec(uri="{data}/d/*.csv"), settings)
+    source = open_source(read_source(uri="{data}/d/*.csv"), settings)
     ref = source.list().spans[0].model_copy(update={"name": "../secret.csv"})
     with pytest.raises(SourceError, match="SOURCE-PATH"):
         source.fetch(ref, settings.home, print)
@@ -171,15 +179,15 @@ def test_a_span_cannot_lead_out_of_its_source(plant, settings):
 def test_an_unreadable_file_stops_with_exit_code_2(plant, settings):
     plant("d/a.csv")
     (settings.data / "d/a.csv").chmod(0)
-    source = open_source(SourceSpec(uri="{data}/d/*.csv"), settings)
+    source = open_source(read_source(uri="{data}/d/*.csv"), settings)
     with pytest.raises(SourceError, match="SOURCE-UNREADABLE"):
         source.fetch(source.list().spans[0], settings.home, print)
 
 
 def test_listing_files_imports_nothing_heavy():
     code = (
-        "import sys; from pipeline_components.source import list_spans; import"
-        " pipeline_components.plan.decide; heavy = {'numpy', 'pandas', 'pyarrow', 'boto3',"
+        "import sys; from everfit.data.sources import list_spans; import"
+        " everfit.steps.plan.train_or_skip; heavy = {'numpy', 'pandas', 'pyarrow', 'boto3',"
         " 'sqlalchemy', 'ssl'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -198,9 +206,15 @@ def test_natural_order_counts(low, high):
 
 @pytest.mark.parametrize(
     ("name", "pattern", "matches"),
-    [("a.csv", ("*.csv",), True), ("x/a.csv", ("*.csv",), False), ("x/a.csv", ("*", "*.csv"), True),
-     ("x/y/a.csv", ("**", "*.csv"), True), ("a.csv", ("**", "*.csv"), True),
-     ("x/y/a.csv", ("**",), True), ("x/a.txt", ("**", "*.csv"), False)],
-)  # fmt: skip
+    [
+        ("a.csv", ("*.csv",), True),
+        ("x/a.csv", ("*.csv",), False),
+        ("x/a.csv", ("*", "*.csv"), True),
+        ("x/y/a.csv", ("**", "*.csv"), True),
+        ("a.csv", ("**", "*.csv"), True),
+        ("x/y/a.csv", ("**",), True),
+        ("x/a.txt", ("**", "*.csv"), False),
+    ],
+)
 def test_globs_over_object_names(name, pattern, matches):
     assert glob_s3(name, pattern) is matches

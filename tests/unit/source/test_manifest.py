@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.source.manifest import Entry, parse_manifest
+from everfit.data.sources.manifest import Entry, parse_manifest
 
 SHA = "ab" * 32
 names = st.text(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.source.periods import end_of, period_of, start_of
+from everfit.data.sources.periods import end_of, period_of, start_of
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,13 @@ def test_a_name_speaks_of_a_period(name, pattern, start, end):
 
 @pytest.mark.parametrize(
     ("name", "pattern"),
-    [("notes.csv", "%Y-%m"), ("2018-13.csv", "%Y-%m"), ("2018-02-30.csv", "%Y-%m-%d"),
-     ("120180.csv", "%Y%m")],
-)  # fmt: skip
+    [
+        ("notes.csv", "%Y-%m"),
+        ("2018-13.csv", "%Y-%m"),
+        ("2018-02-30.csv", "%Y-%m-%d"),
+        ("120180.csv", "%Y%m"),
+    ],
+)
 def test_a_name_without_the_period_has_none(name, pattern):
     assert period_of(name, pattern) is None
 
@@ -44,8 +48,10 @@ def test_what_is_no_pattern_says_so(pattern):
         period_of("2018-01.csv", pattern)
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)),
-       st.sampled_from(["year", "month", "week", "day", "hour", "minute", "second"]))  # fmt: skip
+@given(
+    st.datetimes(datetime(1971, 1, 1), datetime(2200, 1, 1)),
+    st.sampled_from(["year", "month", "week", "day", "hour", "minute", "second"]),
+)
 def test_periods_tile_the_calendar(moment, length):
     start = start_of(moment, length)
     assert start <= moment < end_of(start, length)

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from pipeline_components.contracts.spec import SourceSpec
-from pipeline_components.source import SpanRefused, list_spans, open_source
-from pipeline_components.source.s3 import S3Source
+from everfit.contracts.spec.source import read_source
+from everfit.data.sources import SpanRefused, list_spans, open_source
+from everfit.data.sources.s3 import S3Source
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def names(spec, settings):
 
 
 def test_objects_wait_for_their_marker(s3, bucket, settings):
-    spec = SourceSpec(uri=f"s3://{bucket}/in/*/*.csv", complete={"marker": "_SUCCESS"})
+    spec = read_source(uri=f"s3://{bucket}/in/*/*.csv", complete={"marker": "_SUCCESS"})
     put(s3, bucket, "in/1/a.csv")
     put(s3, bucket, "in/2/a.csv")
     assert names(spec, settings) == []
@@ -40,7 +40,7 @@ def test_objects_wait_for_their_marker(s3, bucket, settings):
 
 
 def test_objects_count_as_their_manifest_states_them(s3, bucket, settings, tmp_path):
-    spec = SourceSpec(uri=f"s3://{bucket}/in", complete={"manifest": "_manifests/*.json"})
+    spec = read_source(uri=f"s3://{bucket}/in", complete={"manifest": "_manifests/*.json"})
     etag = put(s3, bucket, "in/a.csv")["ETag"]
     put(s3, bucket, "in/b.csv")
     put(s3, bucket, "in/c.csv")
@@ -62,7 +62,7 @@ def test_objects_count_as_their_manifest_states_them(s3, bucket, settings, tmp_p
 
 def test_a_read_is_of_the_version_that_was_listed(s3, bucket, settings, tmp_path):
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    spec = SourceSpec(uri=f"s3://{bucket}/in")
+    spec = read_source(uri=f"s3://{bucket}/in")
     version = put(s3, bucket, "in/a.csv", b"x\n1\n")["VersionId"]
     (ref,) = list_spans(spec, settings).spans
     fetched = open_source(spec, settings).fetch(ref, tmp_path, lambda share: None)
@@ -80,10 +80,10 @@ def test_a_read_is_of_the_version_that_was_listed(s3, bucket, settings, tmp_path
 def test_an_object_overwritten_between_the_look_and_the_read_is_refused(
     s3, bucket, settings, tmp_path, monkeypatch
 ):
-    spec = SourceSpec(uri=f"s3://{bucket}/in")
+    spec = read_source(uri=f"s3://{bucket}/in")
     put(s3, bucket, "in/a.csv", b"x\n1\n")
     (ref,) = list_spans(spec, settings).spans
-    source = S3Source(spec)
+    source = S3Source(spec, settings)
     head = source._client.head_object
 
     def overwritten(**asked):

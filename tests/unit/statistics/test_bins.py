@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline_components.contracts.statistics import Bins
-from pipeline_components.statistics.bins import (
+from everfit.contracts.messages.statistics import Bins
+from everfit.ml.profiles.bins import (
     STORED,
     Cells,
     cells_of_values,
@@ -49,6 +49,11 @@ def test_rank_is_off_by_at_most_one_bin(values, at, size):
     cells = cells_of(values, size)
     wide = cells.mass[cells.low < cells.high]
     assert np.all(np.abs(rank(cells, at) - exact_rank(values, at)) <= wide.max(initial=0) + 1e-6)
+
+
+def test_a_point_far_above_a_bin_next_to_nothing_wide_is_above_all_of_it():
+    narrow = Cells(np.array([-1.0, 2.2e-308]), np.array([0.0, 3.3e-141]), np.array([2.0, 3.0]))
+    assert rank(narrow, np.array([5.9e167, 1e308])).tolist() == [5.0, 5.0]
 
 
 @given(st.lists(ARRAYS, min_size=2, max_size=5), hnp.arrays(np.float64, 20, elements=FINITE))

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.statistics import QUANTILES
-from pipeline_components.statistics.bins import from_bins, rank
-from pipeline_components.statistics.merge import merge_statistics
-from pipeline_components.statistics.span_statistics import profile_table
+from everfit.contracts.base import canonical_json
+from everfit.contracts.messages.statistics import QUANTILES
+from everfit.ml.profiles.bins import from_bins, rank
+from everfit.ml.profiles.merge import merge_statistics
+from everfit.ml.profiles.span_statistics import profile_table
 
 DIGEST = "0" * 64
 
@@ -80,8 +80,11 @@ def test_numbers_and_texts_do_not_mix():
     other = profile_table(pa.table({"a": ["x"]}), DIGEST)
     column = merge_statistics([one, other]).columns[0]
     assert (column.type, column.rows, column.nulls, column.categories) == (
-        "string", 4, 3, (("x", 1),),
-    )  # fmt: skip
+        "string",
+        4,
+        3,
+        (("x", 1),),
+    )
 
 
 def test_merging_is_deterministic_and_of_one_is_itself(both, months):

@@ -13,24 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.base import canonical_json
-from pipeline_components.contracts.errors import SourceError
-from pipeline_components.contracts.statistics import QUANTILES
-from pipeline_components.statistics.column_profile import CATEGORIES
-from pipeline_components.statistics.span_statistics import (
-    profile_batches,
-    profile_parquet,
-    profile_table,
-)
+from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import SourceError
+from everfit.contracts.messages.statistics import QUANTILES
+from everfit.ml.profiles.column_profile import CATEGORIES
+from everfit.ml.profiles.span_statistics import profile_batches, profile_parquet, profile_table
 
 DIGEST = "0" * 64
 
 
 def in_pieces(table, size):
     pieces = [table.slice(start, size) for start in range(0, table.num_rows, size)]
-    return profile_batches(
-        pieces, table.schema, table.num_rows, DIGEST, period=(None, None)
-    )  # fmt: skip
+    return profile_batches(pieces, table.schema, table.num_rows, DIGEST, period=(None, None))
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +133,16 @@ def test_any_texts_are_counted(values, size):
     assert list(column.categories) == sorted(column.categories, key=lambda c: (-c[1], c[0]))
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["a", "b", None]),
-                          st.sampled_from([0.0, -0.0, None])), min_size=1, max_size=40),
-       st.integers(1, 50))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2), st.sampled_from(["a", "b", None]), st.sampled_from([0.0, -0.0, None])
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.integers(1, 50),
+)
 def test_repeated_rows_are_counted_across_pieces(rows, size):
     schema = pa.schema({"x": pa.int64(), "y": pa.string(), "z": pa.float64()})
     columns = dict(zip("xyz", map(list, zip(*rows, strict=True)), strict=True))
@@ -178,8 +179,12 @@ def test_a_long_text_is_shortened_and_stays_distinct():
 
 
 def test_rows_outside_the_period_are_counted_end_exclusive():
-    times = ["2019-02-28T23:59:59.999999", "2019-03-01T00:00:00", "2019-03-31T23:59:59.999999",
-             "2019-04-01T00:00:00"]  # fmt: skip
+    times = [
+        "2019-02-28T23:59:59.999999",
+        "2019-03-01T00:00:00",
+        "2019-03-31T23:59:59.999999",
+        "2019-04-01T00:00:00",
+    ]
     table = pa.table({"t": pa.array([datetime.fromisoformat(t) for t in times])})
     statistics = profile_table(table, DIGEST, ("2019-03-01", "2019-04-01"))
     assert statistics.columns[0].outside_period == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.store import Store, open_store
+from everfit.storage.store import Store, open_store
 
 
 @pytest.fixture(params=["file", "s3", "memory"])

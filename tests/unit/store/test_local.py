@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.contracts.errors import Unavailable, UserError
-from pipeline_components.store.local import LEFTOVER_SECONDS, STAGING, LocalStore
+from everfit.contracts.errors import Unavailable, UserError
+from everfit.storage.store.local import LEFTOVER_SECONDS, STAGING, LocalStore
 
 FORK = get_context("fork")
 KEY = "results/train/key.json"
@@ -207,11 +207,13 @@ def test_every_folder_up_to_the_root_is_synced_after_the_link(tmp_path, monkeypa
     monkeypatch.setattr(os, "fsync", lambda h: (events.append(f"sync {name(h)}"), fsync(h))[1])
     monkeypatch.setattr(os, "link", lambda a, b: (events.append("link"), link(a, b))[1])
     monkeypatch.setattr(
-        Path, "mkdir",
+        Path,
+        "mkdir",
         lambda path, **more: (
-            events.append(f"mkdir {path.relative_to(tmp_path)}"), mkdir(path, **more)
+            events.append(f"mkdir {path.relative_to(tmp_path)}"),
+            mkdir(path, **more),
         )[1],
-    )  # fmt: skip
+    )
     LocalStore(tmp_path / "deep" / "store").create("a/b", b"x")
     assert events[events.index("link") - 1].startswith("sync deep/store/.staging/")
     assert events[events.index("link") + 1 :] == ["sync deep/store/a", "sync deep/store"]
@@ -263,8 +265,8 @@ def test_a_reader_never_sees_a_part(tmp_path):
 TROUBLE = """
 import json, os, subprocess, sys
 from pathlib import Path
-from pipeline_components.contracts.errors import EverfitError
-from pipeline_components.store.local import STAGING, LocalStore
+from everfit.contracts.errors import EverfitError
+from everfit.storage.store.local import STAGING, LocalStore
 
 root = Path(sys.argv[1])
 store = LocalStore(root)
@@ -298,8 +300,10 @@ def test_a_full_and_a_read_only_disk_are_said_clearly(tmp_path):
     command = f'{mount} && exec "$0" -c "$1" {root}'
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", command, sys.executable, TROUBLE],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     told = json.loads(done.stdout)
     assert told["small"] is True
     kind, line = told["large"]

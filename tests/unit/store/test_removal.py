@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.store import Store, blob_key, open_store, result_key
+from everfit.contracts.errors import UserError
+from everfit.storage.store import Store, blob_key, open_store, result_key
 
 KEY = result_key("train", "a" * 64)
 OLD = 40 * 24 * 3600.0

@@ -13,14 +13,14 @@ import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ConnectionClosedError
 
-from pipeline_components.contracts.errors import (
+from everfit.contracts.errors import (
     CredentialsError,
     EverfitError,
     IntegrityError,
     Unavailable,
     UserError,
 )
-from pipeline_components.store import open_store, s3
+from everfit.storage.store import open_store, s3
 
 LARGE = bytes(range(256)) * (23 << 12)  # 23 MiB: two parts
 

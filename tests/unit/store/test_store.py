@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import IntegrityError, RequestError
-from pipeline_components.store import blob_key, digest_file, open_store, result_key
-from pipeline_components.store.memory import MemoryStore
+from everfit.contracts.errors import IntegrityError, RequestError
+from everfit.storage.store import blob_key, digest_file, open_store, result_key
+from everfit.storage.store.memory import MemoryStore
 
 KEY = result_key("train", "a" * 64)
 # sha-256 of "abc", from FIPS 180-2, appendix B.1
@@ -107,9 +107,24 @@ def test_a_missing_blob_is_named(store, tmp_path):
 
 
 UNSAFE = [
-    "", "/etc/passwd", "../outside", "a/../../outside", "a/..", ".", "a//b", "a/", "a\\b", "a\0b",
-    "a/./b", ".staging/x", "a b", "a\n", "ä", "%2e%2e/x", "~/x",
-]  # fmt: skip
+    "",
+    "/etc/passwd",
+    "../outside",
+    "a/../../outside",
+    "a/..",
+    ".",
+    "a//b",
+    "a/",
+    "a\\b",
+    "a\0b",
+    "a/./b",
+    ".staging/x",
+    "a b",
+    "a\n",
+    "ä",
+    "%2e%2e/x",
+    "~/x",
+]
 
 
 @pytest.mark.parametrize("key", UNSAFE)
@@ -144,10 +159,16 @@ def test_a_key_that_is_accepted_stays_inside(tmp_path: Path, key: str):
 @pytest.mark.parametrize(
     "url",
     [
-        "here", "file://relative/folder", "file://", "s3://", "s3://id:s3cret@bucket/prefix",
-        "gs://bucket", "memory://a/b", "https://id:s3cret@host/",
+        "here",
+        "file://relative/folder",
+        "file://",
+        "s3://",
+        "s3://id:s3cret@bucket/prefix",
+        "gs://bucket",
+        "memory://a/b",
+        "https://id:s3cret@host/",
     ],
-)  # fmt: skip
+)
 def test_a_url_that_names_no_store(url):
     with pytest.raises(RequestError, match="STORE-URL EVERFIT_STORE") as caught:
         open_store(url)

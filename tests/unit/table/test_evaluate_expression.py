@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.expression import columns_of, parse_expression
-from pipeline_components.table.evaluate_expression import evaluate, is_true
+from everfit.contracts.errors import UserError
+from everfit.contracts.spec.expression import columns_of, parse_expression
+from everfit.data.tables.evaluate_expression import evaluate, is_true
 
 FRAME = pd.DataFrame(
     {
@@ -80,11 +80,32 @@ def test_truths_keep_what_is_missing_missing(text: str, expected: list[bool | No
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__('os')", "a.__class__", "a[0]", "lambda: 1", "[x for x in a]", "f'{a}'",
-        "open('x')", "a if b else c", "a := 1", "b''", "1j", "print(a)", "abs(a, b)", "abs(x=a)",
-        "col(a)", "", "a b", "a" * 501, "None", "...", "*a", "a @ b", "a << 2", "2 ** 999999",
+        "__import__('os')",
+        "a.__class__",
+        "a[0]",
+        "lambda: 1",
+        "[x for x in a]",
+        "f'{a}'",
+        "open('x')",
+        "a if b else c",
+        "a := 1",
+        "b''",
+        "1j",
+        "print(a)",
+        "abs(a, b)",
+        "abs(x=a)",
+        "col(a)",
+        "",
+        "a b",
+        "a" * 501,
+        "None",
+        "...",
+        "*a",
+        "a @ b",
+        "a << 2",
+        "2 ** 999999",
     ],
-)  # fmt: skip
+)
 def test_nothing_else_parses(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         parse_expression(text)
@@ -116,3 +137,35 @@ def test_arithmetic_is_numpys(values: list[float], constant: float) -> None:
     frame = pd.DataFrame({"x": values})
     found = evaluate(f"x * 2 + ({constant!r}) - x", frame)
     np.testing.assert_allclose(found, np.array(values) * 2 + constant - np.array(values))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "['x']*1000000000",
+        "a + ['x']",
+        "abs(('x', 'y'))",
+        "a in [['x']]",
+        "a in [a]",
+        "a in [1 * 2]",
+        "1" * 400,
+        "a < 1e999",
+        "a * " + "9" * 310,
+        "-" * 490 + "a",
+        "not " * 100 + "a",
+        "abs(" * 40 + "a" + ")" * 40,
+        "(" * 60 + "a" + " + 1)" * 60,
+    ],
+)
+def test_what_takes_memory_or_depth_without_bound_is_refused_when_it_is_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"holds|within each other|is not an expression"):
+        parse_expression(text)
+
+
+@pytest.mark.parametrize("text", ["a + 1 / 0", "a < 9e299 * 9e299", "a + 7 % 0", "min(1, a)"])
+def test_arithmetic_of_constants_ends_in_a_number_or_in_nothing(text: str) -> None:
+    assert len(evaluate(text, FRAME)) == len(FRAME)
+
+
+def test_a_list_may_hold_negative_numbers() -> None:
+    assert evaluate("a in [-4, 'x']", FRAME).tolist() == [False, False, pd.NA, True]

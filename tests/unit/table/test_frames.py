@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.table.frames import read_table, to_frame, type_name
+from everfit.data.tables.frames import read_table, to_frame, type_name
 
 DAY = dt.datetime(2020, 1, 1, 12)
 COLUMNS = {
@@ -26,12 +26,13 @@ COLUMNS = {
     "nanos": (pa.array([DAY, None], pa.timestamp("ns")), "datetime64[us]", [DAY, None]),
     "zoned": (
         pa.array([DAY.replace(tzinfo=dt.UTC), None], pa.timestamp("ms", "America/New_York")),
-        "datetime64[us]", [DAY, None],
+        "datetime64[us]",
+        [DAY, None],
     ),
     "date": (pa.array([DAY.date(), None]), "datetime64[us]", [dt.datetime(2020, 1, 1), None]),
     "nothing": (pa.nulls(2), "float64", [None, None]),
     "row": (pa.array([1, 2**64 - 1], pa.uint64()), "uint64", [1, 2**64 - 1]),
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.errors import UserError
-from pipeline_components.contracts.train_spec import FAMILIES, FamilySpec
-from pipeline_components.train.families import TREE_ROWS, family_of
+from everfit.contracts.errors import UserError
+from everfit.contracts.spec.families import FAMILIES
+from everfit.contracts.spec.families.random_forest import TREE_ROWS
+from everfit.contracts.spec.train import FamilySpec
+from everfit.ml.families.resolve import family_of
 
 
 def family(task="regression", metric="mae", **fields):
@@ -33,13 +35,54 @@ def test_the_specs_params_are_fixed():
     assert family(name="linear", search={"alpha": [1, 2]}).space == {"alpha": (1, 2)}
 
 
+def bounds(rows, tried=None, **fields):
+    found = family(**fields)
+    return found.bounds(rows, 30, {**found.defaults, **(tried or {})})
+
+
 def test_forests_are_bounded_by_rows_unless_the_spec_says():
-    big = family(name="random_forest").by_shape(2_000_000, 30)
+    big = bounds(2_000_000, name="random_forest")
     assert big["max_samples"] == TREE_ROWS
     assert big["min_samples_leaf"] >= 2
-    assert "max_samples" not in family(name="random_forest").by_shape(1000, 30)
-    own = family(name="extra_trees", params={"min_samples_leaf": 1, "max_samples": 0.9})
-    assert own.by_shape(2_000_000, 30) == {}
+    assert "max_samples" not in bounds(1000, name="random_forest")
+    own = {"min_samples_leaf": 1, "max_samples": 0.9}
+    assert bounds(2_000_000, name="extra_trees", params=own) == {}
+
+
+def test_a_forests_bound_on_leaves_gives_way_to_a_larger_one_that_is_tried():
+    least = bounds(2_000_000, name="random_forest")["min_samples_leaf"]
+    assert bounds(2_000_000, {"min_samples_leaf": 1}, name="random_forest") == {
+        "max_samples": TREE_ROWS,
+        "min_samples_leaf": least,
+    }
+    tried = bounds(2_000_000, {"min_samples_leaf": 30}, name="random_forest")
+    assert tried["min_samples_leaf"] == 30 > least
+
+
+def test_a_forest_that_does_not_sample_rows_is_not_told_how_many():
+    assert "max_samples" not in bounds(2_000_000, {"bootstrap": False}, name="random_forest")
+
+
+def test_a_large_classification_is_fitted_by_gradients_unless_the_spec_names_a_solver():
+    def solver(rows, **fields):
+        found = family("binary", "log_loss", name="linear", **fields)
+        return found.bounds(rows, 30, found.defaults)
+
+    assert solver(2_000_000) == {"solver": "lbfgs", "max_iter": 200}
+    assert solver(1000) == {}
+    assert solver(2_000_000, params={"solver": "saga"}) == {}
+    assert family(name="linear").bounds(2_000_000, 30, {"alpha": 1.0}) == {}
+
+
+def test_only_an_absolute_error_has_its_own_loss_searched():
+    assert "loss" in family(metric="median_ae", name="gradient_boosting").space
+    assert "loss" not in family(metric="rmse", name="gradient_boosting").space
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_named_after_its_file_and_says_what_it_is(name):
+    assert FAMILIES[name].name == name
+    assert FAMILIES[name].title and FAMILIES[name].words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Settings, folds and scores: deterministic, without repeats, in the metric's own direction."""
+"""Settings and folds: deterministic and without repeats."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import TimeSeriesSplit
 
-from pipeline_components.contracts.metrics import METRICS
-from pipeline_components.train.folds import make_folds
-from pipeline_components.train.score import metric_score
-from pipeline_components.train.search_settings import settings_to_try
+from everfit.steps.train.folds import make_folds
+from everfit.steps.train.search_settings import settings_to_try
 
 SPACE = {"a": (1, 2, 3), "b": ("x", "y")}
 
@@ -23,17 +21,22 @@ def test_the_defaults_come_first_and_nothing_twice():
 
 
 def test_a_small_grid_of_the_users_own_is_tried_whole_and_in_order():
-    found = settings_to_try(SPACE, {}, 99, seed=5, defaults_first=False)
+    found = settings_to_try(SPACE, {}, 99, seed=5, first=())
     assert [(s["a"], s["b"]) for s in found] == [
-        (1, "x"), (1, "y"), (2, "x"), (2, "y"), (3, "x"), (3, "y"),
-    ]  # fmt: skip
+        (1, "x"),
+        (1, "y"),
+        (2, "x"),
+        (2, "y"),
+        (3, "x"),
+        (3, "y"),
+    ]
 
 
 def test_a_huge_grid_is_sampled_by_seed_alone():
     space = {f"p{i}": tuple(range(10)) for i in range(30)}
-    first = settings_to_try(space, {}, 5, seed=1, defaults_first=False)
-    assert first == settings_to_try(space, {}, 5, seed=1, defaults_first=False)
-    assert first != settings_to_try(space, {}, 5, seed=2, defaults_first=False)
+    first = settings_to_try(space, {}, 5, seed=1, first=())
+    assert first == settings_to_try(space, {}, 5, seed=1, first=())
+    assert first != settings_to_try(space, {}, 5, seed=2, first=())
     assert len(first) == 5
 
 
@@ -83,37 +86,3 @@ def test_a_fold_that_lacks_a_class_is_left_out():
     classes = np.array([0] * 30 + [0, 1] * 35)
     assert len(make_folds(100, 3, True, classes=classes)) == 2
     assert make_folds(100, 3, True, classes=np.array([0] * 99 + [1])) == []
-
-
-def test_scores_match_hand_counts():
-    truth, guess = np.array([1.0, 2, 3, 10]), np.array([1.0, 3, 3, 6])
-    # Errors 0, 1, 0, 4; squares 0, 1, 0, 16; squares about the mean of 4: 9 + 4 + 1 + 36.
-    assert metric_score("mae", truth, guess) == pytest.approx(1.25)
-    assert metric_score("rmse", truth, guess) == pytest.approx(np.sqrt(17 / 4))
-    assert metric_score("median_ae", truth, guess) == pytest.approx(0.5)
-    assert metric_score("r2", truth, guess) == pytest.approx(1 - 17 / 50)
-    classes = np.array([0, 1, 1, 0])
-    chances = np.array([0.1, 0.8, 0.4, 0.3])
-    both = np.column_stack([1 - chances, chances])
-    assert metric_score("brier", classes, both) == pytest.approx((0.01 + 0.04 + 0.36 + 0.09) / 4)
-    assert metric_score("log_loss", classes, both) == pytest.approx(
-        -np.log([0.9, 0.8, 0.4, 0.7]).mean()
-    )
-    assert metric_score("roc_auc", classes, both) == 1.0
-    assert metric_score("accuracy", classes, both) == 0.75
-    assert metric_score("balanced_accuracy", classes, both) == 0.75
-    assert metric_score("f1", classes, both) == pytest.approx(2 / 3)
-    # With class 0 positive: hits 0 and 3 are guessed, as is row 2: precision 2/3, recall 1.
-    assert metric_score("f1", classes, both, positive=0) == pytest.approx(0.8)
-    assert metric_score("f1_macro", classes, both) == pytest.approx((2 / 3 + 0.8) / 2)
-    assert metric_score("average_precision", classes, both) == pytest.approx(1.0)
-    assert np.isnan(metric_score("roc_auc", np.ones(4), both))
-
-
-def test_every_metric_of_the_contracts_is_scored():
-    for name, metric in METRICS.items():
-        for task in metric.tasks:
-            k = {"binary": 2, "multiclass": 3}.get(task, 0)
-            truth = np.arange(6) % k if k else np.arange(6.0)
-            scores = np.full((6, k), 1 / k) if k else np.ones(6)
-            assert np.isfinite(metric_score(name, truth, scores)), name

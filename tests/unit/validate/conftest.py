@@ -5,11 +5,14 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_components.contracts.spans import Span
-from pipeline_components.contracts.spec import PipelineSpec
-from pipeline_components.statistics.span_statistics import profile_parquet
-from pipeline_components.validate.judge import judge
-from pipeline_components.validate.target_profile import profile_target
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.data.tables.row_digests import row_digests
+from everfit.ml.profiles.delivery_sample import SampleTaker
+from everfit.ml.profiles.span_statistics import profile_parquet
+from everfit.steps.validate.deliveries import compared_columns
+from everfit.steps.validate.judge import judge
+from everfit.steps.validate.target_profile import profile_target
 
 
 def _spec(**changes):
@@ -48,7 +51,12 @@ def month_period():
 def judge_tables(tmp_path_factory):
     """name → table, judged as spans; gives name → (code, column, severity, message) list."""
     folder = tmp_path_factory.mktemp("spans")
-    written, profiles, targets = {}, {}, {}  # the same table is read once, and kept alive here
+    written, profiles, targets, samples = (
+        {},
+        {},
+        {},
+        {},
+    )  # the same table is read once, and kept alive here
 
     def profile(name, table, spec, digest):
         period = _month_period(name) if name[:2] == "20" else (None, None)
@@ -60,16 +68,27 @@ def judge_tables(tmp_path_factory):
         if key not in profiles:
             profiles[key] = profile_parquet(path, "0" * 64, period)
         known = profiles[key].model_copy(update={"digest": digest})
+        columns = compared_columns(spec, {c.name: c.type for c in known.columns})
+        sampled = (id(table), columns, spec.key)
+        if sampled not in samples:
+            taker = SampleTaker(columns, frozenset(spec.key))
+            names = table.column_names
+            taker.add({n: row_digests(table, [n]) for n in names}, table.num_rows)
+            samples[sampled] = taker.sample()
         asked = (*key, spec.target, spec.features.model_dump_json(), spec.time)
         if asked not in targets:
             targets[asked] = profile_target(
                 path, spec.target, spec.features, known.columns, spec.time
             )
         span = Span(
-            name=name, digest=digest, rows=table.num_rows, size=1,
-            period_start=period[0], period_end=period[1],
-        )  # fmt: skip
-        return span, known, targets[asked]
+            name=name,
+            digest=digest,
+            rows=table.num_rows,
+            size=1,
+            period_start=period[0],
+            period_end=period[1],
+        )
+        return span, known, targets[asked], samples[sampled]
 
     def run(tables, spec=None, digests=None):
         spec = spec or _spec()

@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipeline_components.contracts.anomalies import ANOMALIES
-from pipeline_components.contracts.table_schema import ColumnSchema, TableSchema
+from everfit.contracts.messages.anomalies import ANOMALIES
+from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.spec.table_schema import ColumnSchema, TableSchema
+from everfit.steps.validate.check_readings import check_readings
+from everfit.steps.validate.findings import Findings
 
 PLANTED = "2018-05"
 
@@ -148,13 +151,51 @@ def test_all_null_alone_is_information(judge_tables, months, errors):
     assert not errors(found)
 
 
-def test_duplicate_rows(plant, errors):
+def test_duplicate_rows(plant, errors, make_spec):
     found = plant(lambda t: pa.concat_tables([t, t, t]))
-    assert errors(found) == {("DUPLICATE-ROWS", None)}
+    assert not errors(found)  # they are observations
     # 10,000 of 30,000 rows are the first of their kind; two pairs were equal before.
-    assert any("20,00" in message for code, _, _, message in found if code == "DUPLICATE-ROWS")
+    (message,) = [message for code, _, _, message in found if code == "DUPLICATE-ROWS"]
+    assert "20,00" in message and "observations of their own" in message
+    assert ("DUPLICATE-ROWS", None, "warning") in {a[:3] for a in found}
     some = plant(lambda t: pa.concat_tables([t, t.slice(0, 1000)]))
-    assert ("DUPLICATE-ROWS", None, "warning") in {a[:3] for a in some}
+    assert ("DUPLICATE-ROWS", None, "info") in {a[:3] for a in some}
+    limited = make_spec(validation={"max_duplicates": 0.5})
+    found = plant(lambda t: pa.concat_tables([t, t, t]), spec=limited)
+    assert errors(found) == {("DUPLICATE-ROWS", None)}
+    assert any("validation.max_duplicates" in message for _, _, _, message in found)
+
+
+def test_a_month_delivered_before_under_new_times_is_told(months, judge_tables, errors):
+    """A month's trips again, a month later: under other times, and no column else changed."""
+    tables = dict(list(months.items())[:3])
+    again = tables["2018-02"]
+    for name in ("pickup_datetime", "dropoff_datetime"):
+        later = pc.add(again.column(name), pa.scalar(timedelta(days=59)))
+        again = put(again, name, later.cast(again.column(name).type))
+    found = judge_tables({**tables, "2018-04": again})
+    assert errors(found["2018-04"]) == {("DELIVERED-BEFORE", None)}
+    (message,) = [m for code, _, _, m in found["2018-04"] if code == "DELIVERED-BEFORE"]
+    assert "100 % of its rows" in message and "'2018-02'" in message
+    assert not any(errors(found[name]) for name in tables)
+    half = pa.concat_tables([again.slice(0, 5000), months["2018-04"].slice(0, 5000)])
+    found = judge_tables({**tables, "2018-04": half})["2018-04"]
+    assert errors(found) == {("DELIVERED-BEFORE", None)}
+    assert any("about 50 %" in message for code, _, _, message in found)
+
+
+def test_rows_that_come_again_under_their_key_are_versions(months, judge_tables, errors, make_spec):
+    names = ("2018-01", "2018-02", "2018-03")
+    first, second, third = (
+        months[name].append_column("trip", pa.array(range(10_000 * n, 10_000 * n + 10_000)))
+        for n, name in enumerate(names)
+    )
+    again = pa.concat_tables([second.slice(0, 8000), third.slice(0, 2000)])
+    tables, spec = {"2018-01": first, "2018-02": second}, make_spec(key=["trip"])
+    assert not errors(judge_tables({**tables, "x": again}, spec)["x"])
+    renamed = put(again, "trip", pa.array(range(90_000, 100_000)))
+    found = judge_tables({**tables, "x": renamed}, spec)["x"]
+    assert errors(found) == {("DELIVERED-BEFORE", None)}
 
 
 def test_duplicate_span(months, judge_tables, errors):
@@ -207,9 +248,10 @@ def test_target_missing(plant, errors, make_spec):
     found = plant(lambda t: t.drop_columns(["fare_amount"]))
     assert ("TARGET-MISSING", "fare_amount") in errors(found)
     spec = make_spec(
-        task="binary", target={"name": "tipped", "expression": "tip_amount > 1"},
+        task="binary",
+        target={"name": "tipped", "expression": "tip_amount > 1"},
         features={"drop": ["tip_amount", "total_amount"]},
-    )  # fmt: skip
+    )
     found = plant(lambda t: put(t, "tip_amount", t.column("tip_amount").cast("string")), spec)
     assert ("TARGET-MISSING", "tipped") in errors(found)
 
@@ -221,9 +263,10 @@ def test_target_constant(plant, errors, make_spec):
 
 def test_one_class_only(plant, errors, make_spec):
     spec = make_spec(
-        task="binary", target={"name": "tipped", "expression": "tip_amount > 1"},
+        task="binary",
+        target={"name": "tipped", "expression": "tip_amount > 1"},
         features={"drop": ["tip_amount", "total_amount"]},
-    )  # fmt: skip
+    )
     found = plant(lambda t: put(t, "tip_amount", first(t, "tip_amount", t.num_rows, 0.0)), spec)
     assert ("TARGET-CONSTANT", "tipped") in errors(found)
     assert any("the only class" in message for *_, message in found)
@@ -279,16 +322,24 @@ def test_a_derived_feature_can_leak(months, judge_tables, errors, make_spec):
     [
         (curated(surge={"type": "float"}), "MISSING-COLUMN", "surge"),
         (curated(extra={"type": "string"}), "TYPE-CHANGE", "extra"),
-        (curated(congestion_surcharge={"type": "float", "max_null": 0.1}), "NULL-JUMP",
-         "congestion_surcharge"),
-        (curated(passenger_count={"type": "integer", "min": 1}), "OUT-OF-RANGE",
-         "passenger_count"),
-        (curated(trip_distance={"type": "float", "max": 20, "max_outside": 0.001}),
-         "OUT-OF-RANGE", "trip_distance"),
-        (curated(store_and_fwd_flag={"type": "string", "domain": ["N"]}), "NEW-CATEGORY",
-         "store_and_fwd_flag"),
+        (
+            curated(congestion_surcharge={"type": "float", "max_null": 0.1}),
+            "NULL-JUMP",
+            "congestion_surcharge",
+        ),
+        (curated(passenger_count={"type": "integer", "min": 1}), "OUT-OF-RANGE", "passenger_count"),
+        (
+            curated(trip_distance={"type": "float", "max": 20, "max_outside": 0.001}),
+            "OUT-OF-RANGE",
+            "trip_distance",
+        ),
+        (
+            curated(store_and_fwd_flag={"type": "string", "domain": ["N"]}),
+            "NEW-CATEGORY",
+            "store_and_fwd_flag",
+        ),
     ],
-)  # fmt: skip
+)
 def test_schema_errors(months, judge_tables, errors, make_spec, schema, code, column):
     spec = make_spec().model_copy(update={"curated": schema})
     found = judge_tables({"2018-02": months["2018-02"]}, spec)["2018-02"]
@@ -355,6 +406,65 @@ def test_a_dropped_column_only_warns(plant, errors, make_spec):
     )
     assert not errors(found)
     assert ("UNIT-CHANGE", "trip_distance", "warning") in {a[:3] for a in found}
+
+
+# What reading has shown
+
+
+def reading(kind, column="trip_distance", **facts):
+    return ColumnReading(
+        column=column,
+        kind=kind,
+        type="float",
+        values=10_000,
+        message="3 of 10,000 values are not numbers",
+        todo="Say how it is read",
+        **facts,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd", "blank", "code", "severity"),
+    [
+        ("unreadable", 100, 0, "UNREADABLE", "warning"),
+        ("unreadable", 101, 0, "UNREADABLE", "error"),
+        ("unreadable", 5_000, 5_000, "UNREADABLE", "warning"),
+        ("looks_like", 10_000, 0, "LOOKS-LIKE", "warning"),
+        ("read_as", 0, 0, "READ-AS", "info"),
+        ("exact", 5, 0, "READ-AS", "info"),
+    ],
+)
+def test_what_reading_has_shown_is_told(make_spec, kind, odd, blank, code, severity):
+    findings = Findings("2018-05", make_spec())
+    check_readings([reading(kind, odd=odd, blank=blank)], make_spec(), findings)
+    (found,) = findings.anomalies
+    assert (found.code, found.column, found.severity) == (code, "trip_distance", severity)
+    assert "3 of 10,000" in found.message and "Say how it is read" in found.message
+
+
+def test_the_tolerated_share_is_a_setting(make_spec):
+    spec = make_spec(validation={"max_unreadable": 0.2})
+    findings = Findings("2018-05", spec)
+    check_readings([reading("unreadable", odd=1_999)], spec, findings)
+    assert not findings.errors
+
+
+def test_texts_that_hardly_repeat_are_told(plant):
+    def notes(table):
+        texts = pa.array([f"note {place}" for place in range(table.num_rows)])
+        return table.append_column("note", texts)
+
+    assert ("NEARLY-UNIQUE", "note", "info") in {a[:3] for a in plant(notes)}
+
+
+def test_booleans_and_ones_and_zeros_are_one_type(months, judge_tables):
+    tables = dict(list(months.items())[:4])
+    for number, name in enumerate(tables):
+        flags = np.arange(tables[name].num_rows) % 2
+        column = pa.array(flags.astype(bool) if number % 2 else flags)
+        tables[name] = tables[name].append_column("flag", column)
+    found = judge_tables(tables)
+    assert not [a for some in found.values() for a in some if a[0] == "TYPE-CHANGE"]
 
 
 def test_every_code_is_tested_here():

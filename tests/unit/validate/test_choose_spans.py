@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline_components.contracts.requests import Anomaly
-from pipeline_components.contracts.spans import Span
-from pipeline_components.validate.choose_spans import choose_spans
+from everfit.contracts.messages.requests import Anomaly
+from everfit.contracts.messages.spans import Span
+from everfit.steps.validate.choose_spans import choose_spans
 
 
 def spans_of(count):
@@ -40,7 +40,7 @@ def test_too_few_says_what_was_quarantined_and_why(spec):
     spans = spans_of(4)
     anomalies = (error("INF", "s1", "x"), error("INF", "s1", "y"), error("EMPTY-SPAN", "s2"))
     stop = choose_spans(spec, spans, [spans[0], spans[3]], anomalies, ()).stop
-    assert (stop.code, stop.mend) == ("VALIDATE-TOO-FEW", False)
+    assert (stop.code, stop.user_must_fix) == ("VALIDATE-TOO-FEW", False)
     assert stop.must == "at least 2 good spans to train on and 1 to judge on"
     assert stop.found == "2 of 4 are good, quarantined: s1 (INF), s2 (EMPTY-SPAN)"
 
@@ -53,7 +53,7 @@ def test_a_holdout_the_champion_saw_stops(spec):
     spans = spans_of(4)
     bad = (error("INF", "s3", "x"),)
     stop = choose_spans(spec, spans, spans[:3], bad, [spans[2].digest]).stop
-    assert (stop.code, stop.mend) == ("VALIDATE-SEEN", False)
+    assert (stop.code, stop.user_must_fix) == ("VALIDATE-SEEN", False)
     assert "s2" in stop.found
     assert "s3 (INF)" in stop.found
     assert choose_spans(spec, spans, spans, (), [spans[2].digest]).stop is None
@@ -70,7 +70,7 @@ def test_an_error_in_every_span_is_the_specs(spec, code):
     spans = spans_of(4)
     everywhere = [error(code, span.name, "tips") for span in spans]
     stop = choose_spans(spec, spans, [], everywhere, ()).stop
-    assert (stop.code, stop.mend) == (code, True)
+    assert (stop.code, stop.user_must_fix) == (code, True)
     assert "'tips'" in stop.found
     some = choose_spans(spec, spans, [spans[0]], everywhere[1:], ()).stop
-    assert (some.code, some.mend) == ("VALIDATE-TOO-FEW", False)
+    assert (some.code, some.user_must_fix) == ("VALIDATE-TOO-FEW", False)

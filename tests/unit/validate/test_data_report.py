@@ -7,14 +7,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline_components.contracts.anomalies import ANOMALIES
-from pipeline_components.contracts.requests import Anomaly
-from pipeline_components.contracts.spans import Span
-from pipeline_components.statistics.span_statistics import profile_table
-from pipeline_components.validate.choose_spans import choose_spans
-from pipeline_components.validate.data_report import data_report
-from pipeline_components.validate.judge import Judgement
-from pipeline_components.validate.small_pictures import bars, common_axis, heights, line
+from everfit.contracts.messages.anomalies import ANOMALIES
+from everfit.contracts.messages.requests import Anomaly
+from everfit.contracts.messages.spans import Span
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.validate.choose_spans import choose_spans
+from everfit.steps.validate.judge import Judgement
+from everfit.steps.validate.report.data_report import data_report
+from everfit.steps.validate.report.small_pictures import bars, common_axis, heights, line
 
 HOSTILE = '<script>alert("x")</script>'
 
@@ -48,8 +48,8 @@ def test_a_quarantined_span_is_explained_with_pictures(some, make_spec):
     why = page[page.index("Why spans were quarantined</h2>") :]
     why = why[: why.index("</section>")]
     assert "The typical value (1609) is 1,000 times that of 1 of 1 spans before." in why
-    assert 'title="values larger or smaller by a factor' in why
-    assert why.count("<svg role") == 2  # the span before, and this one
+    assert 'data-tip="values larger or smaller by a factor' in why
+    assert why.count("<svg ") == 1 + 2  # of the pill; the span before, and this one
     assert why.count("var(--bad)") == 1
     assert "1 quarantined" in page
     assert "left out: 2018-02" in page
@@ -58,7 +58,7 @@ def test_a_quarantined_span_is_explained_with_pictures(some, make_spec):
 def test_the_page_is_whole_and_the_same_each_time(some, make_spec):
     page = report_of(some, make_spec())
     assert page == report_of(some, make_spec())
-    assert "all of these are good" in page
+    assert "all spans are good" in page
     assert "Why spans were quarantined" not in page
     assert not re.search(r"<script|https?://(?!www\.w3\.org)", page)
     for name in some["2018-01"].column_names:
@@ -81,13 +81,32 @@ def test_hostile_names_and_texts_are_only_shown(make_spec):
 
 
 def test_pictures_are_well_formed_and_to_scale():
-    svg = ET.fromstring(bars([0.5, 0.25, 0.0], 'a < b & "c"'))
-    path = svg.findall("path")[0].get("d")
+    spark = ET.fromstring(bars([0.5, 0.25, 0.0], 'a < b & "c"', stop=True))
+    path = spark.findall("svg/path")[0].get("d")
     assert [float(h) for h in re.findall(r"v-([\d.]+)", path)] == [26.0, 13.0]
-    assert svg.find("title").text == 'a < b & "c"'
-    dots = ET.fromstring(line([1.0, None, 3.0], [False, False, True], "t")).findall("circle")
+    assert spark.get("aria-label") == 'a < b & "c"'
+    dots = ET.fromstring(line([1.0, None, 3.0], [False, False, True], "t")).findall("svg/circle")
     assert len(dots) == 1
     assert line([None], [False], "t") == "–"
+
+
+def test_the_keyboard_reaches_the_numbers_of_each_column_once(some, make_spec):
+    """Of 3 spans: one stop a column; each picture can be touched, which the keyboard skips."""
+    page = report_of(some, make_spec())
+    numbers = [c for c in some["2018-01"].column_names if f">{c}<" in page]
+    columns = page[page.index("Columns</h2>") :]
+    stops = re.findall(
+        r'<span class="tip spark" role="img" tabindex="0" aria-label="([^"]*)"', columns
+    )
+    assert all(stop.count("missing") == 3 for stop in stops)
+    assert 0 < len(stops) <= len(numbers)
+    assert columns.count('tabindex="-1"') == 3 * len(numbers)
+
+
+def test_the_target_is_shown_in_its_unit(some, make_spec):
+    spec = make_spec(target={"name": "fare_amount", "unit": "$"})
+    page = report_of(some, spec)
+    assert re.search(r"2018-01: 0\xa0% missing, min −?\$[\d.,]+, median \$[\d.]+, max \$", page)
 
 
 def test_heights_are_shares_of_all_rows():

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.spec_file import read_yaml
-from pipeline_components.contracts.table_schema import TableSchema
-from pipeline_components.statistics.span_statistics import profile_table
-from pipeline_components.validate.infer_schema import infer_schema, schema_yaml
+from everfit.contracts.spec.table_schema import TableSchema
+from everfit.contracts.spec.yaml_file import read_document
+from everfit.ml.profiles.span_statistics import profile_table
+from everfit.steps.validate.infer_schema import infer_schema
+from everfit.steps.validate.report.schema_yaml import schema_yaml
 
 DIGEST = "0" * 64
 
@@ -58,7 +59,7 @@ def test_the_yaml_reads_back(half_a_year, tmp_path):
     text = schema_yaml(schema, "nyc", half_a_year)
     path = tmp_path / "nyc.schema.yaml"
     path.write_text(text)
-    assert TableSchema.model_validate(read_yaml(path)) == schema
+    assert TableSchema.model_validate(read_document(path).data) == schema
     assert text == schema_yaml(schema, "nyc", half_a_year)
     assert text.startswith("# The schema of nyc's table, inferred from 6 spans. Review it")
     assert "# seen: at most 100 % missing" in text
@@ -85,18 +86,21 @@ NAMES = st.text(
         st.one_of(
             st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3),
             st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3),
-            st.lists(st.sampled_from(["yes", "null", "1", "x: y", "#", "'", "a\nb"]),
-                     min_size=3, max_size=3).map(lambda texts: texts * 30),
+            st.lists(
+                st.sampled_from(["yes", "null", "1", "x: y", "#", "'", "a\nb"]),
+                min_size=3,
+                max_size=3,
+            ).map(lambda texts: texts * 30),
         ),
         min_size=1,
         max_size=1,
     )
-)  # fmt: skip
+)
 def test_any_table_keeps_the_schema_inferred_from_it(table):
     import yaml
 
-    from pipeline_components.validate.check_schema import check_schema
-    from pipeline_components.validate.findings import Findings
+    from everfit.steps.validate.check_schema import check_schema
+    from everfit.steps.validate.findings import Findings
 
     statistics = profile_table(pa.table(table), DIGEST)
     schema = infer_schema([statistics])
@@ -107,9 +111,14 @@ def test_any_table_keeps_the_schema_inferred_from_it(table):
 
 
 def _spec():
-    from pipeline_components.contracts.spec import PipelineSpec
+    from everfit.contracts.spec.pipeline import PipelineSpec
 
     return PipelineSpec.model_validate(
-        {"name": "p", "task": "regression", "target": "y", "source": {"uri": "x.csv"},
-         "gate": {"superior_by": 0, "baseline": "mean"}}
-    )  # fmt: skip
+        {
+            "name": "p",
+            "task": "regression",
+            "target": "y",
+            "source": {"uri": "x.csv"},
+            "gate": {"superior_by": 0, "baseline": "mean"},
+        }
+    )

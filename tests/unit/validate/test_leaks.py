@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline_components.validate.leaks import _correlation, _ranks, find_leaks
+from everfit.steps.validate.leaks import _correlation, _ranks, find_leaks
 
 ROWS = 2_000
 

@@ -28,9 +28,12 @@ def test_eighteen_months_trip_minutes(months, judge_tables, errors, make_spec):
 
 def test_chicago(read_csv, judge_tables, errors, make_spec):
     spec = make_spec(
-        task="binary", target={"name": "big_tip", "expression": "tips > 0.2 * fare"}, time=None,
-        features={"drop": ["tips"], "keep": ["fare"]}, holdout={"fraction": 0.2},
-    )  # fmt: skip
+        task="binary",
+        target={"name": "big_tip", "expression": "tips > 0.2 * fare"},
+        time=None,
+        features={"drop": ["tips"], "keep": ["fare"]},
+        holdout={"fraction": 0.2},
+    )
     found = judge_tables({"data": read_csv("chicago_taxi/data.csv")}, spec)
     assert not errors(found["data"])
 

@@ -9,15 +9,10 @@ from importlib.metadata import version
 import pytest
 import yaml
 
-from pipeline_components.contracts.requests import ColumnRole, TrainResult
-from pipeline_components.version.made_with import made_here
-from pipeline_components.version.model_code import source_files
-from pipeline_components.version.model_folder import (
-    distributions,
-    model_folder,
-    modules_of,
-    signature,
-)
+from everfit.champion.version.made_with import made_here
+from everfit.champion.version.model_code import source_files
+from everfit.champion.version.model_folder import distributions, model_folder, modules_of, signature
+from everfit.contracts.messages.requests import ColumnRole, TrainResult
 from tests.unit.register.small_run import fitted
 
 COLUMNS = (
@@ -76,8 +71,11 @@ def test_the_signature_holds_features_alone_in_types_mlflow_accepts(monkeypatch)
     found = ModelSignature.from_dict(signature(COLUMNS, frozenset({"gap"})))
     assert found.inputs.input_names() == ["miles", "riders", "gap", "when"]
     assert [kind.name for kind in found.inputs.input_types()] == [
-        "double", "long", "double", "datetime",
-    ]  # fmt: skip
+        "double",
+        "long",
+        "double",
+        "datetime",
+    ]
     assert [kind.name for kind in found.outputs.input_types()] == ["string"]
 
 
@@ -119,17 +117,20 @@ def test_a_model_without_our_types_carries_no_code(folder):
 
 
 def test_our_source_imports_alone_where_everfit_is_not_installed(tmp_path):
-    files = source_files({"pipeline_components.contracts.expression"}, made_here().source)
+    files = source_files({"everfit.contracts.spec.expression"}, made_here().source)
     for name, content in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     text = (
         "import sys; sys.path.insert(0, sys.argv[1]);"
-        "import pipeline_components.contracts.expression as found; print(found.__file__)"
+        "import everfit.contracts.spec.expression as found; print(found.__file__)"
     )
     done = subprocess.run(
         [sys.executable, "-c", text, str(tmp_path)],
-        capture_output=True, text=True, check=True, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert done.stdout.strip().startswith(str(tmp_path))

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline_components.contracts.evidence import SliceScore
-from pipeline_components.contracts.spans import Span
-from pipeline_components.version.run_log import (
+from everfit.champion.version.run_log import (
     clipped,
     datasets,
     key_safe,
@@ -22,6 +20,8 @@ from pipeline_components.version.run_log import (
     span_names,
     tags,
 )
+from everfit.contracts.messages.evidence import SliceScore
+from everfit.contracts.messages.spans import Span
 from tests.unit.register.small_run import estimate, small_run
 
 

@@ -21,16 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from pipeline_components.contracts.artifacts import Artifact
-from pipeline_components.contracts.errors import IntegrityError, UserError
-from pipeline_components.contracts.monitoring import MonitorRequest
-from pipeline_components.contracts.planning import ChampionRef
-from pipeline_components.contracts.steps import Order
-from pipeline_components.door import Upstream
-from pipeline_components.ledger.records import VersionRecord
-from pipeline_components.monitor.champion_at_work import ChampionAtWork
-from pipeline_components.register import door
-from pipeline_components.version.signing import (
+from everfit.champion.current import pinned_champion
+from everfit.champion.version.signing import (
     KEY_FILE,
     known_keys,
     message,
@@ -39,6 +31,15 @@ from pipeline_components.version.signing import (
     verified,
     verified_champion,
 )
+from everfit.contracts.errors import IntegrityError, UserError
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.monitoring import MonitorRequest
+from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.steps import Order
+from everfit.engine.upstream import Upstream
+from everfit.steps.monitor.champion_at_work import ChampionAtWork
+from everfit.steps.register.step import Register
+from everfit.storage.ledger.records import VersionRecord
 from tests.unit.register.small_run import SPEC, small_run
 
 BYTES = Artifact(name="model.skops", digest="d" * 64, size=1)
@@ -47,9 +48,14 @@ BYTES = Artifact(name="model.skops", digest="d" * 64, size=1)
 def record(version: int = 1, **more) -> VersionRecord:
     key = f"{version:064x}"
     ref = ChampionRef(
-        version=version, run_key=key, model=BYTES, train=BYTES, window=("b" * 64,), sequence=0,
+        version=version,
+        run_key=key,
+        model=BYTES,
+        train=BYTES,
+        window=("b" * 64,),
+        sequence=0,
         scores={"mae": 0.1 + 0.2},
-    )  # fmt: skip
+    )
     fields = {"run_key": key, "version": version, "mlflow_run": "run", "champion": ref}
     return VersionRecord.model_validate(fields | {"dossier": "e" * 64} | more)
 
@@ -84,9 +90,20 @@ def test_openssl_agrees_that_the_signature_holds(context, kept, tmp_path):
     (tmp_path / "text").write_bytes(message(kept, "fares"))
     (tmp_path / "signature").write_bytes(base64.b64decode(made))
     command = [
-        "openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", "key.der",
-        "-rawin", "-in", "text", "-sigfile", "signature",
-    ]  # fmt: skip
+        "openssl",
+        "pkeyutl",
+        "-verify",
+        "-pubin",
+        "-keyform",
+        "DER",
+        "-inkey",
+        "key.der",
+        "-rawin",
+        "-in",
+        "text",
+        "-sigfile",
+        "signature",
+    ]
     try:
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -112,12 +129,14 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_every_field_is_signed(context, kept, change):
-    with pytest.raises(IntegrityError, match=r"LEDGER-SIGNATURE .*not what was signed.*backup"):
+    with pytest.raises(
+        IntegrityError, match=r"LEDGER-SIGNATURE .*changed after it was signed.*backup"
+    ):
         verified(kept.model_copy(update=change), "fares", context)
 
 
 def test_a_record_of_another_pipeline_is_refused(context, kept):
-    with pytest.raises(IntegrityError, match="not what was signed"):
+    with pytest.raises(IntegrityError, match="changed after it was signed"):
         verified(kept, "trips", context)
 
 
@@ -133,7 +152,7 @@ def test_a_strangers_signature_is_refused_and_says_how_to_know_the_key(context, 
         update={"signing_key": pem(Ed25519PrivateKey.generate())}
     )
     forged = signed(kept, "fares", stranger)
-    with pytest.raises(IntegrityError, match=r"none of the keys known here.*EVERFIT_VERIFY_KEY"):
+    with pytest.raises(IntegrityError, match=r"a key not known here.*EVERFIT_VERIFY_KEY"):
         verified(forged, "fares", context)
     (public,) = known_keys(stranger) - known_keys(context.settings)
     knowing = context.settings.model_copy(update={"verify_key": public})
@@ -171,8 +190,8 @@ def test_a_key_is_given_as_text_or_as_a_path(context, tmp_path):
 WRONG = {
     "no file": "/nowhere/key.pem",
     "no pem": "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-    "another kind": pem(X25519PrivateKey.generate()),
-    "pass phrase": pem(Ed25519PrivateKey.generate(), b"secret"),
+    "another type": pem(X25519PrivateKey.generate()),
+    "passphrase": pem(Ed25519PrivateKey.generate(), b"secret"),
     "public": public_pem(Ed25519PrivateKey.generate()),
 }
 
@@ -226,11 +245,11 @@ def test_a_record_of_an_older_everfit_is_believed(context):
 
 
 def test_without_a_signature_nothing_newer_is_believed(context, kept):
-    with pytest.raises(IntegrityError, match=r"bears no signature.*promote another version"):
+    with pytest.raises(IntegrityError, match=r"has no signature.*promote another version"):
         verified(kept.model_copy(update={"signature": ""}), "fares", context)
     # One that claims to be old, though a version before it was signed.
     late = context.ledger.record_version("fares", record(version=2, dossier=None))
-    with pytest.raises(IntegrityError, match="bears no signature"):
+    with pytest.raises(IntegrityError, match="has no signature"):
         verified(late, "fares", context)
 
 
@@ -247,16 +266,16 @@ def test_a_pinned_champion_must_be_as_its_record_says(context, kept):
 def test_a_run_pinned_to_something_forged_stops_before_a_model_is_read(context):
     """Evaluate, gate and register read their champion here; monitoring asks the same."""
     request = small_run(context)
-    door.run(request, context)
+    Register().run(request, context)
     champion = context.ledger.version(request.run_key).champion.model_copy(update={"sequence": 1})
     order = Order(component="evaluate", pipeline=SPEC)
     good = small_run(context, "good", champion=champion)
-    assert Upstream(order, context).champion(good.run_key) == champion
+    assert pinned_champion(good.run_key, order, Upstream(order, context), context) == champion
     planted = context.store.put("model.skops", b"hostile")
     forged = champion.model_copy(update={"model": planted})
     bad = small_run(context, "bad", champion=forged)
     with pytest.raises(IntegrityError, match=r"LEDGER-SIGNATURE fares v1: .*something else"):
-        Upstream(order, context).champion(bad.run_key)
+        pinned_champion(bad.run_key, order, Upstream(order, context), context)
     asked = MonitorRequest.model_construct(champion=forged, pipeline=SPEC)
     with pytest.raises(IntegrityError, match="LEDGER-SIGNATURE"):
         _ = ChampionAtWork(asked, context).model
@@ -274,7 +293,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(context, monkeypatch):
 
 def test_what_runs_where_nothing_changed_imports_no_cryptography():
     code = (
-        "import sys, pipeline_components.plan.door, pipeline_components.door; "
+        "import sys, everfit.steps.plan.step, everfit.engine.execute; "
         "sys.exit(any(name.startswith('cryptography') for name in sys.modules))"
     )
     root = Path(__file__).resolve().parents[3]

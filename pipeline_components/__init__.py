@@ -1,1 +1,0 @@
-"""Everfit's components: everything that knows data and models, and nothing of Airflow."""

@@ -1,0 +1,1 @@
+"""Bring MLflow and the ledger back into agreement, and rebuild what was lost."""

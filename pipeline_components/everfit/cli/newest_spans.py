@@ -1,0 +1,55 @@
+"""Snapshots of a source's newest spans, for commands that look at data before any run."""
+
+from __future__ import annotations
+
+from everfit.contracts.errors import SourceError
+from everfit.contracts.messages.requests import ExtractRequest
+from everfit.contracts.messages.spans import Snapshot, Span
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.data.sources import list_spans
+from everfit.engine.context import Context
+from everfit.engine.own_images import refuse_own_images
+
+
+def newest_spans(spec: PipelineSpec, context: Context, count: int | None) -> tuple[Span, ...]:
+    """Extract the newest ``count`` spans; see ``newest_snapshots``."""
+    return tuple(snapshot.span for snapshot in newest_snapshots(spec, context, count))
+
+
+def newest_snapshots(
+    spec: PipelineSpec, context: Context, count: int | None
+) -> tuple[Snapshot, ...]:
+    """Extract the newest ``count`` spans (None: all), as a run would; oldest first.
+
+    Raises
+    ------
+    SourceError
+        If the source has no span, or none that can be read.
+    UserError
+        If the pipeline's spans are extracted in an image of its own.
+    """
+    refuse_own_images(spec, ("extract",))
+    from everfit.steps.extract.step import Extract
+
+    listing = list_spans(spec.source, context.settings)
+    if not listing.spans:
+        raise SourceError(
+            "SOURCE-EMPTY",
+            spec.name,
+            "the source must have a span",
+            listing.empty,
+            "Correct source.uri, or set EVERFIT_DATA",
+        )
+    request = ExtractRequest(
+        pipeline=spec.name,
+        source=spec.source,
+        curated=spec.curated,
+        time=spec.time,
+        spans=listing.spans[-count:] if count else listing.spans,
+        dropped=spec.features.drop,
+    )
+    extract = Extract()
+    result = extract.run(request, context)
+    extract.record(request, result, context, Order(component="extract", pipeline=spec))
+    return result.snapshots

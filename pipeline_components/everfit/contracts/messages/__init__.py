@@ -1,0 +1,1 @@
+"""Documents that components, ledger and Airflow exchange."""

@@ -1,0 +1,1 @@
+"""The YAML of a pipeline: its fields, its expressions, and how it is read."""

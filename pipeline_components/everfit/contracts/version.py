@@ -1,0 +1,3 @@
+"""The version of this Everfit: package, images, bills of materials and `--version` read it here."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,1 @@
+"""Tables as they arrive: sources, their listing, and the rows in them."""

@@ -1,0 +1,1 @@
+"""Runs steps, and knows none of them."""

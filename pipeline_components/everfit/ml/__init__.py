@@ -1,0 +1,1 @@
+"""Models and numbers: families, scores, profiles and the evaluation budget."""

@@ -1,0 +1,1 @@
+"""Model families: estimators and the settings they are searched over."""

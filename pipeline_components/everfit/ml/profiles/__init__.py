@@ -1,0 +1,1 @@
+"""Statistics of spans: gathered in one pass, cached, and merged over windows."""

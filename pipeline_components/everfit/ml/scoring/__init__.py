@@ -1,0 +1,1 @@
+"""Scores of predictions: row losses, metrics, and the uncertainty of both."""

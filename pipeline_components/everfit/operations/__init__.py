@@ -1,0 +1,1 @@
+"""Work around a pipeline: replay, reproduce, deliver, retain, back up, score."""

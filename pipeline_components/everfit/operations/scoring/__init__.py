@@ -1,0 +1,1 @@
+"""Batch scoring: the champion's predictions for whole spans, written as a prediction log."""

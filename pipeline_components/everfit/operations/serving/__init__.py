@@ -1,0 +1,1 @@
+"""The prediction server: the champion behind HTTP, exchanged when the ledger names another."""

@@ -1,0 +1,123 @@
+"""What the server counts, in Prometheus' text format."""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from everfit.operations.serving.answer import Answer
+from everfit.operations.serving.loaded import LoadedVersion
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper limits of the latency histogram, in seconds."""
+
+
+class Metrics:
+    """The counters of one server."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry = CollectorRegistry()
+        of = ["pipeline"]
+        self._requests = Counter(
+            "everfit_serve_requests", "Requests by status.", [*of, "status"], registry=registry
+        )
+        self._seconds = Histogram(
+            "everfit_serve_request_seconds",
+            "From the head of a request to its answer.",
+            of,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._model_seconds = Histogram(
+            "everfit_serve_model_seconds",
+            "Of that, the prediction.",
+            of,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._rows = Counter("everfit_serve_rows", "Rows predicted.", of, registry=registry)
+        self._missing = Counter(
+            "everfit_serve_missing_values", "Missing inputs.", [*of, "column"], registry=registry
+        )
+        self._unseen = Counter(
+            "everfit_serve_unseen_values",
+            "Texts that training never saw.",
+            [*of, "column"],
+            registry=registry,
+        )
+        self._version = Gauge(
+            "everfit_serve_version_info",
+            "1 for the version that answers.",
+            [*of, "version", "model"],
+            registry=registry,
+        )
+        self._number = Gauge(
+            "everfit_serve_version", "Number of the version that answers.", of, registry=registry
+        )
+        self._switches = Counter(
+            "everfit_serve_switches", "Changes of version.", of, registry=registry
+        )
+        self._behind = Gauge(
+            "everfit_serve_behind",
+            "1 where the ledger's champion cannot be served and the one before answers.",
+            of,
+            registry=registry,
+        )
+        self._reachable = Gauge(
+            "everfit_serve_reachable",
+            "1 where the ledger or the store answered when it was last asked.",
+            ["what"],
+            registry=registry,
+        )
+
+        self._logged = Counter(
+            "everfit_serve_logged_rows",
+            "Rows of the prediction log: written, without_key, dropped.",
+            [*of, "outcome"],
+            registry=registry,
+        )
+
+    def text(self) -> bytes:
+        """All of them."""
+        return generate_latest(self._registry)
+
+    def request(self, pipeline: str, status: int, seconds: float) -> None:
+        """Count a request; one for a pipeline that there is not has no name."""
+        self._requests.labels(pipeline, str(status)).inc()
+        self._seconds.labels(pipeline).observe(seconds)
+
+    def answered(self, answer: Answer) -> None:
+        """Count the rows of an answer and what was strange about them."""
+        name = answer.loaded.pipeline
+        self._rows.labels(name).inc(len(answer.scores))
+        self._model_seconds.labels(name).observe(answer.seconds)
+        for counter, counts in ((self._missing, answer.missing), (self._unseen, answer.unseen)):
+            for column, number in counts.items():
+                counter.labels(name, column).inc(number)
+
+    def logged(self, pipeline: str, outcome: str, rows: int) -> None:
+        """Count rows of the prediction log."""
+        self._logged.labels(pipeline, outcome).inc(rows)
+
+    def switched(self, old: LoadedVersion | None, new: LoadedVersion) -> None:
+        """Say which version answers from now on."""
+        if old is not None:
+            self._version.remove(old.pipeline, str(old.version), old.artifact.digest)
+            self._switches.labels(new.pipeline).inc()
+        self._version.labels(new.pipeline, str(new.version), new.artifact.digest).set(1)
+        self._number.labels(new.pipeline).set(new.version)
+
+    def behind(self, pipeline: str, is_behind: bool) -> None:
+        """Say whether the ledger names a champion that is not the one that answers."""
+        self._behind.labels(pipeline).set(is_behind)
+
+    def reachable(self, what: str, is_reachable: bool) -> None:
+        """Say whether ``ledger`` or ``store`` answered."""
+        self._reachable.labels(what).set(is_reachable)

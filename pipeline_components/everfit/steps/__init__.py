@@ -1,0 +1,1 @@
+"""The steps of a pipeline, each a package with a ``step.py``."""

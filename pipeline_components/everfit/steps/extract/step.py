@@ -1,0 +1,239 @@
+"""Extract: snapshots every span it is named, refuses the bad ones, goes on with the rest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from everfit.contracts.base import Digest
+from everfit.contracts.errors import SourceError, shortlist
+from everfit.contracts.messages.monitoring import WatchResult
+from everfit.contracts.messages.planning import PlanResult
+from everfit.contracts.messages.requests import ExtractRequest, ExtractResult
+from everfit.contracts.messages.spans import Refusal, Snapshot, SpanRef
+from everfit.contracts.messages.steps import News, Order
+from everfit.contracts.messages.summaries import ExtractSummary
+from everfit.data.sources import SourceOfFiles, SourceOfRows, SpanRefused, open_source
+from everfit.data.sources.prediction_log import as_source
+from everfit.data.sources.reader import reader_digest
+from everfit.engine.context import Context
+from everfit.engine.step import Step, StepReport
+from everfit.engine.upstream import Upstream
+from everfit.storage.ledger.records import SpanRecord
+from everfit.storage.store import blob_key
+
+log = logging.getLogger(__name__)
+
+
+class Extract(Step[ExtractRequest, ExtractResult]):
+    """Snapshot every span it is named; one that cannot be read stops none of the others."""
+
+    name = "extract"
+    result_type = ExtractResult
+    cached = False
+
+    def request(self, order: Order, upstream: Upstream, _context: Context) -> ExtractRequest:
+        """The spans plan named, or those watch named; oldest first."""
+        spec = order.pipeline
+        logged: tuple[SpanRef, ...] = ()
+        if upstream.has("watch"):
+            watched = upstream.one("watch", WatchResult)
+            spans, logged = watched.spans, watched.predictions
+        else:
+            plan = upstream.one("plan", PlanResult)
+            spans = (*plan.window, *plan.holdout)
+        return ExtractRequest(
+            pipeline=spec.name,
+            source=spec.source,
+            curated=spec.curated,
+            time=spec.time,
+            spans=spans,
+            dropped=spec.features.drop,
+            log=spec.monitor.predictions if logged else None,
+            logged=logged,
+        )
+
+    def run(self, request: ExtractRequest, context: Context) -> ExtractResult:
+        """Snapshot each span, or say why not."""
+        snapshots, refused = _read(request, context)
+        logged: tuple[Snapshot, ...] = ()
+        if (logs := _of_log(request)) is not None:
+            logged, refused_logs = _read(logs, context)
+            refused = (*refused, *refused_logs)
+        return ExtractResult(snapshots=snapshots, refused=refused, logged=logged)
+
+    def record(
+        self, request: ExtractRequest, result: ExtractResult, context: Context, order: Order
+    ) -> None:
+        """Record every span that was read or refused for good.
+
+        Raises
+        ------
+        SourceError
+            If a training needs spans, and not one could be read.
+        """
+        _record(request, result.snapshots, _among(result.refused, request.spans), context)
+        if (logs := _of_log(request)) is not None:
+            _record(logs, result.logged, _among(result.refused, logs.spans), context)
+        if not result.snapshots and "watch" not in order.upstream:
+            lines = [refusal.message for refusal in result.refused]
+            more = f" (and {len(lines) - 3} more)" if len(lines) > 3 else ""
+            raise SourceError(
+                "EXTRACT-NOTHING",
+                request.pipeline,
+                "at least one span must be readable",
+                f"{len(lines)} of {len(lines)} refused: {' | '.join(lines[:3])}{more}",
+            )
+
+    def report(self, result: ExtractResult, _context: Context) -> StepReport:
+        """Counts."""
+        summary = ExtractSummary(
+            spans=len(result.snapshots),
+            rows=sum(snapshot.span.rows for snapshot in result.snapshots),
+            bytes=sum(snapshot.span.size for snapshot in result.snapshots),
+            refused=len(result.refused),
+            first_refusal=result.refused[0].message if result.refused else "",
+            notes=_notes(result.snapshots),
+            logged_predictions=sum(log.span.rows for log in result.logged) or None,
+        )
+        return StepReport(summary=summary, news=_news(result))
+
+
+def _notes(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
+    """What was found in the spans that were read, each phrase once with the spans it is of."""
+    spans: dict[str, list[str]] = {}
+    for snapshot in snapshots:
+        for note in snapshot.notes:
+            spans.setdefault(note, []).append(snapshot.span.name)
+    return tuple(f"{shortlist(names, most=3)}: {note}" for note, names in spans.items())
+
+
+def _news(result: ExtractResult) -> tuple[News, ...]:
+    """The spans refused for good, in one piece of news: there may be many."""
+    refused = [refusal for refusal in result.refused if not refusal.retry]
+    if not refused:
+        return ()
+    names = shortlist((refusal.name for refusal in refused), most=3)
+    were = "was" if len(refused) == 1 else "were"
+    return (News(kind="quarantined", what=f"{names} {were} refused", why=refused[0].message[:500]),)
+
+
+def _of_log(request: ExtractRequest) -> ExtractRequest | None:
+    """The same for the logged predictions, which are a source of their own."""
+    if request.log is None or not request.logged:
+        return None
+    return ExtractRequest(
+        pipeline=request.pipeline,
+        source=as_source(request.log),
+        curated=None,
+        time=request.log.time,
+        spans=request.logged,
+    )
+
+
+def _among(refused: Sequence[Refusal], spans: Sequence[SpanRef]) -> list[Refusal]:
+    named = {(ref.name, ref.fingerprint) for ref in spans}
+    return [refusal for refusal in refused if (refusal.name, refusal.fingerprint) in named]
+
+
+def _read(
+    request: ExtractRequest, context: Context
+) -> tuple[tuple[Snapshot, ...], tuple[Refusal, ...]]:
+    known = {
+        (record.name, record.fingerprint): record
+        for record in context.ledger.spans(request.pipeline)
+        if record.reader == _reader(request)
+    }
+    make = _maker(request, context)
+    snapshots: list[Snapshot] = []
+    refused: list[Refusal] = []
+    whole = sum(ref.size or 1 for ref in request.spans)
+    done = 0
+    for ref in request.spans:
+        before, size = done, ref.size or 1
+
+        def report_share(share: float, before: int = before, size: int = size) -> None:
+            context.progress.update("reading spans", before + share * size, whole)
+
+        found = _found(known.get((ref.name, ref.fingerprint)), ref, context)
+        if found is not None:
+            snapshots.append(found)
+        else:
+            try:
+                snapshots.append(make(ref, report_share))
+            except SpanRefused as refusal:
+                log.warning("%s", refusal.line)
+                refused.append(refusal.refusal())
+        done += size
+        context.progress.update("reading spans", done, whole)
+    return tuple(snapshots), tuple(refused)
+
+
+def _record(
+    request: ExtractRequest,
+    snapshots: Sequence[Snapshot],
+    refused: Sequence[Refusal],
+    context: Context,
+) -> None:
+    reader = _reader(request)
+    known = {
+        (record.name, record.fingerprint, record.digest)
+        for record in context.ledger.spans(request.pipeline)
+        if record.reader == reader
+    }
+    for snapshot in snapshots:
+        span = snapshot.span
+        if (span.name, snapshot.fingerprint, span.digest) not in known:
+            context.ledger.record_span(
+                request.pipeline,
+                SpanRecord(
+                    name=span.name,
+                    fingerprint=snapshot.fingerprint,
+                    reader=reader,
+                    digest=span.digest,
+                    snapshot=snapshot.model_dump(mode="json"),
+                ),
+            )
+    for refusal in refused:
+        if not refusal.retry and (refusal.name, refusal.fingerprint, None) not in known:
+            context.ledger.record_span(
+                request.pipeline,
+                SpanRecord(
+                    name=refusal.name,
+                    fingerprint=refusal.fingerprint,
+                    reader=reader,
+                    digest=None,
+                    snapshot=None,
+                    code=refusal.code,
+                    message=refusal.message,
+                ),
+            )
+
+
+def _reader(request: ExtractRequest) -> Digest:
+    return reader_digest(request.source, request.curated, request.time, request.dropped)
+
+
+def _found(record: SpanRecord | None, ref: SpanRef, context: Context) -> Snapshot | None:
+    """What the ledger knows of a span, as long as the store still holds its table."""
+    if record is None or record.snapshot is None or record.digest is None:
+        return None
+    if not context.store.renew(blob_key(record.digest)):
+        return None
+    snapshot = Snapshot.model_validate(record.snapshot)
+    period = {"period_start": ref.period_start, "period_end": ref.period_end}
+    return snapshot.model_copy(update={"span": snapshot.span.model_copy(update=period)})
+
+
+def _maker(
+    request: ExtractRequest, context: Context
+) -> Callable[[SpanRef, Callable[[float], None]], Snapshot]:
+    source = open_source(request.source, context.settings)
+    if isinstance(source, SourceOfRows):
+        from everfit.steps.extract.rows_snapshot import snapshot_rows
+
+        return lambda ref, progress: snapshot_rows(request, source, ref, context, progress)
+    assert isinstance(source, SourceOfFiles)
+    from everfit.steps.extract.snapshot import snapshot_file
+
+    return lambda ref, progress: snapshot_file(request, source, ref, context, progress)

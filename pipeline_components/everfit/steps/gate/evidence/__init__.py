@@ -1,0 +1,1 @@
+"""The evidence that gate checks assess, and how it is read."""

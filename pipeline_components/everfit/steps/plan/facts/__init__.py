@@ -1,0 +1,1 @@
+"""What plan knows before it decides: the source, the ledger, and what became of earlier runs."""

@@ -1,0 +1,1 @@
+"""What prepare adds to the data report."""

@@ -1,0 +1,93 @@
+"""Watch: reads source and ledger, and says what monitoring has to do."""
+
+from __future__ import annotations
+
+import logging
+
+from everfit.champion.current import current_champion
+from everfit.contracts.errors import NothingToDo, SourceError
+from everfit.contracts.messages.monitoring import WatchRequest, WatchResult
+from everfit.contracts.messages.steps import Order
+from everfit.contracts.messages.summaries import WatchSummary
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.rules import rules_digest
+from everfit.data.sources import Listing, list_spans
+from everfit.data.sources.prediction_log import as_source
+from everfit.data.sources.reader import reader_digest
+from everfit.engine.context import Context
+from everfit.engine.step import Step, StepReport
+from everfit.engine.upstream import Upstream
+from everfit.steps.watch.due_spans import DueSpans, World
+
+log = logging.getLogger(__name__)
+
+
+class Watch(Step[WatchRequest, WatchResult]):
+    """Find out what monitoring has to do."""
+
+    name = "watch"
+    result_type = WatchResult
+    cached = False
+
+    def request(self, order: Order, _upstream: Upstream, _context: Context) -> WatchRequest:
+        """The spec is all."""
+        return WatchRequest(pipeline=order.pipeline)
+
+    def run(self, request: WatchRequest, context: Context) -> WatchResult:
+        """Look at source and ledger."""
+        spec, ledger = request.pipeline, context.ledger
+        champion = current_champion(ledger, spec.name)
+        logs, log_reader = Listing(()), None
+        if spec.monitor.predictions is not None:
+            source = as_source(spec.monitor.predictions)
+            log_reader = reader_digest(source, None, spec.monitor.predictions.time)
+            logs = _logs(spec, context)
+        world = World(
+            listing=context.visible(list_spans(spec.source, context.settings)),
+            records=ledger.spans(spec.name),
+            reader=reader_digest(spec.source, spec.curated, spec.time, spec.features.drop),
+            quarantined=frozenset(ledger.quarantined(spec.name, rules_digest(spec))),
+            champion=champion,
+            monitored=ledger.monitorings(spec.name, champion.run_key) if champion else (),
+            now=context.clock(),
+            logs=logs,
+            log_reader=log_reader,
+        )
+        result = DueSpans(spec, world).result()
+        log.info("%s watch: %s", spec.name, result.because)
+        for note in (*result.notes, *logs.notes):
+            log.info("%s watch: %s", spec.name, note)
+        return result
+
+    def record(
+        self, request: WatchRequest, result: WatchResult, _context: Context, _order: Order
+    ) -> None:
+        """Record nothing: what is read and measured is recorded by those who do it.
+
+        Raises
+        ------
+        NothingToDo
+            If nothing is to be read or evaluated.
+        """
+        if not result.spans:
+            raise NothingToDo("WATCH-NOTHING", request.pipeline.name, result.because)
+
+    def report(self, result: WatchResult, _context: Context) -> StepReport:
+        """Counts and the reason."""
+        return StepReport(
+            summary=WatchSummary(
+                spans=len(result.spans),
+                evaluate=len(result.evaluate),
+                champion=result.champion.version if result.champion else None,
+                because=result.because,
+            )
+        )
+
+
+def _logs(spec: PipelineSpec, context: Context) -> Listing:
+    """The log's files; that there is no such folder yet keeps nothing else from being watched."""
+    assert spec.monitor.predictions is not None
+    try:
+        return context.visible(list_spans(as_source(spec.monitor.predictions), context.settings))
+    except SourceError as error:
+        return Listing((), (f"logged predictions are not read: {error.line}",))

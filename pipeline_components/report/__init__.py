@@ -1,1 +1,0 @@
-"""The look of every page and picture Everfit makes."""

@@ -1,1 +1,0 @@
-"""Watch: names the spans to read, and those the champion is to be held against."""

@@ -1,0 +1,1 @@
+"""The DAGs of a pipeline: their tasks, schedules, assets and bundles."""

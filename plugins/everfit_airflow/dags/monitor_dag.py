@@ -1,0 +1,80 @@
+"""The monitoring DAG of a pipeline: looks at its source and its champion, and wakes the training.
+
+``wake`` runs whatever became of the tasks before it, so that what they could not see today stops
+nothing else: it compares source, ledger and policy by itself. ``measured`` does no work and costs
+no worker: as an end of the DAG it lets a run fail where a measurement failed.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, AssetOrTimeSchedule, TriggerRule
+
+from everfit.contracts.messages.chain import monitoring_tasks
+from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit_airflow.dags.assets import source_ref, wake_alias
+from everfit_airflow.dags.describe import describe_monitoring
+from everfit_airflow.dags.schedules import Schedule
+from everfit_airflow.observability.notifying import notices
+from everfit_airflow.operators.failures import RETRIES
+from everfit_airflow.operators.operator import ComponentOperator
+from everfit_airflow.ui.run_tab import WAKE
+
+SUFFIX = ".monitor"
+MEASURED = "measured"
+
+
+def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
+    """Build the DAG.
+
+    Parameters
+    ----------
+    spec_file : str
+        Where ``spec`` was read from; every task reads it again.
+    """
+    with DAG(
+        dag_id=spec.name + SUFFIX,
+        description=f"Watches the source and the champion of {spec.name}, and wakes its training.",
+        schedule=schedule,
+        start_date=None,
+        catchup=False,
+        max_active_runs=1,
+        tags=["everfit", "monitor", spec.task, *spec.tags],
+        doc_md=describe_monitoring(spec),
+        default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
+    ) as dag:
+        _tasks(spec, spec_file, watched=isinstance(schedule, AssetOrTimeSchedule))
+    return dag
+
+
+def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
+    tasks: dict[str, ComponentOperator] = {}
+    last: ComponentOperator | None = None
+    for each in monitoring_tasks():
+        if each.sweep:
+            # The report is for people: no training waits for it.
+            tasks["monitor"] >> ComponentOperator(
+                task_id=WAKE,
+                component=each.component,
+                spec_file=spec_file,
+                sweep=True,
+                inlets=[source_ref(spec.name)] if watched else [],
+                outlets=[wake_alias(spec.name)],
+                trigger_rule=TriggerRule.ALL_DONE,
+            )
+            continue
+        task = ComponentOperator(
+            task_id=each.component,
+            component=each.component,
+            spec_file=spec_file,
+            reads=each.upstream,
+        )
+        if last is not None:
+            last >> task
+        tasks[each.component] = last = task
+    assert last is not None
+    last >> EmptyOperator(
+        task_id=MEASURED,
+        trigger_rule=TriggerRule.NONE_FAILED,
+        on_success_callback=None,  # with one it would need a worker
+    )

@@ -1,0 +1,1 @@
+"""Lineage, metrics and notices."""

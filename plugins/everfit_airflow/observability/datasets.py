@@ -1,0 +1,126 @@
+"""Data sets as OpenLineage names them: what a task read, and what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from everfit.contracts.messages.steps import (
+    Component,
+    Order,
+    Outcome,
+    SummaryT,
+    find_summary,
+    read_outcome,
+)
+from everfit.contracts.messages.summaries import (
+    EvaluateSummary,
+    ExtractSummary,
+    RegisterSummary,
+    TrainSummary,
+)
+from everfit.contracts.runners import needs
+from everfit.contracts.settings import Settings
+from everfit.contracts.spec.source import AddressedSource
+
+
+@dataclass
+class Work:
+    """What a task does, as far as it is known."""
+
+    order: Order
+    settings: Settings
+    upstream: Mapping[Component, Sequence[Any]]
+    """Component whose result is read → outcomes of its tasks, as XCom gives them back."""
+    outcome: Outcome | None = None
+    """None until it is done, and of one that failed."""
+    registry: str = ""
+    """Where MLflow is, if a connection says so; else it is in the settings."""
+
+    def summary(self, kind: type[SummaryT]) -> SummaryT | None:
+        """The summary of a step that was read, or of this one; None where there is none."""
+        return find_summary(self._outcomes(), kind)
+
+    def _outcomes(self) -> Iterator[Outcome]:
+        for left in (value for values in self.upstream.values() for value in values):
+            if isinstance(outcome := read_outcome(left), Outcome):
+                yield outcome
+        if self.outcome is not None:
+            yield self.outcome
+
+
+class Named(NamedTuple):
+    """A data set as OpenLineage names it."""
+
+    namespace: str
+    name: str
+    version: str = ""
+    rows: int | None = None
+    size: int | None = None
+
+
+def read_by(work: Work) -> list[Named]:
+    """The source, and the results of the components before."""
+    order = work.order
+    found = [source(work)] if "source" in needs(order.component) else []
+    for component, digests in order.upstream.items():
+        found += [result(work, component, digest) for digest in digests]
+    return found
+
+
+def written_by(work: Work) -> list[Named]:
+    """Its own result, and the version where one was registered."""
+    outcome, component = work.outcome, work.order.component
+    if outcome is None:
+        return []
+    made = result(work, component, outcome.result, outcome)
+    summary = outcome.summary
+    if isinstance(summary, RegisterSummary) and summary.version is not None:
+        return [made, model(work, str(summary.version))]
+    return [made]
+
+
+def source(work: Work) -> Named:
+    """The table: the folder or the prefix of its files, or the connection that is asked."""
+    spec = work.order.pipeline.source
+    if not isinstance(spec, AddressedSource):
+        return Named(f"connection://{spec.connection}", work.order.pipeline.name)
+    uri = spec.uri.replace("{data}", str(work.settings.data))
+    parts = urlsplit(uri)
+    folder = _before_glob(uri if parts.scheme == "" else unquote(parts.path))
+    if parts.scheme in ("", "file"):
+        return Named("file", folder if folder.startswith("/") else f"{work.settings.root}/{folder}")
+    return Named(f"{parts.scheme}://{parts.netloc}", folder.strip("/") or "/")
+
+
+def result(work: Work, component: Component, digest: str, outcome: Outcome | None = None) -> Named:
+    """What a component left in the store."""
+    parts = urlsplit(work.settings.store)
+    label = f"{work.order.pipeline.name}.{component}"
+    namespace = "file" if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}"
+    place = unquote(parts.path).rstrip("/")
+    name = f"{place}/{label}" if parts.scheme == "file" else f"{place}/{label}".lstrip("/")
+    summary = outcome.summary if outcome is not None else None
+    match summary:
+        case ExtractSummary():
+            return Named(namespace, name, digest, summary.rows, summary.bytes)
+        case TrainSummary() | EvaluateSummary():
+            return Named(namespace, name, digest, summary.rows)
+    return Named(namespace, name, digest)
+
+
+def model(work: Work, version: str) -> Named:
+    """A registered version, at the registry's address without any credentials."""
+    parts = urlsplit(work.registry or work.settings.mlflow)
+    place = parts.netloc.rpartition("@")[2] if parts.scheme.startswith("http") else ""
+    return Named(f"mlflow://{place}", f"models/{work.order.pipeline.name}", version)
+
+
+def _before_glob(path: str) -> str:
+    """The folder that a glob looks into."""
+    for at, letter in enumerate(path):
+        if letter in "*?[":
+            return path[:at].rpartition("/")[0] or "/"
+    return path

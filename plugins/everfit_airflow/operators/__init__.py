@@ -1,0 +1,1 @@
+"""The tasks: they start a component and take in what it answers."""

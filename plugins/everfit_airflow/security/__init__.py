@@ -1,0 +1,1 @@
+"""Credentials, signing keys, and the environment a component is given."""

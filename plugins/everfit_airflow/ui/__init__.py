@@ -1,0 +1,1 @@
+"""What people see in Airflow: the run's tab, links and report pages."""
