@@ -93,6 +93,8 @@ def airflow_environment(
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Where nobody listens to lineage, its provider is not even loaded by a task.
         "AIRFLOW__OPENLINEAGE__DISABLED": str(not lineage_is_heard(kept)),
+        # The provider kills what sends an event after 10 s, and a busy machine needs longer.
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
         **(further or {}),
     }
 
