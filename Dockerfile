@@ -1,7 +1,7 @@
 # The Airflow image: Airflow, its providers, our DAG files, plugins and contracts; nothing that
-# knows data (docs/images.md).
+# knows data (docs/how-to/images.md).
 #   make images
-# Started as `airflow <command>`; settings are Airflow's own variables (docs/airflow.md).
+# Started as `airflow <command>`; settings are Airflow's own variables (docs/how-to/airflow.md).
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 # What the build reads, with one time and one mode whatever the checkout has: equal layers follow.
@@ -27,7 +27,7 @@ RUN mkdir -m 775 /opt/airflow && touch -d @315532800 /opt/airflow \
  && rm -rf /build
 
 FROM environment AS app
-# Any other value makes our part anew, to see that equal files come out (docs/images.md).
+# Any other value makes our part anew, to see that equal files come out (docs/how-to/images.md).
 ARG ANEW=
 COPY deploy/images/application.py /build/
 COPY dags /opt/everfit/app/dags

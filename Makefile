@@ -39,7 +39,7 @@ imports:  ## the house's import rules
 unit:  ## components, contracts and the whole chain in one process
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/unit tests/contract tests/pipeline tests/field
 
-proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/proof.md)
+proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/explanation/proof.md)
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/proof
 
 package:  ## the wheel in empty environments and folders, without a network
@@ -54,17 +54,17 @@ airflow:  ## a real scheduler: real tables, every trigger, storms, notices; two 
 browser:  ## Chromium clicks through Airflow's pages (needs Debian's chromium)
 	@$(AIRFLOW_PY) -m pytest -q tests/browser
 
-images:  ## build the three images with the Docker engine (docs/images.md)
+images:  ## build the three images with the Docker engine (docs/how-to/images.md)
 	@scripts/images.sh
 
 docker: setup-dev images  ## what needs a Docker engine: the images, components in containers, the guard
 	@$(AIRFLOW_PY) -m pytest -q tests/docker
 
-kubernetes: setup-dev  ## the kubernetes runner against a real API server, built once (minutes; docs/kubernetes.md)
+kubernetes: setup-dev  ## the kubernetes runner against a real API server, built once (minutes; docs/how-to/kubernetes.md)
 	@tests/dags/kubernetes_api_server.sh .everfit/kubernetes
 	@EVERFIT_TEST_API_SERVER=$(CURDIR)/.everfit/kubernetes $(AIRFLOW_PY) -m pytest -q tests/dags/test_kubernetes_flow.py
 
-up:  ## start the stack of docker-compose.yaml, wait until it is healthy (docs/compose.md)
+up:  ## start the stack of docker-compose.yaml, wait until it is healthy (docs/how-to/compose.md)
 	@scripts/stack.sh up
 
 down:  ## stop the stack; what it keeps is kept
@@ -76,10 +76,10 @@ logs:  ## follow what the stack logs
 preflight:  ## say everything that is wrong with the stack's settings; starts nothing
 	@scripts/stack.sh preflight
 
-rotate:  ## SECRET=name [FROM=file]: a new value for a secret of the running stack (docs/upkeep.md)
+rotate:  ## SECRET=name [FROM=file]: a new value for a secret of the running stack (docs/how-to/upkeep.md)
 	@scripts/stack.sh rotate $(SECRET) $(FROM)
 
-backup:  ## TO=folder: what the stack must not lose (docs/upkeep.md)
+backup:  ## TO=folder: what the stack must not lose (docs/how-to/upkeep.md)
 	@scripts/stack.sh backup $(TO)
 
 restore:  ## FROM=folder: a backup, into an empty stack
@@ -113,7 +113,7 @@ bench-containers:  ## a container per component beside a process; the engine oth
 clean:  ## forget runs, models and environments of this checkout
 	rm -rf .venv .venv-airflow .venv-tools .everfit data build
 
-# Delivery of pipelines (docs/delivery.md): what the workflows in deploy/workflows call.
+# Delivery of pipelines (docs/how-to/delivery.md): what the workflows in deploy/workflows call.
 # BASE: what a change is compared with; OUT: the folder for what is made.
 DELIVERY := check-specs changed sample comment login push-images sbom sign verify bundle deploy deployed
 .PHONY: $(DELIVERY)

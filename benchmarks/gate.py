@@ -95,7 +95,7 @@ def mean(name: str, years: np.ndarray) -> dict[str, float]:
 
 
 def report(figures: dict[str, Any]) -> str:
-    """The figures as the tables of docs/gate.md."""
+    """The figures as the tables of docs/explanation/gate.md."""
     lines = [
         "| world | gate | true gain | false promotions a year | power |",
         "| --- | --- | ---: | ---: | ---: |",

@@ -241,7 +241,7 @@ def search(worlds: int, evaluations: int, seed: int) -> list[tuple[float, RareWo
 
 
 def rare_report(lines: list[dict[str, Any]], known: list[tuple[float, float, float]]) -> str:
-    """Both as tables of docs/gate.md."""
+    """Both as tables of docs/explanation/gate.md."""
     text = [
         "| world | rows | false promotions a year | by the holdout alone |",
         "| --- | ---: | ---: | ---: |",

@@ -1,6 +1,6 @@
 """Eighteen real months through a real Airflow, one after another, and the record they leave.
 
-    .venv-airflow/bin/python benchmarks/months.py --data FOLDER [--write docs/months.md]
+    .venv-airflow/bin/python benchmarks/months.py --data FOLDER [--write docs/explanation/months.md]
 
 Method: a scheduler, a DAG processor, an API server and a triggerer are started in a fresh home with
 one pipeline (`benchmarks/months.yaml`). The first three months are there from the beginning. Each

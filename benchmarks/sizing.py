@@ -1,4 +1,4 @@
-"""What each component needs, and how store and ledger grow: the numbers of ``docs/sizing.md``.
+"""What each component needs, and how store and ledger grow: for ``docs/how-to/sizing.md``.
 
 Every component runs in a process of its own, as under Airflow; its memory is the most that this
 process held (``ru_maxrss``). Invented trips, four months, three of them trained on; the families

@@ -1,4 +1,4 @@
-"""Writes the reference of ``docs/cli.md`` from the commands, so that it cannot fall behind.
+"""Writes the reference of ``docs/reference/cli.md`` from the commands.
 
 .venv/bin/python scripts/cli_reference.py          rewrite it
 .venv/bin/python scripts/cli_reference.py --check  exit 1 where it is out of date
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import os
 import sys
 import textwrap
 import types
@@ -22,7 +23,7 @@ from pydantic import BaseModel
 from everfit.cli.command import Command, Group, load, names
 from everfit.cli.parser import parser_of
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
 WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
@@ -62,7 +63,10 @@ def usage(parser: argparse.ArgumentParser) -> str:
 
 def more(command: Command) -> str:
     """A link to the page about it."""
-    return f" More: [{command.page.removesuffix('.md')}]({command.page})." if command.page else ""
+    if not command.page:
+        return ""
+    target = os.path.relpath(command.page, PAGE.parent.name)
+    return f" More: [{Path(target).stem.replace('_', ' ')}]({target})."
 
 
 def arguments(parser: argparse.ArgumentParser) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Writes the table of ``docs/errors.md`` from the calls that raise, so that it cannot fall behind.
+"""Writes the table of ``docs/reference/errors.md`` from the calls that raise.
 
 .venv/bin/python scripts/error_reference.py          rewrite the table
 .venv/bin/python scripts/error_reference.py --check  exit 1 where it is out of date
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "errors.md"
+PAGE = ROOT / "docs" / "reference" / "errors.md"
 FOLDERS = ("pipeline_components", "plugins", "dags")
 KINDS = {
     "UserError": "2",

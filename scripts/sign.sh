@@ -6,7 +6,7 @@
 # TLOG=true also writes to, and asks for, the public transparency log; a team's images stay its own.
 set -euo pipefail
 what=${1:?sign or verify}; images=${2:?the file of images}; shift 2
-command -v cosign >/dev/null || { echo "SIGN cosign: it must be installed; it is not. See docs/delivery.md." >&2; exit 2; }
+command -v cosign >/dev/null || { echo "SIGN cosign: it must be installed; it is not. See docs/how-to/delivery.md." >&2; exit 2; }
 private=${COSIGN_KEY:-env://COSIGN_PRIVATE_KEY}
 public=${COSIGN_PUBLIC:-env://COSIGN_PUBLIC_KEY}
 log=(--tlog-upload=false); asked=(--insecure-ignore-tlog=true)

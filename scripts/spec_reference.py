@@ -1,4 +1,4 @@
-"""Writes the field tables of ``docs/spec.md`` from the models, so that they cannot disagree.
+"""Writes the field tables of ``docs/reference/spec.md`` from the models.
 
 .venv/bin/python scripts/spec_reference.py          rewrite the tables
 .venv/bin/python scripts/spec_reference.py --check  exit 1 where they are out of date
@@ -22,7 +22,7 @@ from everfit.contracts.spec.triggers.conditions import GROUPS, SomeOf
 from everfit.contracts.spec.triggers.kind import TriggerKind
 from everfit.contracts.spec.triggers.kinds import KINDS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "spec.md"
 WORDS = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
 WRITTEN = {"some": "2 of 3"}
 """Fields that a spec does not write by their name."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The stack of docker-compose.yaml: docs/compose.md.
+# The stack of docker-compose.yaml: docs/how-to/compose.md.
 #   scripts/stack.sh up       start it, wait until it is healthy, say where its pages are
 #   scripts/stack.sh down     stop it; what it keeps is kept
 #   scripts/stack.sh logs     follow what it logs (logs worker: one service)
@@ -15,7 +15,7 @@ fail() { printf '%s\n' "$*" >&2; exit 2; }
 say() { printf '  %s\n' "$*"; }
 
 engine() {
-  command -v docker >/dev/null || fail "ENGINE docker: must be installed; it is not. Install Docker Engine (docs/compose.md)."
+  command -v docker >/dev/null || fail "ENGINE docker: must be installed; it is not. Install Docker Engine (docs/how-to/compose.md)."
   local said
   said=$(docker version --format '{{.Server.Version}}' 2>&1) \
     || fail "ENGINE docker: must answer; $(tail -n 1 <<<"$said" | cut -c1-200). Start it (systemctl start docker), or join the group docker."

@@ -26,7 +26,7 @@ restore() { # FOLDER
   [ -n "$from" ] && [ -e "$from/airflow.dump" ] || fail "RESTORE ${from:-FROM}: must be a folder that make backup wrote; it is not. Say make restore FROM=/mnt/backups."
   from=$(cd "$from" && pwd)
   images; preflight
-  [ -s "$secrets/signing_key" ] || say "no signing key in $secrets: a new one is made, and older versions are believed only if the old public key is named (docs/registry.md)"
+  [ -s "$secrets/signing_key" ] || say "no signing key in $secrets: a new one is made, and older versions are believed only if the old public key is named (docs/reference/registry.md)"
   scripts/stack_secrets.sh "$secrets" "$components"
   [ -z "$(running api-server)$(running worker)" ] || fail "RESTORE $project: must not be at work; it is. Say make down first."
   local database up=(postgres)

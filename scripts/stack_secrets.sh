@@ -51,7 +51,7 @@ line() { tr -d '\r\n' < "$folder/$1"; }
 for name in $(words); do
   ! absent "$name" || fresh "$name" | keep "$name"
 done
-# Its public part, for whoever verifies elsewhere (docs/registry.md).
+# Its public part, for whoever verifies elsewhere (docs/reference/registry.md).
 ! absent verify_key || docker run --rm -i --network none --log-driver none --read-only --cap-drop ALL \
   --entrypoint python "$image" -c '
 import sys

@@ -18,7 +18,7 @@ def scratch_package(folder: Path, page: str, path: str) -> Path:
     folder : Path
         Goes on ``PYTHONPATH``.
     page : str
-        Such as ``triggers.md``.
+        Such as ``explanation/triggers.md``.
     path : str
         Below ``folder``; the first line of the page's code block says it.
     """

@@ -169,10 +169,14 @@ def _files(environ: Mapping[str, str], runners: str, guard: str) -> Iterator[str
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
             place = ".".join(map(str, one["loc"]))
-            yield f"RUNNERS {where} {place}: must be valid; {one['msg']}. See docs/docker.md."
+            yield (
+                f"RUNNERS {where} {place}: must be valid; {one['msg']}. See docs/how-to/docker.md."
+            )
     except (ValueError, yaml.YAMLError) as error:
         said = str(error).splitlines()[0]
-        yield f"RUNNERS {where}: must be a YAML file of settings; {said}. See docs/docker.md."
+        yield (
+            f"RUNNERS {where}: must be a YAML file of settings; {said}. See docs/how-to/docker.md."
+        )
     allowed_by = environ.get("EVERFIT_GUARD_FILE") or "./deploy/compose/guard.yaml"
     try:
         allowed: Any = yaml.safe_load(guard)
@@ -180,7 +184,10 @@ def _files(environ: Mapping[str, str], runners: str, guard: str) -> Iterator[str
             raise ValueError("it holds no settings")
     except (ValueError, yaml.YAMLError) as error:
         said = str(error).splitlines()[0]
-        yield f"GUARD {allowed_by}: must be a YAML file of settings; {said}. See docs/guard.md."
+        yield (
+            f"GUARD {allowed_by}: must be a YAML file of settings; {said}. "
+            "See docs/explanation/guard.md."
+        )
         return
     if settings is not None:
         yield from _agree(environ, settings, allowed, allowed_by)

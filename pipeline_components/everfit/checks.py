@@ -7,8 +7,9 @@
 ...         return Finding("failed", f"{negative:,} fares are negative.", forces="reject")
 ...     return Finding("passed", "No fare is negative.")
 
-Name it in the spec as ``gate.checks: [my_company.checks.no_negative_fares]``; docs/own_checks.md
-has the rest. These three names are stable; nothing else of the gate is meant to be imported.
+Name it in the spec as ``gate.checks: [my_company.checks.no_negative_fares]``;
+docs/how-to/own_checks.md has the rest. These three names are stable; nothing else of the gate is
+meant to be imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a call of Everfit may raise, each with a line that says what to do; see docs/errors.md."""
+"""What a call of Everfit may raise, each with what to do; see docs/reference/errors.md."""
 
 from __future__ import annotations
 

@@ -13,5 +13,5 @@
 Nothing a client writes goes to the engine as it is written: path, query, body and archive are read
 strictly and made anew from what was understood, so that no two readers of one request can differ.
 Who holds the engine's socket holds the machine; here that is this one small process alone.
-Described in ``docs/guard.md``.
+Described in ``docs/explanation/guard.md``.
 """

@@ -224,8 +224,8 @@ def test_every_option_of_the_config_is_one_that_airflow_knows():
 
 
 def test_every_variable_is_documented():
-    page = (REPOSITORY / "docs" / "settings.md").read_text() + (
-        REPOSITORY / "docs" / "docker.md"
+    page = (REPOSITORY / "docs" / "reference" / "settings.md").read_text() + (
+        REPOSITORY / "docs" / "how-to" / "docker.md"
     ).read_text()
     [deployment] = objects("Deployment")
     [lister] = deployment["spec"]["template"]["spec"]["containers"]

@@ -245,7 +245,7 @@ def test_an_opentelemetry_collector_hears_it_before_the_task_is_gone(folder):
 
 def test_every_metric_is_documented():
     """Names and tags of the code stand in the table of the docs."""
-    text = Path(REPOSITORY, "docs", "production.md").read_text()
+    text = Path(REPOSITORY, "docs", "how-to", "production.md").read_text()
     everything = [
         *measured(outcome("gate"), 1, 1, "failed"),
         *measured(outcome("gate", cached=True), 1, 1, "done"),

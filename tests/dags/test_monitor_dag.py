@@ -289,7 +289,7 @@ def test_a_training_task_loads_no_watcher(folder):
 
 def test_a_kind_of_your_own_has_an_asset_and_its_words_on_the_page(folder, written, tmp_path):
     path = "everfit/contracts/spec/triggers/kinds/new_rows.py"
-    scratch = scratch_package(tmp_path / "scratch", "triggers.md", path)
+    scratch = scratch_package(tmp_path / "scratch", "explanation/triggers.md", path)
     written("triggers: {any: [new_rows: 5000, code: true]}\n")
     script = (
         "from airflow.dag_processing.dagbag import DagBag;"

@@ -32,7 +32,7 @@ from tests.dags.conftest import REPOSITORY
 from tests.dags.tasks import OUTCOME, Ti, context, leave, task
 
 EXAMPLE = REPOSITORY / "deploy" / "runners.example.yaml"
-PAGE = REPOSITORY / "docs" / "docker.md"
+PAGE = REPOSITORY / "docs" / "how-to" / "docker.md"
 TASK = Task("fares", "manual__1", "train", -1, "fares", "train")
 
 

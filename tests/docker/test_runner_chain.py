@@ -1,4 +1,4 @@
-"""Docker on one machine, as docs/docker.md tells it: the whole chain on a mounted folder."""
+"""Docker on one machine, as docs/how-to/docker.md tells it: the whole chain on a mounted folder."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_what_names_our_images_names_this_version() -> None:
     tagged = re.compile(r"everfit-(?:components|airflow|mlflow):(\d[\w.]*)")
     files = [
         path
-        for pattern in ("*.yaml", ".env.example", "scripts/*", "deploy/**/*", "docs/*.md")
+        for pattern in ("*.yaml", ".env.example", "scripts/*", "deploy/**/*", "docs/**/*.md")
         for path in REPOSITORY.glob(pattern)
         if path.is_file()
     ]

@@ -16,20 +16,21 @@ import yaml
 from tests.world import QUICK, month_csv
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = "pipeline_components/everfit"
 PAGES = {
-    "metrics.md": "pipeline_components/everfit/contracts/spec/metrics/mape.py",
-    "families.md": "pipeline_components/everfit/contracts/spec/families/nearest_neighbours.py",
-    "triggers.md": "pipeline_components/everfit/contracts/spec/triggers/kinds/new_rows.py",
-    "sources.md": "pipeline_components/everfit/data/sources/shelf.py",
-    "checks.md": "pipeline_components/everfit/steps/gate/checks/constant.py",
-    "cli.md": "pipeline_components/everfit/cli/commands/owners.py",
+    "reference/metrics.md": "contracts/spec/metrics/mape.py",
+    "reference/families.md": "contracts/spec/families/nearest_neighbours.py",
+    "explanation/triggers.md": "contracts/spec/triggers/kinds/new_rows.py",
+    "reference/sources.md": "data/sources/shelf.py",
+    "reference/checks.md": "steps/gate/checks/constant.py",
+    "reference/cli.md": "cli/commands/owners.py",
 }
 
 
 def recipe(page: str) -> str:
     """The file that a page says to add."""
     text = (ROOT / "docs" / page).read_text()
-    (found,) = re.findall(rf"^```python\n# {PAGES[page]}\n(.*?)^```$", text, re.M | re.S)
+    (found,) = re.findall(rf"^```python\n# {PACKAGE}/{PAGES[page]}\n(.*?)^```$", text, re.M | re.S)
     return str(found)
 
 
@@ -37,11 +38,11 @@ def recipe(page: str) -> str:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scratch copy of the package with the recipes' files in it, and one pipeline."""
     home = tmp_path_factory.mktemp("checkout")
-    package = "pipeline_components/everfit"
-    shutil.copytree(ROOT / package, home / package, ignore=shutil.ignore_patterns("__pycache__"))
+    package = home / PACKAGE
+    shutil.copytree(ROOT / PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     for page, path in PAGES.items():
-        assert not (home / path).exists()
-        (home / path).write_text(recipe(page))
+        assert not (package / path).exists()
+        (package / path).write_text(recipe(page))
     (home / "data" / "trips").mkdir(parents=True)
     for month in (1, 2):
         (home / "data" / "trips" / f"2024-{month:02d}.csv").write_text(

@@ -32,12 +32,12 @@ def test_the_references_are_what_the_code_says(script: str) -> None:
 
 
 def test_every_component_is_described() -> None:
-    page = (DOCS / "components.md").read_text()
+    page = (DOCS / "reference" / "components.md").read_text()
     assert [name for name in CHAIN if f"| `{name}` |" not in page] == []
 
 
 def test_every_command_and_flag_is_described() -> None:
-    page = (DOCS / "cli.md").read_text()
+    page = (DOCS / "reference" / "cli.md").read_text()
     missing = []
     for name in names():
         if f"`everfit {name}" not in page:
@@ -48,7 +48,7 @@ def test_every_command_and_flag_is_described() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    page = (DOCS / "settings.md").read_text()
+    page = (DOCS / "reference" / "settings.md").read_text()
     used = {
         name
         for path in SOURCES
@@ -57,7 +57,7 @@ def test_every_setting_is_described() -> None:
     assert sorted(name for name in used if name not in page and name != "EVERFIT_CONN") == []
 
 
-@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))], ids=str)
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []

@@ -58,7 +58,7 @@ class Pipeline:
     ----------
     name : str
     **fields
-        The fields of a spec (docs/spec.md), as its YAML would hold them.
+        The fields of a spec (docs/reference/spec.md), as its YAML would hold them.
 
     Raises
     ------

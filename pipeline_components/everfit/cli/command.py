@@ -42,7 +42,7 @@ class Command:
     run: Callable[[argparse.Namespace, Terminal], int]
     """Carries it out and returns the exit code."""
     answer: Callable[[], Any]
-    """Gives the type of the document that ``--json`` writes: what ``docs/cli.md`` describes."""
+    """Gives the type of the document that ``--json`` writes: see ``docs/reference/cli.md``."""
     add_arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
     description: str = ""
     """What ``everfit NAME --help`` says first, where it is more than ``help``."""

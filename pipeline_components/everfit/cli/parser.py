@@ -16,7 +16,9 @@ from everfit.contracts.version import VERSION
 from everfit.contracts.wording import listed
 
 DESCRIPTION = "Continuous training for tabular models: models that stay fit."
-EPILOG = "everfit COMMAND --help says more about a command; docs/cli.md describes them all."
+EPILOG = (
+    "everfit COMMAND --help says more about a command; docs/reference/cli.md describes them all."
+)
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -174,7 +176,9 @@ def parser_of(name: str, command: Command) -> Parser:
     )
     command.add_arguments(parser)
     parser.add_argument(
-        "--json", action="store_true", help="write one JSON document instead (docs/cli.md)"
+        "--json",
+        action="store_true",
+        help="write one JSON document instead (docs/reference/cli.md)",
     )
     _add_verbose(parser)
     return parser

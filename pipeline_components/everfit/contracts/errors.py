@@ -46,7 +46,7 @@ class EverfitError(Exception):
     Parameters
     ----------
     code : str
-        Stable, upper case, documented in ``docs/errors.md``.
+        Stable, upper case, documented in ``docs/reference/errors.md``.
     where : str
         The file, field, span or service it is about; never holds a secret.
     must : str
@@ -184,7 +184,7 @@ def from_system(error: OSError) -> EverfitError:
             where,
             "this user must be allowed to use the file",
             found,
-            "Correct its permissions, or name another place (docs/settings.md)",
+            "Correct its permissions, or name another place (docs/reference/settings.md)",
         )
     if error.errno in _LASTING:
         return UserError(
@@ -192,7 +192,8 @@ def from_system(error: OSError) -> EverfitError:
             where,
             "a file's name and place must be ones that the operating system can use",
             found,
-            "Correct the name, the link or the setting that leads there (docs/settings.md)",
+            "Correct the name, the link or the setting that leads there "
+            "(docs/reference/settings.md)",
         )
     return Unavailable(
         "SYSTEM",

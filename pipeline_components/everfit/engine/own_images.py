@@ -26,5 +26,5 @@ def refuse_own_images(spec: PipelineSpec, components: Iterable[Component]) -> No
             spec.name,
             "what runs in this process has no image of its own",
             f"the spec names one for {shortlist(named, 2)}",
-            "Run it through Airflow in containers (docs/own_components.md)",
+            "Run it through Airflow in containers (docs/how-to/own_components.md)",
         )

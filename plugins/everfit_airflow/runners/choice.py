@@ -179,7 +179,7 @@ def lasting(
             "what a container keeps must outlive it",
             f"{shortlist(lost)} would be in a folder of the container",
             "Set it to a service that containers reach, or mount a volume and set EVERFIT_HOME "
-            "to it in the runners file (docs/docker.md)",
+            "to it in the runners file (docs/how-to/docker.md)",
         )
 
 
@@ -219,7 +219,7 @@ def _read(named: str) -> RunnerSettings:
         str(path),
         "the runners file must be right",
         f"{len(problems)} problem{'s' * (len(problems) != 1)}: " + shortlist(problems, sep=" | "),
-        "Correct it (docs/docker.md), or unset EVERFIT_RUNNERS",
+        "Correct it (docs/how-to/docker.md), or unset EVERFIT_RUNNERS",
     )
 
 

@@ -90,5 +90,5 @@ def require_key(component: Component, secrets: Mapping[str, str]) -> None:
         raise UserActionRequired(
             f"SIGNING-KEY {component}: a component that signs in a container must be given the "
             "key; no connection is named for signing, and EVERFIT_SIGNING_KEY is not set. Make one "
-            "with openssl genpkey -algorithm ed25519; see docs/production.md."
+            "with openssl genpkey -algorithm ed25519; see docs/how-to/production.md."
         )

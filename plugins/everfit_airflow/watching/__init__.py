@@ -9,7 +9,7 @@
     watermark           keeps what a monitoring run has dealt with             (last task)
 
 A ring is a doorbell: it says that the source is not what it was. It may come twice, or be lost
-with a machine, and the sweep finds what nobody rang for. Described in ``docs/sources.md``.
+with a machine, and the sweep finds what nobody rang for. See ``docs/reference/sources.md``.
 """
 
 from __future__ import annotations

@@ -47,11 +47,15 @@ def test_every_task_has_its_primary_metric() -> None:
 
 
 def test_the_documentation_lists_every_metric_in_its_own_words() -> None:
-    rows = re.findall(r"^\| ([a-z, ]+) \| `(\w+)`.*$", (DOCS / "metrics.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| ([a-z, ]+) \| `(\w+)`.*$", (DOCS / "reference" / "metrics.md").read_text(), re.M
+    )
     assert {name: tasks for tasks, name in rows} == {
         name: ", ".join(metric.tasks) for name, metric in METRICS.items()
     }
-    for line in re.findall(r"^\| [a-z, ]+ \| `\w+`.*$", (DOCS / "metrics.md").read_text(), re.M):
+    for line in re.findall(
+        r"^\| [a-z, ]+ \| `\w+`.*$", (DOCS / "reference" / "metrics.md").read_text(), re.M
+    ):
         _, _, called, title, better, meaning, loss, _ = map(str.strip, line.split("|"))
         metric = METRICS[called.split("`")[1]]
         assert (title, meaning, loss) == (metric.title, metric.meaning, metric.row_loss.title)

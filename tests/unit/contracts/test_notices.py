@@ -71,5 +71,5 @@ def test_any_text_is_an_address_or_says_why_not(text):
 
 
 def test_every_kind_is_described():
-    page = Path(__file__).parents[3].joinpath("docs", "notices.md").read_text()
+    page = Path(__file__).parents[3].joinpath("docs", "how-to", "notices.md").read_text()
     assert [kind for kind in KINDS if f"| `{kind}` |" not in page] == []

@@ -43,7 +43,7 @@ def test_the_kinds_are_found_and_not_listed_by_hand():
 
 
 def test_the_recipe_of_the_docs_adds_a_kind_by_one_file(tmp_path):
-    folder = scratch_package(tmp_path, "triggers.md", RECIPE)
+    folder = scratch_package(tmp_path, "explanation/triggers.md", RECIPE)
     done = subprocess.run(
         [sys.executable, "-c", USED, str(REPOSITORY / "scripts")],
         env={"PYTHONPATH": f"{folder}:{REPOSITORY}", "PYTHONSAFEPATH": "1"},
@@ -63,7 +63,7 @@ def test_the_recipe_of_the_docs_adds_a_kind_by_one_file(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "KIND = 1\n"])
 def test_a_file_without_a_kind_is_named_at_once(tmp_path, text):
-    folder = scratch_package(tmp_path, "triggers.md", RECIPE)
+    folder = scratch_package(tmp_path, "explanation/triggers.md", RECIPE)
     (folder / RECIPE).write_text(text)
     done = subprocess.run(
         [sys.executable, "-c", "import everfit.contracts.spec.triggers"],

@@ -45,7 +45,7 @@ SPECS = {
         ("dags/pipelines/gone.yaml", []),
         ("dags/pipelines/old/fares.yaml", []),
         ("dags/everfit_pipelines.py", []),
-        ("docs/spec.md", []),
+        ("docs/reference/spec.md", []),
         ("tests/unit/test_x.py", []),
         ("acme/checks.py", ["tips"]),
         ("src/acme/checks.py", ["tips"]),

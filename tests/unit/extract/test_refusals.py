@@ -236,7 +236,7 @@ def test_whatever_the_bytes_a_span_is_read_or_refused(extract, write, data):
 
 
 def test_every_code_is_documented():
-    text = (REPOSITORY / "docs" / "refusals.md").read_text()
+    text = (REPOSITORY / "docs" / "reference" / "refusals.md").read_text()
     documented = set(re.findall(r"^\| `((?:SPAN|SOURCE)-[A-Z-]+)`", text, re.MULTILINE))
     used = set()
     for package in ("data/sources", "steps/extract"):

@@ -19,7 +19,7 @@ MUST_PASS = (
     "LINEAGE-ROWS",
     "ROWS-ENOUGH",
 )
-"""As docs/checks.md has them."""
+"""As docs/reference/checks.md has them."""
 AWAY = Missing("not read")
 
 

@@ -22,7 +22,7 @@ from everfit.steps.gate.find_checks import built_in_checks
 from everfit.steps.gate.own_checks import import_check, own_checks_of
 from everfit.steps.gate.step import Gate
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "own_checks.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "own_checks.md"
 
 HEAD = "from everfit.checks import Candidate, Finding, NotAssessed\nimport numpy as np\n"
 

@@ -22,7 +22,7 @@ from everfit.steps.gate.find_checks import built_in_checks
 from everfit.steps.gate.step import Gate
 
 HOSTILE = "\"><script>alert('x')</script><img src=x onerror=alert(1)>\u202e"
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "checks.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference" / "checks.md"
 
 
 @pytest.fixture

@@ -340,7 +340,7 @@ def test_settings_that_are_wrong_are_said_and_nothing_is_served(tmp_path):
 
 
 def test_the_settings_in_the_documentation_are_the_defaults():
-    page = (Path(__file__).resolve().parents[3] / "docs" / "guard.md").read_text()
+    page = (Path(__file__).resolve().parents[3] / "docs" / "explanation" / "guard.md").read_text()
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert set(yaml.safe_load(block)) == set(GuardSettings.model_fields)
     assert GuardSettings.model_validate(yaml.safe_load(block)) == GuardSettings()

@@ -220,7 +220,7 @@ def test_new_names_are_told_though_chance_had_left_some_unseen():
 
 def test_every_code_is_documented():
     code = Path(hard_checks.__file__).read_text()
-    page = (Path(__file__).parents[3] / "docs" / "drift.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "drift.md").read_text()
     codes = set(re.findall(r"\"(DRIFT-[A-Z-]+)\"", code))
     assert len(codes) == 11
     assert [name for name in sorted(codes) if f"| `{name}` |" not in page] == []

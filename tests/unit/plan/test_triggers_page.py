@@ -1,4 +1,4 @@
-"""The examples of ``docs/triggers.md`` are what Everfit reads and says."""
+"""The examples of ``docs/explanation/triggers.md`` are what Everfit reads and says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from everfit.contracts.spec.triggers import TriggerSpec
 from everfit.contracts.spec.triggers.kinds import KINDS
 from tests.unit.plan.simulated_chain import chain
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "triggers.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "explanation" / "triggers.md").read_text()
 EXAMPLES = [
     yaml.safe_load(block.replace(" on:", ' "on":').replace("{on:", '{"on":'))["triggers"]
     for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

@@ -19,7 +19,7 @@ from everfit.data.sources import list_spans, source_type, source_types
 from everfit.data.sources.s3 import S3Source
 from tests.world import QUICK
 
-PAGE = Path(__file__).parents[3] / "docs" / "sources.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "sources.md"
 SQL = {"connection": "db", "query": "SELECT * FROM t", "watermark": "at"}
 
 

@@ -120,7 +120,7 @@ def test_heights_are_shares_of_all_rows():
 
 
 def test_every_code_is_documented():
-    page = (Path(__file__).parents[3] / "docs" / "anomalies.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "anomalies.md").read_text()
     assert [code for code in ANOMALIES if f"| `{code}` |" not in page] == []
     documented = re.findall(r"^\| `([A-Z-]+)` \|", page, re.M)
     assert sorted(documented) == sorted(ANOMALIES)

@@ -286,7 +286,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(context, monkeypatch):
         raise PermissionError(13, "Permission denied", "signing.key")
 
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(UserError, match=r"SYSTEM-ACCESS .*docs/settings.md"):
+    with pytest.raises(UserError, match=r"SYSTEM-ACCESS .*docs/reference/settings.md"):
         private_key(context.settings)
     assert list(context.settings.home.glob("*signing*")) == []
 

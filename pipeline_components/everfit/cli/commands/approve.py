@@ -89,5 +89,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Answered,
-    page="people.md",
+    page="how-to/people.md",
 )

@@ -87,5 +87,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: list[BackedUp],
-    page="upkeep.md",
+    page="how-to/upkeep.md",
 )

@@ -121,5 +121,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Champion | None,
-    page="registry.md",
+    page="reference/registry.md",
 )

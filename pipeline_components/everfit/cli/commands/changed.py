@@ -50,5 +50,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: list[Changed],
-    page="delivery.md",
+    page="how-to/delivery.md",
 )

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 str(settings.pipelines),
                 "pipelines are .yaml files in this folder",
                 "there is none",
-                "Write one (docs/spec.md), or set EVERFIT_PIPELINES",
+                "Write one (docs/reference/spec.md), or set EVERFIT_PIPELINES",
             )
     codes, answers = [], []
     for path in paths:
@@ -210,5 +210,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: list[Checked],
-    page="spec.md",
+    page="reference/spec.md",
 )

@@ -44,5 +44,5 @@ COMMAND = Command(
     "  source <(everfit completion bash)    (in ~/.bashrc)\n"
     "  source <(everfit completion zsh)     (in ~/.zshrc)\n"
     "  everfit completion fish > ~/.config/fish/completions/everfit.fish",
-    page="install.md",
+    page="how-to/install.md",
 )

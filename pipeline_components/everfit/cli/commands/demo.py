@@ -112,5 +112,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=_answer,
-    page="install.md",
+    page="how-to/install.md",
 )

@@ -111,5 +111,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: DeployedNow,
-    page="delivery.md",
+    page="how-to/delivery.md",
 )

@@ -107,5 +107,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=_answer,
-    page="delivery.md",
+    page="how-to/delivery.md",
 )

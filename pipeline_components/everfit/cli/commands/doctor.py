@@ -77,5 +77,5 @@ COMMAND = Command(
     "a person must correct something, with 75 where only a service did not answer.",
     run=run,
     answer=_answer,
-    page="install.md",
+    page="how-to/install.md",
 )

@@ -138,5 +138,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Explained,
-    page="gate.md",
+    page="explanation/gate.md",
 )

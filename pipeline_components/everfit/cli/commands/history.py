@@ -90,5 +90,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: list[Champion],
-    page="registry.md",
+    page="reference/registry.md",
 )

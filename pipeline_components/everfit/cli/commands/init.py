@@ -274,5 +274,5 @@ COMMAND = Command(
     epilog="examples:\n"
     "  everfit init --data trips/ --target fare_amount\n"
     "  everfit init tips --data t.csv --target 'generous = tips > 0.2 * fare' --yes",
-    page="install.md",
+    page="how-to/install.md",
 )

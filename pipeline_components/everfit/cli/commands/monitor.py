@@ -153,5 +153,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Monitored | None,
-    page="monitoring.md",
+    page="explanation/monitoring.md",
 )

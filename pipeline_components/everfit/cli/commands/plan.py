@@ -153,5 +153,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Planned,
-    page="triggers.md",
+    page="explanation/triggers.md",
 )

@@ -95,5 +95,5 @@ COMMAND = Command(
     run=run,
     answer=lambda: Promoted,
     epilog="examples:\n  everfit promote taxi_fare --to 3 --reason 'finance needs the new fares'",
-    page="people.md",
+    page="how-to/people.md",
 )

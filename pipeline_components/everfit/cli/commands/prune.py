@@ -151,5 +151,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Prunable,
-    page="retention.md",
+    page="how-to/retention.md",
 )

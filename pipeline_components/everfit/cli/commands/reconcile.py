@@ -77,5 +77,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Reconciled,
-    page="registry.md",
+    page="reference/registry.md",
 )

@@ -29,5 +29,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: approve.Answered,
-    page="people.md",
+    page="how-to/people.md",
 )

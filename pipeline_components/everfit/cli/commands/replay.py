@@ -242,5 +242,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: list[Replayed],
-    page="replay.md",
+    page="how-to/replay.md",
 )

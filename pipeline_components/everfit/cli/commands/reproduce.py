@@ -81,5 +81,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=_answer,
-    page="reproduce.md",
+    page="how-to/reproduce.md",
 )

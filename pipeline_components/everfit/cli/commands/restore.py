@@ -57,5 +57,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Restored,
-    page="upkeep.md",
+    page="how-to/upkeep.md",
 )

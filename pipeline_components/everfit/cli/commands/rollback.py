@@ -31,5 +31,5 @@ COMMAND = Command(
     run=run,
     answer=lambda: promote.Promoted,
     epilog="examples:\n  everfit rollback taxi_fare --to 2 --reason 'v3 is slow'",
-    page="people.md",
+    page="how-to/people.md",
 )

@@ -167,5 +167,5 @@ COMMAND = Command(
     "  everfit run taxi_fare\n"
     "  everfit run taxi_fare --window all --reason 'more history'\n"
     "  */15 * * * * everfit run taxi_fare --if-due    (a line of a crontab)",
-    page="gate.md",
+    page="explanation/gate.md",
 )

@@ -133,5 +133,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Inferred,
-    page="spec.md",
+    page="reference/spec.md",
 )

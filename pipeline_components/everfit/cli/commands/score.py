@@ -124,5 +124,5 @@ COMMAND = Command(
     "  everfit score taxi_fare --input today.csv --output today.parquet\n"
     "  everfit score churn --input sql:warehouse:customers --output s3://ml/churn/\n"
     "  everfit score taxi_fare --output scores/ --as-of 2026-03-31",
-    page="scoring.md",
+    page="how-to/scoring.md",
 )

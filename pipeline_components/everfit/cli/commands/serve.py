@@ -96,5 +96,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=lambda: Listening,
-    page="serving.md",
+    page="how-to/serving.md",
 )

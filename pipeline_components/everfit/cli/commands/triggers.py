@@ -176,5 +176,5 @@ COMMAND = Command(
     add_arguments=add_arguments,
     run=run,
     answer=_answer,
-    page="triggers.md",
+    page="explanation/triggers.md",
 )

@@ -1,4 +1,4 @@
-"""The codes of everything validate may find strange. Described in ``docs/anomalies.md``."""
+"""The codes of everything validate may find strange. See ``docs/reference/anomalies.md``."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from everfit.contracts.wording import apart
 class HardCheck(Frozen):
     """A question asked before any statistic: schema, finite, domain."""
 
-    code: str = Field(description="stable, upper case, documented in docs/drift.md")
+    code: str = Field(description="stable, upper case, documented in docs/explanation/drift.md")
     column: str | None
     message: str = Field(description="a sentence with counts")
     severity: Literal["error", "warning"] = "error"

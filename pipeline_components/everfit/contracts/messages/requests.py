@@ -78,7 +78,7 @@ class ValidateRequest(Frozen):
 class Anomaly(Frozen):
     """One strange thing in one span."""
 
-    code: str = Field(description="stable, upper case, documented in docs/anomalies.md")
+    code: str = Field(description="stable, upper case, documented in docs/reference/anomalies.md")
     severity: Literal["error", "warning", "info"]
     span: str
     column: str | None

@@ -17,7 +17,7 @@ VerdictName = Literal["promote", "hold", "reject"]
 class Check(Frozen):
     """One question the gate asked. A check that could not look is never ``passed``."""
 
-    code: str = Field(description="stable, upper case, documented in docs/checks.md")
+    code: str = Field(description="stable, upper case, documented in docs/reference/checks.md")
     title: str
     severity: Severity = Field(description="error: must pass before a promotion")
     state: CheckState

@@ -128,7 +128,7 @@ class GateSpec(Frozen):
     )
     max_size_mb: float | None = Field(None, gt=0, description="largest model file, in 10^6 bytes")
     checks: tuple[ImportPath, ...] = Field(
-        (), description="import paths of your own checks (docs/own_checks.md)"
+        (), description="import paths of your own checks (docs/how-to/own_checks.md)"
     )
     mode: Literal["enforce", "observe"] = Field(
         "enforce", description="observe: decide and record, and never promote by itself"

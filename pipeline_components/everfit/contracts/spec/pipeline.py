@@ -1,4 +1,4 @@
-"""The pipeline spec: one YAML file, values only. Every field is described in ``docs/spec.md``."""
+"""The pipeline spec: one YAML file, values only. ``docs/reference/spec.md`` has every field."""
 
 from __future__ import annotations
 
@@ -151,7 +151,9 @@ class ValidateSpec(Frozen):
             if code not in ANOMALIES:
                 close = get_close_matches(code.upper(), ANOMALIES, 1)
                 hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise ValueError(f"{code!r} is no anomaly code (see docs/anomalies.md){hint}")
+                raise ValueError(
+                    f"{code!r} is no anomaly code (see docs/reference/anomalies.md){hint}"
+                )
         return ignore
 
 
@@ -208,7 +210,7 @@ class PipelineSpec(Frozen):
         # and an image made before it must be able to read an order.
         exclude_if=lambda images: not images,
         description="component, or ``default`` for all → the image of its own that it runs in, by "
-        "digest ([own components](own_components.md))",
+        "digest ([own components](../how-to/own_components.md))",
     )
     curated: TableSchema | None = Field(
         None, description="not written here: filled from <name>.schema.yaml beside the spec"

@@ -7,7 +7,7 @@ from everfit.contracts.messages.spans import Refusal, SpanRef
 
 
 class SpanRefused(SourceError):
-    """A span that cannot be snapshotted; every code is in ``docs/refusals.md``.
+    """A span that cannot be snapshotted; every code is in ``docs/reference/refusals.md``.
 
     Parameters
     ----------

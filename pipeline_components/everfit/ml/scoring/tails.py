@@ -6,8 +6,8 @@ mean too good and its spread too small at once. Here each side is Student's dist
 there were one more unit, as bad as the worst of those seen or known to be possible, and widened for
 skewness: by Hall's correction, at most ``MOST_SKEWED`` times, and by the gamma law that is exact
 where rare events of one size are counted. No side is ever narrower than Student's. Units in time
-order that resemble their neighbours count as fewer. docs/gate.md has what was tried and how often
-each was wrong.
+order that resemble their neighbours count as fewer. docs/explanation/gate.md has what was
+tried and how often each was wrong.
 """
 
 from __future__ import annotations

@@ -65,5 +65,5 @@ def _broken(python: str, found: str) -> UserError:
         python,
         "this Python must start and import what is installed in it",
         found,
-        "Install its environment again (docs/install.md); in a checkout, run make setup",
+        "Install its environment again (docs/how-to/install.md); in a checkout, run make setup",
     )

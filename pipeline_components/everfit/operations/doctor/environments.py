@@ -100,7 +100,7 @@ class Environments:
         return warning(
             "parts",
             f"{found}. The base checks specs; the rest needs more",
-            "Run pip install 'everfit[components]' to run pipelines here (docs/install.md)",
+            "Run pip install 'everfit[components]' to run pipelines here (docs/how-to/install.md)",
         )
 
     def components(self) -> Finding:
@@ -127,7 +127,7 @@ class Environments:
             return warning(
                 "Airflow",
                 f"there is none at {program}; everfit run and cron do without",
-                "Run pip install 'everfit[airflow]' to schedule with it (docs/airflow.md)",
+                "Run pip install 'everfit[airflow]' to schedule with it (docs/how-to/airflow.md)",
             )
         python = str(program.with_name("python"))
         with tempfile.TemporaryDirectory(prefix="everfit-doctor-") as folder:

@@ -64,7 +64,7 @@ def credentials(settings: Settings, environ: Mapping[str, str]) -> Finding:
         "credentials",
         "; ".join([*said, f"not set: {', '.join(missing)}"]),
         "Set what this process needs; Airflow's tasks get theirs from its connections "
-        "(docs/settings.md)",
+        "(docs/reference/settings.md)",
     )
 
 

@@ -61,7 +61,7 @@ def check_target(target: Target, table: SpanStatistics) -> None:
                 target.name,
                 "a target is a column, or name = expression",
                 str(error),
-                "See docs/spec.md for what an expression may be",
+                "See docs/reference/spec.md for what an expression may be",
             ) from None
     if missing:
         raise UserError(

@@ -24,7 +24,7 @@ class GateCheck:
     Attributes
     ----------
     code : str
-        Stable, upper case, documented in docs/checks.md; the module's name in other letters.
+        Stable, upper case, the module's name in other letters; see docs/reference/checks.md.
     title : str
     severity : str
         ``error``: it must pass, or be not applicable, before a promotion.

@@ -110,7 +110,10 @@ def import_check(path: str) -> OwnCheck:
     except (TypeError, ValueError) as error:
         found = "it is not" if callable(check) else f"it is a {type(check).__name__}"
         raise _refuse(
-            path, "a check must be a function of one argument", found, "See docs/own_checks.md"
+            path,
+            "a check must be a function of one argument",
+            found,
+            "See docs/how-to/own_checks.md",
         ) from error
     return check  # type: ignore[no-any-return]
 

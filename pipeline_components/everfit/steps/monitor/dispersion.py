@@ -53,7 +53,7 @@ ALONE = 0.03
 """A column whose spans differ more than this chance of its kind learns from its own past alone."""
 
 INDEPENDENT = 2 / 3
-"""Comparisons share spans: so many of them count as independent (simulations in docs/drift.md)."""
+"""Comparisons share spans: so many count as independent (docs/explanation/drift.md)."""
 
 
 class Spread(NamedTuple):

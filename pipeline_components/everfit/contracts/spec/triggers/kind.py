@@ -29,7 +29,7 @@ class TriggerKind(Frozen, ABC):
     """The module's name, as a ``Literal`` with itself as default."""
 
     meaning: ClassVar[str]
-    """When it fires; a line of ``docs/spec.md``."""
+    """When it fires; a line of ``docs/reference/spec.md``."""
     signal: ClassVar[str]
     """What wakes the training when it fires: the kind's own name or, for the clock, ``due``."""
     bare: ClassVar[str] = ""

@@ -14,7 +14,7 @@ _HEADER = """\
 #
 # A span that breaks it is quarantined. Ranges are wider than what was seen, and 1 % of the values
 # may be outside; tighten what you know better. Remove a column, or a bound, to leave it unchecked.
-# The fields are described in docs/spec.md, the anomalies in docs/anomalies.md.
+# The fields are described in docs/reference/spec.md, the anomalies in docs/reference/anomalies.md.
 """
 
 

@@ -1,6 +1,6 @@
 """The trigger kinds, a module each, found by name: a new kind is a new module here.
 
-``docs/triggers.md`` says how to add one.
+``docs/explanation/triggers.md`` says how to add one.
 """
 
 from __future__ import annotations
