@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 AIRFLOW_PY := .venv-airflow/bin/python
 
-.PHONY: help setup setup-dev demo test lint types imports unit proof dags package airflow browser format lock bench bench-gate bench-drift images docker kubernetes bench-containers up down logs preflight rotate backup restore stack-example stack clean
+.PHONY: help setup setup-dev demo test lint types imports docs unit proof dags package airflow browser format lock bench bench-gate bench-drift images docker kubernetes bench-containers up down logs preflight rotate backup restore stack-example stack clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,7 @@ demo: setup  ## train the example through a real Airflow scheduler, then show it
 	@PYTHONPATH=plugins $(AIRFLOW_PY) -m everfit_launch.demo taxi_fare
 
 test:  ## everything CI runs without a Docker engine; says how long each part took
-	@times=; for part in setup-dev lint types imports unit proof dags package airflow browser; do \
+	@times=; for part in setup-dev lint types imports docs unit proof dags package airflow browser; do \
 	  printf '\n--- make %s\n' $$part; began=$$SECONDS; \
 	  $(MAKE) --no-print-directory $$part || exit 1; \
 	  times+=$$(printf '%5s s  %s;' $$((SECONDS - began)) $$part); \
@@ -35,6 +35,9 @@ types:  ## mypy --strict
 
 imports:  ## the house's import rules
 	@PYTHONPATH=plugins:pipeline_components .venv/bin/lint-imports
+
+docs:  ## the documentation as a site in build/site; a link that leads nowhere fails
+	@scripts/docs.sh
 
 unit:  ## components, contracts and the whole chain in one process
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/unit tests/contract tests/pipeline tests/field
@@ -111,7 +114,7 @@ bench-containers:  ## a container per component beside a process; the engine oth
 	@$(AIRFLOW_PY) benchmarks/containers.py
 
 clean:  ## forget runs, models and environments of this checkout
-	rm -rf .venv .venv-airflow .venv-tools .everfit data build
+	rm -rf .venv .venv-airflow .venv-tools .venv-docs .everfit data build
 
 # Delivery of pipelines (docs/how-to/delivery.md): what the workflows in deploy/workflows call.
 # BASE: what a change is compared with; OUT: the folder for what is made.

@@ -7,6 +7,7 @@ uv=${UV:-.venv/bin/uv}
 compile() { "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header "$@"; }
 compile pyproject.toml --all-extras -o requirements.txt
 printf 'uv\nsetuptools\n' | compile - -o requirements/bootstrap.txt
+printf 'zensical\n' | compile - -o requirements/docs.txt   # the documentation's site; nothing imports it
 compile pyproject.toml -c requirements.txt --extra components --extra lightgbm --extra serve -o requirements/components.txt
 compile pyproject.toml -c requirements.txt --extra components --extra lightgbm --extra serve --extra dev -o requirements/components-dev.txt
 compile pyproject.toml -c requirements.txt --extra airflow -o requirements/airflow.txt

@@ -57,6 +57,13 @@ def test_every_setting_is_described() -> None:
     assert sorted(name for name in used if name not in page and name != "EVERFIT_CONN") == []
 
 
+@pytest.mark.parametrize("part", ["tutorial", "how-to", "reference", "explanation", "adr"])
+def test_an_index_names_every_page_of_its_part(part: str) -> None:
+    folder = DOCS / part
+    named = re.findall(r"\]\(([^/)#]+\.md)\)", (folder / "index.md").read_text())
+    assert set(named) == {page.name for page in folder.glob("*.md")} - {"index.md"}
+
+
 @pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md"))], ids=str)
 def test_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
