@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -310,14 +310,3 @@ def remembering() -> Iterator[None]:
         yield
     finally:
         subprocess.run = run  # type: ignore[misc]
-
-
-def evenly(points: Iterable[int], most: int) -> list[int]:
-    """At most so many of the points, evenly; ``EVERFIT_PROOF`` says ``all``, or how many."""
-    every, asked = list(points), os.environ.get("EVERFIT_PROOF", "")
-    if asked == "all":
-        return every
-    most = int(asked) if asked else most
-    if len(every) <= most:
-        return every
-    return [every[round(i * (len(every) - 1) / (most - 1))] for i in range(most)]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.points import evenly
 from tests.proof.acts import in_child
 from tests.proof.invariants import check_always, check_settled
-from tests.proof.lived import STEPS, Lived, evenly
+from tests.proof.lived import STEPS, Lived
 
 # MLflow's own store, on the SQLAlchemy that is pinned here.
 pytestmark = [
@@ -17,13 +18,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning"),
 ]
 
-MOST = {"evaluate": 24, "gate": 40, "register": 60}
+MOST = {"evaluate": 8, "gate": 12, "register": 24}
 """Points of each step at most, unless all are asked for."""
 
 FEWER = 3
 """Acts that a step may have less than when it was counted."""
 
-MOST_SERVED = {"evaluate": 8, "gate": 10, "register": 16}
+MOST_SERVED = {"evaluate": 4, "gate": 5, "register": 10}
 
 
 @pytest.mark.parametrize("step", STEPS)
