@@ -21,6 +21,15 @@ from tests.services import (  # noqa: F401 (fixtures)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Further cases of what a faster test shows run on request."""
+    if os.environ.get("EVERFIT_PROOF") == "all":
+        return
+    further = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=further)
+    items[:] = [item for item in items if item not in further]
+
+
 @pytest.fixture(autouse=True)
 def loud_again() -> Iterator[None]:
     """The command line quietens our logs in its process, and here that is the tests' own."""

@@ -49,6 +49,7 @@ def test_nothing_changed_is_said_and_nothing_is_done(world) -> None:
     assert decisions == ["train", "skip", "train"]
 
 
+@pytest.mark.thorough
 def test_a_spec_trains_the_same_model_here_and_where_it_was_sent_as_json(world, tmp_path) -> None:
     world.months(3)
     world.spec["train"]["families"] = [
@@ -111,6 +112,7 @@ def test_a_worse_candidate_is_rejected_and_a_better_one_promoted(world) -> None:
     assert [entry.version for entry in world.context.ledger.history("quick")] == [1, 2]
 
 
+@pytest.mark.thorough
 def test_an_equal_candidate_is_not_promoted(world) -> None:
     world.months(3, rows=1500)
     world.run()
@@ -120,6 +122,7 @@ def test_an_equal_candidate_is_not_promoted(world) -> None:
     assert champion_alias(world.context.settings, "quick") == 1
 
 
+@pytest.mark.thorough
 def test_evaluations_on_one_month_spend_its_budget_and_then_hold_until_new_rows_come(world) -> None:
     world.months(3)
     outcomes = []
@@ -179,6 +182,7 @@ def test_a_truncated_file_is_refused_and_the_others_go_on(world) -> None:
         world.run()
 
 
+@pytest.mark.thorough
 def test_a_copied_file_is_left_out_and_is_no_reason_to_train_again(world) -> None:
     world.months(3)
     (world.trips / "2018-04.csv").write_bytes((world.trips / "2018-03.csv").read_bytes())

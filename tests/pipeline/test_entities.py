@@ -7,6 +7,8 @@ import io
 import random
 from collections.abc import Callable
 
+import pytest
+
 
 def give_riders(world, rider: Callable[[str, int], str]) -> None:
     """Add a rider to each trip of the months that have none yet, by month and row."""
@@ -51,6 +53,7 @@ def test_a_recurring_population_is_judged_by_those_who_are_new(world) -> None:
     assert check(world, second, "GAIN").state in ("passed", "failed")  # judged, whatever it says
 
 
+@pytest.mark.thorough
 def test_where_nobody_is_new_the_gate_holds_and_says_why(world) -> None:
     world.spec["entity"] = ["rider"]
     world.months(4)

@@ -120,6 +120,7 @@ def two_runs_and_a_monitoring(world: World) -> list[list[Any]]:
     return [*runs, monitor_pipeline(world.load(), world.context)]
 
 
+@pytest.mark.thorough
 def test_other_pages_and_words_change_no_key_and_no_decision(
     world, tmp_path, otherwise, monkeypatch
 ) -> None:

@@ -262,6 +262,7 @@ def test_a_version_that_nobody_knows(everfit):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["penguins", "chicago_tips"])
+@pytest.mark.thorough
 def test_real_tables(real_world: World, name, monkeypatch, capsys):
     """A row-wise holdout of three species; and tips, with their families' search."""
     context = real_world.context

@@ -77,7 +77,7 @@ def answers(capsys: pytest.CaptureFixture[str], home: Path) -> list[str]:
     return told
 
 
-@pytest.mark.parametrize("kind", ["files", "servers"])
+@pytest.mark.parametrize("kind", [pytest.param("files", marks=pytest.mark.thorough), "servers"])
 def test_what_was_lost_comes_back_whole(kind, tmp_path, request, monkeypatch, capsys) -> None:
     here, there = (variables(kind, tmp_path / name, request) for name in ("here", "there"))
     place = str(tmp_path / "backups") if kind == "files" else f"s3://{bucket_of(here)}/backups"
@@ -122,6 +122,7 @@ def bucket_of(variables: dict[str, str]) -> str:
     return variables["EVERFIT_STORE"].split("/")[2]
 
 
+@pytest.mark.thorough
 def test_a_backup_while_a_run_is_at_work_is_one_that_can_be_lived_on(
     tmp_path, request, monkeypatch
 ) -> None:

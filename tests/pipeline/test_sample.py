@@ -121,6 +121,7 @@ def test_a_change_of_words_alone_is_held_against_the_baseline(change, tmp_path) 
     assert told["spans"] == ["2018-01.csv", "2018-02.csv", "2018-03.csv", "2018-04.csv"]
 
 
+@pytest.mark.thorough
 def test_the_newest_spans_are_taken_and_as_many_as_it_needs(change, tmp_path) -> None:
     change(window={"spans": 3, "min_spans": 2})
     code, told, comment = run(tmp_path / "out", "--spans", "1")
@@ -129,6 +130,7 @@ def test_the_newest_spans_are_taken_and_as_many_as_it_needs(change, tmp_path) ->
     assert "3 spans, as it needs so many to judge at all." in comment
 
 
+@pytest.mark.thorough
 def test_too_few_spans_are_no_failure(change, tmp_path) -> None:
     change(window={"spans": 9, "min_spans": 9})
     code, told, comment = run(tmp_path / "out")
@@ -155,6 +157,7 @@ def test_a_wrong_spec_fails_and_the_others_are_run(world, change, tmp_path, caps
     assert "| `wrong` | 💥 failed | – | – | – | SPEC wrong.yaml:" in comment
 
 
+@pytest.mark.thorough
 def test_a_source_without_the_target_fails(change, tmp_path) -> None:
     change(target="fares_amount")
     code, told, comment = run(tmp_path / "out")

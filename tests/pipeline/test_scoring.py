@@ -313,6 +313,7 @@ def test_classes_come_with_their_probabilities(real, everfit) -> None:
     assert np.array_equal(chances, champion_of(real, "species").predict_proba(table))
 
 
+@pytest.mark.thorough
 def test_probabilities_of_a_class_are_a_log_that_monitoring_scores_by_rank(
     real, everfit, monitored
 ) -> None:

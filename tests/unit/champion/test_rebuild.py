@@ -338,6 +338,7 @@ def test_a_server_gives_no_number_twice_and_the_way_out_works(served):
     assert served_state(served) == before
 
 
+@pytest.mark.thorough
 def test_what_a_killed_rebuild_left_on_a_server_is_taken_over_or_deleted(served, monkeypatch):
     lived(served)
     before = served_state(served)

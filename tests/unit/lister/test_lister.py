@@ -77,6 +77,7 @@ def test_the_state_is_of_names_and_contents(talk, tmp_path):
     assert len(set(states)) == 4
 
 
+@pytest.mark.thorough
 def test_a_thousand_requests_get_an_answer_each(talk, tmp_path):
     source = folder(tmp_path)
     (tmp_path / "in" / "a.csv").write_text("x\n1\n")

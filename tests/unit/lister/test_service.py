@@ -95,6 +95,7 @@ def look(tmp_path, number=1):
     return {"id": number, "do": "look", "source": {"uri": str(tmp_path / "in")}}
 
 
+@pytest.mark.thorough
 def test_each_of_many_gets_its_own_answers(served, tmp_path):
     with contextlib.ExitStack() as stack:
         talks = [stack.enter_context(served.connect()) for _ in range(30)]

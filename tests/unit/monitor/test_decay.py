@@ -77,6 +77,7 @@ def test_the_same_world_seems_surely_worse_in_about_five_of_a_hundred_spans(orde
     assert alarms > 0
 
 
+@pytest.mark.thorough
 def test_rows_that_resemble_their_neighbours_do_not_alarm_more_often():
     random = np.random.default_rng(4)
 
