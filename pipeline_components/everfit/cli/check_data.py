@@ -82,6 +82,7 @@ def _judged(
 ) -> Shown:
     """What validate would say of the span alone."""
     from everfit.steps.validate.check_readings import check_distinct, check_readings
+    from everfit.steps.validate.check_rules import check_rules
     from everfit.steps.validate.check_schema import check_schema
     from everfit.steps.validate.check_span import check_span
     from everfit.steps.validate.check_target import check_target
@@ -94,6 +95,7 @@ def _judged(
     check_span(snapshot.span, statistics, spec, findings)
     check_target(target, spec, findings)
     check_readings(snapshot.readings, spec, findings)
+    check_rules(snapshot.rules, findings)
     check_distinct(statistics, spec, findings)
     if spec.curated is not None:
         check_schema(statistics, spec.curated, findings)
@@ -103,7 +105,7 @@ def _judged(
         line = f"{one.span}: {one.code}{about}: {one.message.rstrip('.')}."
         if one.severity == "error":
             problems.append(line)
-        elif one.code in READING or one.severity == "warning":
+        elif one.code in {*READING, "ROWS-DROPPED"} or one.severity == "warning":
             warnings.append(line)
     return Shown(problems, warnings)
 

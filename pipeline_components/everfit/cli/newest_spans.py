@@ -48,6 +48,7 @@ def newest_snapshots(
         time=spec.time,
         spans=listing.spans[-count:] if count else listing.spans,
         dropped=spec.features.drop,
+        rules=spec.validation.rows,
     )
     extract = Extract()
     result = extract.run(request, context)

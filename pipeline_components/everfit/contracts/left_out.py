@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from everfit.contracts.messages.left_out import LEFT_OUT, MUCH
+from everfit.contracts.messages.left_out import LEFT_OUT, MUCH, RULE
 from everfit.contracts.wording import count, percent
 
 
@@ -22,11 +22,12 @@ def left_out(dropped: Mapping[str, int], of: int = 0) -> list[str]:
     --------
     >>> left_out({"target_missing": 30, "older_version": 60}, of=300)
     ['60 rows (20 %) that are older versions of a row (key)', '30 rows (10 %) without a target']
+    >>> left_out({"rule: fare < 500": 2})
+    ['2 rows for which the rule fare < 500 does not hold']
     """
     told = sorted(((rows, reason) for reason, rows in dropped.items() if rows), reverse=True)
     return [
-        f"{count(rows, 'row')}{f' ({_share(rows, of)})' if of else ''} "
-        f"{LEFT_OUT.get(reason, reason.replace('_', ' '))}"
+        f"{count(rows, 'row')}{f' ({_share(rows, of)})' if of else ''} {_which(reason)}"
         for rows, reason in told
     ]
 
@@ -48,6 +49,13 @@ def much_left_out(dropped: Mapping[str, int], of: int) -> str:
         f"Warning: {_share(lost, of)} of the {of:,} rows that were read are used neither for "
         "training nor for judging."
     )
+
+
+def _which(reason: str) -> str:
+    """The rows that were left out for a reason."""
+    if reason.startswith(RULE):
+        return f"for which the rule {reason.removeprefix(RULE)} does not hold"
+    return LEFT_OUT.get(reason, reason.replace("_", " "))
 
 
 def _share(rows: int, of: int) -> str:

@@ -30,8 +30,10 @@ def evaluation_key(spec: PipelineSpec, labelled: bool, logs: Iterable[Span] = ()
     logs : iterable of Span
         The logged predictions that may belong to the span.
     """
+    rules = spec.validation.rows
     return digest_of(
         {
+            **({"rules": dict(rules)} if rules else {}),
             "monitor": spec.monitor.model_dump(mode="json"),
             "metrics": measured_metrics(spec),
             "task": spec.task,

@@ -70,7 +70,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         snapshots = newest_snapshots(spec, context, options.spans)
         spans = tuple(snapshot.span for snapshot in snapshots)
         readings = {snapshot.span.name: snapshot.readings for snapshot in snapshots}
-        known, _, judgements = judge_spans(context, spec, spans, readings)
+        rules = {snapshot.span.name: snapshot.rules for snapshot in snapshots}
+        known, _, judgements = judge_spans(context, spec, spans, readings, rules)
     deviating = {
         span.name: why
         for span, judgement in zip(spans, judgements, strict=True)

@@ -12,5 +12,8 @@ LEFT_OUT: dict[str, str] = {
 }
 """Reason → which rows they are."""
 
+RULE = "rule: "
+"""How a reason begins that is a rule of ``validation.rows``; the expression follows."""
+
 MUCH = 0.05
 """A larger share is worth a warning."""

@@ -13,6 +13,7 @@ from pydantic import Field
 from everfit.contracts.base import Digest, Frozen
 from everfit.contracts.messages.artifacts import Report
 from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.readings import BrokenRule
 from everfit.contracts.messages.spans import Span, SpanRef
 from everfit.contracts.spec.margins import Margin
 from everfit.contracts.spec.metrics import metric_title
@@ -229,6 +230,9 @@ class MonitorRequest(Frozen):
     predictions: tuple[Span, ...] = Field((), description="logged predictions")
     labels_pending: tuple[str, ...] = Field(
         (), description="names of the spans whose labels are not due"
+    )
+    rules: dict[str, tuple[BrokenRule, ...]] = Field(
+        default_factory=dict, description="span → rules that do not hold for all of its rows"
     )
     earlier: tuple[tuple[str, Digest], ...] = Field(
         (), description="span and result of monitor of this champion's evaluations so far, in order"

@@ -1,4 +1,4 @@
-"""How a column of a span was read, where that is worth telling: retyped, unreadable, in doubt."""
+"""What reading a span has shown: columns that were read oddly, rows that rules do not hold for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from everfit.contracts.base import Frozen
+from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.table_schema import ColumnType
 
 Kind = Literal["unreadable", "read_as", "looks_like", "exact"]
@@ -33,3 +34,13 @@ class ColumnReading(Frozen):
         """Odd cells among the values; white space says nothing of a column's type."""
         present = self.values - self.blank
         return (self.odd - self.blank) / present if present > 0 else 0.0
+
+
+class BrokenRule(Frozen):
+    """A rule of ``validation.rows`` that does not hold for some rows of a span."""
+
+    rule: str = Field(description="the expression")
+    action: RuleAction
+    rows: int = Field(description="for which it does not hold")
+    missing: int = Field(0, description="of these, rows for which it cannot be computed")
+    of: int = Field(description="rows it was asked of: those that no rule before had dropped")

@@ -22,7 +22,7 @@ from everfit.contracts.messages.evidence import (
     SliceSearch,
 )
 from everfit.contracts.messages.planning import ChampionRef, Trigger
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Refusal, Snapshot, Span, SpanRef
 from everfit.contracts.messages.steps import Component
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
@@ -31,6 +31,7 @@ from everfit.contracts.spec.margins import Intention, Margin
 from everfit.contracts.spec.metrics import Task
 from everfit.contracts.spec.monitor import PredictionLog
 from everfit.contracts.spec.pipeline import FeatureSpec, PipelineSpec
+from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.source import SourceSpec
 from everfit.contracts.spec.table_schema import TableSchema
 from everfit.contracts.spec.train import FamilySpec
@@ -46,6 +47,9 @@ class ExtractRequest(Frozen):
     spans: tuple[SpanRef, ...]
     dropped: tuple[str, ...] = Field(
         (), description="columns no model sees: one of a type that cannot be read is left out"
+    )
+    rules: dict[str, RuleAction] = Field(
+        default_factory=dict, description="expression that must hold for a row → what follows"
     )
     log: PredictionLog | None = Field(None, description="where the logged predictions are")
     logged: tuple[SpanRef, ...] = Field((), description="files of logged predictions")
@@ -66,6 +70,9 @@ class ValidateRequest(Frozen):
     spans: tuple[Span, ...] = Field(description="window then holdout, oldest first")
     readings: dict[str, tuple[ColumnReading, ...]] = Field(
         default_factory=dict, description="span → what reading it has shown of its columns"
+    )
+    rules: dict[str, tuple[BrokenRule, ...]] = Field(
+        default_factory=dict, description="span → rules that do not hold for all of its rows"
     )
     champion_window: tuple[Digest, ...] = Field((), description="spans the champion has seen")
     code: Digest
@@ -112,6 +119,9 @@ class ValidateResult(Frozen):
     report: Report = Field(description="self-contained HTML: the data report")
     columns: dict[str, str] = Field(description="column → type, over all good spans")
     stop: Stop | None = Field(None, description="why the run ends here; window and holdout empty")
+    rules: dict[str, tuple[BrokenRule, ...]] = Field(
+        default_factory=dict, description="span → rules that do not hold for all of its rows"
+    )
 
 
 class PrepareRequest(Frozen):
@@ -138,6 +148,9 @@ class PrepareRequest(Frozen):
     )
     champion_window: tuple[Digest, ...] = Field((), description="spans it was trained on")
     data_report: Report | None = Field(None, description="as validate drew it")
+    left_out: dict[str, int] = Field(
+        default_factory=dict, description="reason → rows that reading the spans has left out"
+    )
 
 
 class DeliveredBefore(Frozen):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.spec.pipeline import HoldoutSpec, WindowSpec
 
 
@@ -67,6 +67,7 @@ class Snapshot(Frozen):
     readings: tuple[ColumnReading, ...] = Field(
         (), description="columns that were retyped, unreadable in part, or are in doubt"
     )
+    rules: tuple[BrokenRule, ...] = Field((), description="that do not hold for all rows")
 
 
 class Refusal(Frozen):

@@ -17,6 +17,7 @@ from everfit.contracts.spec.images import Component, Image, Imaged, known_compon
 from everfit.contracts.spec.metrics import METRICS, PRIMARY, Task, metric_problem
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.contracts.spec.notices import Address
+from everfit.contracts.spec.row_rules import RuleAction, checked_rules
 from everfit.contracts.spec.source import Column, SourceSpec
 from everfit.contracts.spec.table_schema import TableSchema
 from everfit.contracts.spec.train import TrainSpec
@@ -141,7 +142,17 @@ class ValidateSpec(Frozen):
         description="fraction of rows that may repeat another in full; default any, for without a "
         "``key`` equal rows are observations of their own",
     )
+    rows: dict[str, RuleAction] = Field(
+        default_factory=dict,
+        # As if there were no such field: a spec without rules is the same as before there were any.
+        exclude_if=lambda rules: not rules,
+        description="expression that must hold for a row → what follows where it does not: "
+        "``drop`` the row, ``quarantine`` the span, or ``fail`` the run ([rules for "
+        "rows](#rules-for-rows))",
+    )
     ignore: tuple[str, ...] = Field((), description="anomaly codes that never quarantine")
+
+    _checked_rules = field_validator("rows")(checked_rules)
 
     @field_validator("ignore")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from everfit.contracts.base import Digest, digest_of
+from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.source import SourceSpec
 from everfit.contracts.spec.table_schema import ColumnType, TableSchema
 
@@ -24,10 +25,12 @@ def reader_digest(
     curated: TableSchema | None,
     time: str | None,
     dropped: Sequence[str] = (),
+    rules: Mapping[str, RuleAction] | None = None,
 ) -> Digest:
     """sha-256 of everything in a spec that shapes a snapshot; what the ledger files spans under."""
     return digest_of(
         {
+            **({"rules": dict(rules)} if rules else {}),
             "version": READER_VERSION,
             "source": source.model_dump(mode="json", exclude=_ARRIVAL),
             "types": schema_types(curated),
@@ -65,6 +68,7 @@ def conversion_digest(
     time: str | None,
     *,
     dropped: Sequence[str] = (),
+    rules: Mapping[str, RuleAction] | None = None,
     partitions: Mapping[str, str | None] | None = None,
 ) -> Digest:
     """Content key of a snapshot: the raw bytes and how they are read, not where they were found.
@@ -77,11 +81,14 @@ def conversion_digest(
         ``csv``, ``csv.gz``, ``parquet`` or ``sql``, say.
     dropped : sequence of str
         ``features.drop``: such a column is left out where its type cannot be read.
+    rules : mapping, optional
+        Rules for rows: an expression that must hold → what follows.
     partitions : mapping, optional
         Columns that the file's folders say, with their value.
     """
     return digest_of(
         {
+            **({"rules": dict(rules)} if rules else {}),
             "version": READER_VERSION,
             "raw": raw,
             "kind": kind,

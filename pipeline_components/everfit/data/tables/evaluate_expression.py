@@ -70,12 +70,41 @@ def evaluate(text: str, frame: pd.DataFrame) -> pd.Series[Any]:
     return value
 
 
-def is_true(text: str, frame: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.bool_]]:
+Truths = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def is_true(text: str, frame: pd.DataFrame) -> Truths:
     """Rows where an expression is true; missing counts as false. Shape (n,)."""
+    return truth(text, frame)[0]
+
+
+def truth(text: str, frame: pd.DataFrame) -> tuple[Truths, Truths]:
+    """Whether an expression is true of each row, and whether it cannot be computed for it.
+
+    Returns
+    -------
+    true, missing : (n,) arrays of bool
+        A number is true where it is not 0; what is missing is not true.
+
+    Raises
+    ------
+    UserError
+        As ``evaluate``; also where it gives texts or times.
+    """
     value = evaluate(text, frame)
+    missing = value.isna().to_numpy(dtype=bool)
     if value.dtype == "float64":
-        return (value.fillna(0) != 0).to_numpy(dtype=bool)
-    return value.astype("boolean").fillna(False).to_numpy(dtype=bool)
+        return (value.fillna(0) != 0).to_numpy(dtype=bool), missing
+    try:
+        return value.astype("boolean").fillna(False).to_numpy(dtype=bool), missing
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            "EXPRESSION-TYPE",
+            repr(text),
+            "what decides about rows must be true or false for each of them",
+            "it gives a text or a time",
+            "Compare it with a value",
+        ) from error
 
 
 def _value(node: ast.expr, frame: pd.DataFrame) -> Value:

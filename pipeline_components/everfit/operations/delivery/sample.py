@@ -214,6 +214,7 @@ def _lay_in(spec: PipelineSpec, context: Context, rows: int) -> None:
         time=spec.time,
         spans=listing.spans,
         dropped=spec.features.drop,
+        rules=spec.validation.rows,
     )
     if not request.spans:
         return  # plan says so, in its own words

@@ -37,8 +37,8 @@ def end_of_rows(
         curated=spec.curated,
         time=spec.time,
         spans=undated,
-        log=None,
-        logged=(),
+        dropped=spec.features.drop,
+        rules=spec.validation.rows,
     )
     found = {}
     for snapshot in Extract().run(request, context).snapshots:

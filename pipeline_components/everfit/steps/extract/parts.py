@@ -27,7 +27,7 @@ from everfit.steps.extract.inspect_bytes import Looked, look, no_rows
 from everfit.steps.extract.parquet_read import BATCH_ROWS
 from everfit.steps.extract.parquet_write import write_parquet
 from everfit.steps.extract.partitioned import with_partitions
-from everfit.steps.extract.row_filter import Selection
+from everfit.steps.extract.row_filter import Selection, no_row_kept
 from everfit.steps.extract.snapshot import as_snapshot, find_converted, publish
 
 
@@ -61,11 +61,12 @@ def snapshot_parts(
             request.curated,
             request.time,
             dropped=request.dropped,
+            rules=request.rules,
         )
         converted = find_converted(context, key)
         if converted is None:
             span = _Parts(request, ref, parts, rooms)
-            selection = Selection(ref, request.source, request.curated, span.columns)
+            selection = Selection(ref, request, span.columns)
             types = span.convert(selection.read, lambda share: progress(0.3 + 0.5 * share))
             keep = pa.schema([(name, types[name]) for name in selection.kept])
             rows = (selection.apply(batch) for batch in span.batches(selection.read, types))
@@ -73,7 +74,9 @@ def snapshot_parts(
             for _, fetched, _ in parts:
                 fetched.recheck()
             if written.rows == 0:
-                raise no_rows(ref, span.rows, kinds[0])
+                raise no_row_kept(ref, span.rows, selection.broken) or no_rows(
+                    ref, span.rows, kinds[0]
+                )
             converted = publish(
                 context,
                 key,
@@ -83,6 +86,7 @@ def snapshot_parts(
                 notes=tuple(span.notes),
                 unread=span.unread,
                 told=span.told,
+                broken=selection.broken,
             )
         else:
             for _, fetched, _ in parts:

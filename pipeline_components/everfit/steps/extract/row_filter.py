@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from everfit.contracts.errors import UserError, shortlist
+from everfit.contracts.messages.readings import BrokenRule
+from everfit.contracts.messages.requests import ExtractRequest
 from everfit.contracts.messages.spans import SpanRef
 from everfit.contracts.spec.expression import columns_of
-from everfit.contracts.spec.source import SourceSpec
-from everfit.contracts.spec.table_schema import TableSchema
+from everfit.contracts.spec.row_rules import columns_of_rules
 from everfit.data.sources.refused import SpanRefused
 
 
@@ -21,10 +23,9 @@ class Selection:
     ----------
     ref : SpanRef
         The span, for messages.
-    source : SourceSpec
-        Its ``columns`` and ``where``.
-    curated : TableSchema, optional
-        A column that it lists may be absent here: validate judges that.
+    request : ExtractRequest
+        Its source's ``columns`` and ``where``, and its rules for rows; a column that its curated
+        schema lists may be absent here: validate judges that.
     there : list of str
         The span's columns.
 
@@ -34,13 +35,17 @@ class Selection:
         If a column asked for is not there.
     """
 
-    def __init__(
-        self, ref: SpanRef, source: SourceSpec, curated: TableSchema | None, there: list[str]
-    ) -> None:
+    def __init__(self, ref: SpanRef, request: ExtractRequest, there: list[str]) -> None:
+        source = request.source
         self._ref, self._where = ref, source.where
+        # What is dropped is asked no further, so that a rule may take care of what another forbids.
+        self._rules = sorted(request.rules.items(), key=lambda rule: rule[1] != "drop")
         wanted = list(source.columns) if source.columns is not None else there
-        judged_later = set(curated.columns) if curated else set()
-        needed = sorted(columns_of(source.where)) if source.where else []
+        judged_later = set(request.curated.columns) if request.curated else set()
+        needed = sorted(
+            (columns_of(source.where) if source.where else frozenset())
+            | columns_of_rules(request.rules)
+        )
         missing = [
             name
             for name in dict.fromkeys((*wanted, *needed))
@@ -52,6 +57,27 @@ class Selection:
         self.read = [name for name in there if name in {*self.kept, *needed}]
         if not self.kept:
             raise _missing(ref, wanted, there)
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from the first row of the span, perhaps again."""
+        self._asked = dict.fromkeys((rule for rule, _ in self._rules), 0)
+        self._broken, self._missing = dict(self._asked), dict(self._asked)
+
+    @property
+    def broken(self) -> tuple[BrokenRule, ...]:
+        """The rules that did not hold for some of the rows so far."""
+        return tuple(
+            BrokenRule(
+                rule=rule,
+                action=action,
+                rows=self._broken[rule],
+                missing=self._missing[rule],
+                of=self._asked[rule],
+            )
+            for rule, action in self._rules
+            if self._broken[rule]
+        )
 
     def apply(self, batch: Any) -> Any:
         """The rows to keep, with the columns to keep, in their order.
@@ -59,7 +85,7 @@ class Selection:
         Raises
         ------
         SpanRefused
-            If the filter does not fit the columns' types.
+            If the filter or a rule does not fit the columns' types.
         """
         if self._where is not None and batch.num_rows:
             from everfit.data.tables.evaluate_expression import is_true
@@ -77,7 +103,56 @@ class Selection:
                     "Correct source.where or the curated types",
                 ) from error
             batch = batch.filter(pa.array(mask))
+        for rule, action in self._rules:
+            if batch.num_rows:
+                batch = self._obey(rule, batch, drop=action == "drop")
         return batch.select(self.kept)
+
+    def _obey(self, rule: str, batch: Any, *, drop: bool) -> Any:
+        """Count the rows a rule does not hold for; the batch, without them where they drop."""
+        from everfit.data.tables.evaluate_expression import truth
+        from everfit.data.tables.frames import to_frame
+
+        try:
+            holds, missing = truth(rule, to_frame(batch.select(sorted(columns_of(rule)))))
+        except UserError as error:
+            raise SpanRefused(
+                "SPAN-RULE",
+                self._ref,
+                "a rule of validation.rows must fit the columns' types",
+                error.line.rstrip("."),
+                "Correct the rule, or say how the column is read",
+            ) from error
+        self._asked[rule] += batch.num_rows
+        self._broken[rule] += batch.num_rows - int(holds.sum())
+        self._missing[rule] += int(missing.sum())
+        return batch.filter(pa.array(holds)) if drop else batch
+
+
+def no_row_kept(ref: SpanRef, seen: int, broken: Sequence[BrokenRule]) -> SpanRefused | None:
+    """The refusal of a span that has rows, and loses all of them to its rules; None: it does not.
+
+    Parameters
+    ----------
+    seen : int
+        Rows of the span.
+    broken : sequence of BrokenRule
+    """
+    dropping = [one for one in broken if one.action == "drop"]
+    if not dropping:
+        return None
+    why = shortlist(
+        f"{one.rule} does not hold for {one.rows:,} of {one.of:,}"
+        + (f" ({one.missing:,} of them missing)" if one.missing else "")
+        for one in dropping
+    )
+    return SpanRefused(
+        "SPAN-NO-ROWS",
+        ref,
+        "a span must hold rows",
+        f"the rules of validation.rows leave none of its {seen:,}: {why}",
+        "Correct validation.rows, or the source",
+    )
 
 
 def _missing(ref: SpanRef, missing: list[str], there: list[str]) -> SpanRefused:
@@ -88,7 +163,7 @@ def _missing(ref: SpanRef, missing: list[str], there: list[str]) -> SpanRefused:
     return SpanRefused(
         "SPAN-COLUMN-MISSING",
         ref,
-        "every column of source.columns and source.where must be there",
+        "every column of source.columns, source.where and validation.rows must be there",
         f"it has no {shortlist(repr(name) for name in missing)}, but {shortlist(there)}",
         f"{hint}Correct the spec, or list the column in the curated schema as not required",
     )

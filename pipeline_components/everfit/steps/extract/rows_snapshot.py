@@ -20,7 +20,7 @@ from everfit.engine.context import Context
 from everfit.steps.extract.given_times import GivenTimes, beyond_64_bits
 from everfit.steps.extract.inspect_bytes import no_rows
 from everfit.steps.extract.parquet_write import write_parquet
-from everfit.steps.extract.row_filter import Selection
+from everfit.steps.extract.row_filter import Selection, no_row_kept
 from everfit.steps.extract.snapshot import as_snapshot, find_converted, publish
 from everfit.storage.store import digest_file
 
@@ -52,23 +52,32 @@ def snapshot_rows(
             digest = digest_file(spool)
             if not coming.same() or kept.rows != total:
                 raise changed(ref, f"{total} rows were listed, {kept.rows} were read")
-        selection = Selection(ref, request.source, request.curated, names)
+        selection = Selection(ref, request, names)
         reading = reading_of(request.source, request.curated)
         times = GivenTimes(reading)
         types = kept.types(reading)
-        key = conversion_digest(digest, source.kind, request.source, request.curated, request.time)
+        key = conversion_digest(
+            digest,
+            source.kind,
+            request.source,
+            request.curated,
+            request.time,
+            rules=request.rules,
+        )
         converted = find_converted(context, key)
         if converted is None:
             keep = pa.schema([(name, types[name]) for name in selection.kept])
             rows = (selection.apply(batch) for batch in kept.read(types, times))
             written = write_parquet(rows, keep, target, request.time)
             if written.rows == 0:
-                raise no_rows(ref, kept.rows, source.kind)
+                raise no_row_kept(ref, kept.rows, selection.broken) or no_rows(
+                    ref, kept.rows, source.kind
+                )
             told = (
                 *times.told(selection.kept),
                 *(beyond_64_bits(n, kept.rows) for n in selection.kept if n in kept.exact),
             )
-            converted = publish(context, key, written, target, told=told)
+            converted = publish(context, key, written, target, told=told, broken=selection.broken)
     finally:
         spool.unlink(missing_ok=True)
         target.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen, canonical_json
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import ExtractRequest
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef
 from everfit.data.sources.grouping import partitions
@@ -38,6 +38,8 @@ class Converted(Frozen):
     unread: tuple[str, ...] = ()
     """Dropped columns of a type that cannot be read."""
     readings: tuple[ColumnReading, ...] = ()
+    rules: tuple[BrokenRule, ...] = ()
+    """Those that do not hold for all rows."""
 
 
 def snapshot_file(
@@ -75,6 +77,7 @@ def snapshot_file(
         request.curated,
         request.time,
         dropped=request.dropped,
+        rules=request.rules,
         partitions=partitions(ref.name),
     )
     converted = find_converted(context, key)
@@ -83,7 +86,9 @@ def snapshot_file(
         try:
             span = open_span(looked, ref, request.source, context.scratch)
             span = with_partitions(span, partitions(ref.name))
-            table = convert_file(span, ref, looked, request, target=target, progress=converting)
+            table, broken = convert_file(
+                span, ref, looked, request, target=target, progress=converting
+            )
             fetched.recheck()
             converted = publish(
                 context,
@@ -94,6 +99,7 @@ def snapshot_file(
                 notes=tuple(span.notes),
                 unread=span.unread,
                 told=span.told,
+                broken=broken,
             )
         finally:
             target.unlink(missing_ok=True)
@@ -116,22 +122,23 @@ def convert_file(
     *,
     target: Path,
     progress: Progress,
-) -> Any:
+) -> tuple[Any, tuple[BrokenRule, ...]]:
     """Write what ``open_span`` opened as a typed Parquet table to ``target``.
 
-    Returns ``parquet_write.Written``.
+    Returns ``parquet_write.Written``, and the rules that do not hold for all rows.
     """
     from everfit.steps.extract.inspect_bytes import no_rows
     from everfit.steps.extract.parquet_write import write_parquet
-    from everfit.steps.extract.row_filter import Selection
+    from everfit.steps.extract.row_filter import Selection, no_row_kept
 
     span.restrict(request.source.columns, request.dropped)
-    selection = Selection(ref, request.source, request.curated, span.columns)
+    selection = Selection(ref, request, span.columns)
     seen = 0
 
     def make(schema: Any, batches: Iterator[Any]) -> Any:
         nonlocal seen
         seen = 0
+        selection.begin()
 
         def kept() -> Iterator[Any]:
             nonlocal seen
@@ -147,8 +154,8 @@ def convert_file(
     reading = reading_of(request.source, request.curated)
     written = span.convert(selection.read, reading, make, progress)
     if written.rows == 0:
-        raise no_rows(ref, seen, looked.kind)
-    return written
+        raise no_row_kept(ref, seen, selection.broken) or no_rows(ref, seen, looked.kind)
+    return written, selection.broken
 
 
 def find_converted(context: Context, key: Digest) -> Converted | None:
@@ -170,6 +177,7 @@ def publish(
     notes: tuple[str, ...] = (),
     unread: tuple[str, ...] = (),
     told: tuple[ColumnReading, ...] = (),
+    broken: tuple[BrokenRule, ...] = (),
 ) -> Converted:
     """Store the table, then commit it under its content key; the first one counts."""
     converted = Converted(
@@ -182,6 +190,7 @@ def publish(
         notes=notes,
         unread=unread,
         readings=told,
+        rules=broken,
     )
     document = canonical_json(converted)
     kept = keep("snapshot", key, document, context)
@@ -200,6 +209,8 @@ def as_snapshot(
         reader["columns"] = list(source.columns)
     if source.where is not None:
         reader["where"] = source.where
+    if request.rules:
+        reader["rules"] = dict(request.rules)
     if source.times:
         reader["times"] = dict(source.times)
     if source.timezone is not None:
@@ -220,4 +231,5 @@ def as_snapshot(
         notes=converted.notes,
         unread=converted.unread,
         readings=converted.readings,
+        rules=converted.rules,
     )

@@ -13,6 +13,8 @@ from everfit.contracts.messages.requests import ExtractRequest, ExtractResult
 from everfit.contracts.messages.spans import Refusal, Snapshot, SpanRef
 from everfit.contracts.messages.steps import News, Order
 from everfit.contracts.messages.summaries import ExtractSummary
+from everfit.contracts.spec.row_rules import columns_of_rules
+from everfit.contracts.spec.source import SourceSpec
 from everfit.data.sources import SourceOfFiles, SourceOfRows, SpanRefused, open_source
 from everfit.data.sources.prediction_log import as_source
 from everfit.data.sources.reader import reader_digest
@@ -49,6 +51,7 @@ class Extract(Step[ExtractRequest, ExtractResult]):
             time=spec.time,
             spans=spans,
             dropped=spec.features.drop,
+            rules=spec.validation.rows,
             log=spec.monitor.predictions if logged else None,
             logged=logged,
         )
@@ -211,7 +214,9 @@ def _record(
 
 
 def _reader(request: ExtractRequest) -> Digest:
-    return reader_digest(request.source, request.curated, request.time, request.dropped)
+    return reader_digest(
+        request.source, request.curated, request.time, request.dropped, request.rules
+    )
 
 
 def _found(record: SpanRecord | None, ref: SpanRef, context: Context) -> Snapshot | None:
@@ -228,7 +233,7 @@ def _found(record: SpanRecord | None, ref: SpanRef, context: Context) -> Snapsho
 def _maker(
     request: ExtractRequest, context: Context
 ) -> Callable[[SpanRef, Callable[[float], None]], Snapshot]:
-    source = open_source(request.source, context.settings)
+    source = open_source(_with_columns_of_rules(request), context.settings)
     if isinstance(source, SourceOfRows):
         from everfit.steps.extract.rows_snapshot import snapshot_rows
 
@@ -237,3 +242,12 @@ def _maker(
     from everfit.steps.extract.snapshot import snapshot_file
 
     return lambda ref, progress: snapshot_file(request, source, ref, context, progress)
+
+
+def _with_columns_of_rules(request: ExtractRequest) -> SourceSpec:
+    """The source, asked also for the columns that only the rules read."""
+    source = request.source
+    if source.columns is None:
+        return source
+    more = sorted(columns_of_rules(request.rules) - set(source.columns))
+    return source.model_copy(update={"columns": (*source.columns, *more)}) if more else source

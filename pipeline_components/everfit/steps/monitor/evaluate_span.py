@@ -14,6 +14,7 @@ from everfit.contracts.messages.monitoring import (
     SpanEvaluation,
 )
 from everfit.contracts.messages.planning import ChampionRef
+from everfit.contracts.messages.readings import BrokenRule
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.statistics import SpanStatistics
 from everfit.contracts.spec.metrics import metric_title, metric_unit
@@ -24,6 +25,7 @@ from everfit.ml.profiles.cache import statistics_of_spans
 from everfit.steps.monitor.champion_at_work import ChampionAtWork
 from everfit.steps.monitor.drift import DriftMeasured, measure_against
 from everfit.steps.monitor.reference import Reference, prepare_reference
+from everfit.steps.monitor.rule_checks import rows_left_out, rule_checks
 
 
 class Evaluator:
@@ -49,7 +51,10 @@ class Evaluator:
     def evaluate(self, span: Span) -> SpanEvaluation:
         """All that is to be measured of a span; a sound one is part of the past from then on."""
         ((current,), _) = statistics_of_spans(self.context, [span])
-        drift = self._drift(current)
+        broken = self.request.rules.get(span.name, ())
+        drift = _with_rules(self._drift(current), broken, self.request.pipeline)
+        if left_out := rows_left_out(broken):
+            self.notes.append(f"{span.name}: {left_out}")
         rises: tuple[Rise, ...] = ()
         notes: list[str] = []
         if drift.state == "measured":
@@ -80,6 +85,24 @@ class Evaluator:
         depends = dependence(champion, self.reference.columns)
         reads = self.champion.reads
         return measure_against(self.reference, current, spec.monitor, depends, reads)
+
+
+def _with_rules(
+    drift: DriftMeasured, broken: Sequence[BrokenRule], spec: PipelineSpec
+) -> DriftMeasured:
+    """The same, and what rules for rows say of the span; an error breaks it."""
+    checks = rule_checks(broken, spec.validation.ignore)
+    if not checks:
+        return drift
+    wrong = any(check.severity == "error" for check in checks)
+    return drift.model_copy(
+        update={
+            "state": "broken" if wrong else drift.state,
+            "checks": tuple(
+                sorted((*checks, *drift.checks), key=lambda check: check.severity != "error")
+            ),
+        }
+    )
 
 
 def compared_columns(

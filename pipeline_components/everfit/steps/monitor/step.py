@@ -74,6 +74,11 @@ class Monitor(Step[MonitorRequest, MonitorResult]):
             past=tuple(known[digest] for digest in watched.past if digest in known),
             predictions=tuple(item.span for item in extracted.logged),
             labels_pending=tuple(name for name, due in labelled.items() if not due),
+            rules={
+                item.span.name: item.rules
+                for item in extracted.snapshots
+                if item.rules and item.span.name in named
+            },
             earlier=watched.earlier,
         )
 

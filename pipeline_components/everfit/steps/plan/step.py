@@ -53,7 +53,9 @@ class Plan(Step[PlanRequest, PlanResult]):
         spec, ledger = request.pipeline, context.ledger
         bring_up_to_date(spec.name, context)
         logged = cache(partial(is_logged, spec.name, context=context))
-        reader = reader_digest(spec.source, spec.curated, spec.time, spec.features.drop)
+        reader = reader_digest(
+            spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
+        )
         world = World(
             listing=context.visible(list_spans(spec.source, context.settings)),
             records=[record for record in ledger.spans(spec.name) if record.reader == reader],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from everfit.contracts.messages.left_out import RULE
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.requests import PrepareRequest, ValidateResult
 from everfit.contracts.spec.expression import columns_of
@@ -47,4 +50,15 @@ def prepare_request(
         fraction=spec.holdout.fraction,
         champion_train=champion.train if champion else None,
         champion_window=champion.window if champion else (),
+        left_out=_by_rules(validated),
     )
+
+
+def _by_rules(validated: ValidateResult) -> dict[str, int]:
+    """Reason → rows of window and holdout that a rule for rows has left out."""
+    counts: Counter[str] = Counter()
+    for span in (*validated.window, *validated.holdout):
+        for one in validated.rules.get(span.name, ()):
+            if one.action == "drop":
+                counts[f"{RULE}{one.rule}"] += one.rows
+    return dict(sorted(counts.items()))

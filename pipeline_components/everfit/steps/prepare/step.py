@@ -53,11 +53,13 @@ class Prepare(Step[PrepareRequest, PrepareResult]):
         train, holdout = context.scratch / "train.parquet", context.scratch / "holdout.parquet"
         seen = champion_seen(request, context)
         made = assemble(request, open_span, train, holdout, progress, seen)
+        dropped = made.dropped | request.left_out
+        rows_read = made.rows_read + sum(request.left_out.values())
         report = request.data_report
         if report is not None:
             with suppress(IntegrityError):  # a page that was removed is missed by nothing
                 page = context.store.get(report.digest)
-                page = with_rows_left_out(page, made.dropped, made.rows_read)
+                page = with_rows_left_out(page, dropped, rows_read)
                 report = context.store.put(report.name, page)
         return PrepareResult(
             run_key=request.run_key,
@@ -67,8 +69,8 @@ class Prepare(Step[PrepareRequest, PrepareResult]):
             classes=made.classes,
             rows_train=made.rows_train,
             rows_holdout=made.rows_holdout,
-            dropped=made.dropped,
-            rows_read=made.rows_read,
+            dropped=dropped,
+            rows_read=rows_read,
             delivered_before=made.delivered_before,
             report=report,
             proof=context.store.put("split_proof.json", canonical_json(made.proof)),

@@ -47,7 +47,7 @@ def choose_spans(
     champion_window : sequence of Digest
         Spans the champion was trained on: it cannot be judged on them.
     """
-    stop = _spec_problem(spans, anomalies)
+    stop = _rule_that_fails(anomalies) or _spec_problem(spans, anomalies)
     if stop is not None:
         return Choice((), (), stop)
     window, holdout = choose(good, spec.window.model_copy(update={"skip_recent": 0}), spec.holdout)
@@ -64,6 +64,21 @@ def choose_spans(
         )
         return Choice((), (), stop)
     return Choice(window, holdout, None)
+
+
+def _rule_that_fails(anomalies: Sequence[Anomaly]) -> Stop | None:
+    """The stop where a rule for rows says that the run ends: of all spans, the first is told."""
+    found = [one for one in anomalies if one.code == "ROW-RULE-FAIL" and one.severity == "error"]
+    if not found:
+        return None
+    more = f" (and in {len(found) - 1} more)" if len(found) > 1 else ""
+    return Stop(
+        code="ROW-RULE-FAIL",
+        must="a rule of validation.rows that fails a run must hold for every row",
+        found=f"in {found[0].span}{more}: {found[0].message}",
+        todo="Correct the rows at the source, or the rule",
+        user_must_fix=True,
+    )
 
 
 def _spec_problem(spans: Sequence[Span], anomalies: Sequence[Anomaly]) -> Stop | None:

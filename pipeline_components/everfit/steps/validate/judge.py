@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import Anomaly
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.statistics import SpanStatistics
@@ -13,6 +13,7 @@ from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.ml.profiles.delivery_sample import DeliverySample
 from everfit.steps.validate.check_history import check_history, past_of
 from everfit.steps.validate.check_readings import check_distinct, check_readings
+from everfit.steps.validate.check_rules import check_rules
 from everfit.steps.validate.check_schema import check_schema
 from everfit.steps.validate.check_span import check_span
 from everfit.steps.validate.check_target import check_target
@@ -35,6 +36,7 @@ def judge(
     deliveries: Sequence[DeliverySample],
     spec: PipelineSpec,
     readings: Mapping[str, Sequence[ColumnReading]] | None = None,
+    rules: Mapping[str, Sequence[BrokenRule]] | None = None,
 ) -> tuple[Judgement, ...]:
     """Judge spans of one source, oldest first.
 
@@ -45,6 +47,8 @@ def judge(
     spec : PipelineSpec
     readings : mapping, optional
         Span → what reading it has shown of its columns.
+    rules : mapping, optional
+        Span → rules that do not hold for all of its rows.
 
     Returns
     -------
@@ -64,6 +68,7 @@ def judge(
         seen.setdefault(span.digest, span.name)
         check_span(span, known, spec, findings)
         check_readings((readings or {}).get(span.name, ()), spec, findings)
+        check_rules((rules or {}).get(span.name, ()), findings)
         check_distinct(known, spec, findings)
         check_target(target, spec, findings)
         if spec.curated is not None:

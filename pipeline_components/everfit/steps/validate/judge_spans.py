@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.statistics import SpanStatistics
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -31,6 +31,7 @@ def judge_spans(
     spec: PipelineSpec,
     spans: Sequence[Span],
     readings: Mapping[str, Sequence[ColumnReading]],
+    rules: Mapping[str, Sequence[BrokenRule]],
 ) -> Judged:
     """Statistics and judgement of spans of one source, oldest first."""
     deliveries = Deliveries(context, spec)
@@ -38,5 +39,7 @@ def judge_spans(
     targets = targets_of_spans(context, spans, statistics, spec)
     delivered = deliveries.of_spans(spans, statistics)
     return Judged(
-        statistics, artifacts, judge(spans, statistics, targets, delivered, spec, readings)
+        statistics,
+        artifacts,
+        judge(spans, statistics, targets, delivered, spec, readings, rules),
     )

@@ -47,6 +47,11 @@ class Validate(Step[ValidateRequest, ValidateResult]):
                 for snapshot in extracted.snapshots
                 if snapshot.readings
             },
+            rules={
+                snapshot.span.name: snapshot.rules
+                for snapshot in extracted.snapshots
+                if snapshot.rules
+            },
             champion_window=plan.champion.window if plan.champion else (),
             code=code_digest("run"),
             environment=environment_digest(),
@@ -61,7 +66,9 @@ class Validate(Step[ValidateRequest, ValidateResult]):
         from everfit.steps.validate.report.data_report import data_report
 
         spec, spans = request.pipeline, request.spans
-        statistics, artifacts, judged = judge_spans(context, spec, spans, request.readings)
+        statistics, artifacts, judged = judge_spans(
+            context, spec, spans, request.readings, request.rules
+        )
         good = tuple(span for span, one in zip(spans, judged, strict=True) if one.good)
         anomalies = tuple(anomaly for one in judged for anomaly in one.anomalies)
         choice = choose_spans(spec, spans, good, anomalies, request.champion_window)
@@ -87,6 +94,7 @@ class Validate(Step[ValidateRequest, ValidateResult]):
             report=context.store.put("data_report.html", report),
             columns=dict(unify_columns(known_good)),
             stop=choice.stop,
+            rules=request.rules,
         )
 
     def record(

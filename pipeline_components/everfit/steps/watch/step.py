@@ -45,7 +45,9 @@ class Watch(Step[WatchRequest, WatchResult]):
         world = World(
             listing=context.visible(list_spans(spec.source, context.settings)),
             records=ledger.spans(spec.name),
-            reader=reader_digest(spec.source, spec.curated, spec.time, spec.features.drop),
+            reader=reader_digest(
+                spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
+            ),
             quarantined=frozenset(ledger.quarantined(spec.name, rules_digest(spec))),
             champion=champion,
             monitored=ledger.monitorings(spec.name, champion.run_key) if champion else (),
