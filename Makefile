@@ -45,8 +45,8 @@ unit:  ## components, contracts and the whole chain in one process
 proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point (docs/explanation/proof.md)
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/proof
 
-thorough:  ## every point and every further case of `unit` and `proof` (an hour)
-	@EVERFIT_PROOF=all $(MAKE) --no-print-directory unit proof
+thorough:  ## every point and every further case of `unit`, `proof` and `airflow` (hours)
+	@EVERFIT_PROOF=all $(MAKE) --no-print-directory unit proof airflow
 
 package:  ## the wheel in empty environments and folders, without a network
 	@$(PY) -m pytest -q tests/package

@@ -101,6 +101,7 @@ def test_a_failure_is_one_mail_until_it_is_mended(stand: Stand, mails: Mails) ->
     assert variables(stand) == []
 
 
+@pytest.mark.thorough
 def test_what_is_quarantined_is_told_where_the_run_stops(stand: Stand, mails: Mails) -> None:
     name = stand.pipeline("stopping", **WITHOUT_TRIGGERS)
     stand.arrive(name, range(2))

@@ -74,6 +74,7 @@ def test_a_thousand_events_train_once_within_the_budget_and_say_why(stand: Stand
     assert_sound(stand, name, trainings=2)
 
 
+@pytest.mark.thorough
 def test_what_came_while_the_dags_were_paused_is_found_later(stand: Stand, begin: Begin):
     name = begin("paused", on=False)
     stand.burst(stand.bells(name), 40)
@@ -107,6 +108,7 @@ def test_what_came_while_the_triggerer_was_dead_is_trained_on(stand: Stand, begi
     assert_sound(stand, name, trainings=1)
 
 
+@pytest.mark.thorough
 def test_a_source_that_is_away_for_a_while_raises_no_storm(stand: Stand, begin: Begin):
     name = begin("away", on=False)
     here, away = stand.data / name, stand.data / f".{name}"
@@ -133,6 +135,7 @@ def test_a_source_that_is_away_for_a_while_raises_no_storm(stand: Stand, begin: 
     assert_sound(stand, name, trainings=1)
 
 
+@pytest.mark.thorough
 def test_a_growing_file_is_left_alone_until_it_is_whole(stand: Stand, begin: Begin):
     name = begin("growing", on=False, source={"settle": 6})
     whole = day_csv(3)

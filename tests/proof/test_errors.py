@@ -72,7 +72,7 @@ def test_a_disk_that_takes_nothing_from_the_nth_call_on(
     on_sqlite.put_back(name)
     acts = in_child(carry_out, home, only=FILES, before=on_sqlite.as_process).acts
     failed = 0
-    for point in evenly(range(1, len(acts) + 1), 6):
+    for point in evenly(range(1, len(acts) + 1), 4):
         where = f"{refusal} from act {point} of {len(acts)} on: {acts[point - 1]}"
         on_sqlite.put_back(name)
         ended = in_child(
@@ -179,7 +179,7 @@ def test_an_mlflow_that_did_it_and_says_otherwise(
         try:
             assert in_child(carry_out, home, before=on_services.as_process).code == 0
             total, failed = between.seen, 0
-            for point in evenly(range(1, total + 1), 3 if onwards else 5):
+            for point in evenly(range(1, total + 1), 2 if onwards else 4):
                 where = f"{fault} at request {point} of {total}"
                 between.behave()
                 on_services.put_back(name)
@@ -233,7 +233,7 @@ def test_a_database_that_restarts_in_the_middle(on_services: Lived, step: str) -
     points = [n for n, act in enumerate(acts, 1) if act.startswith("sql")]
     points += evenly([n for n, act in enumerate(acts, 1) if act.startswith("http")], 4)
     assert points, acts
-    for point in evenly(sorted(points), 6):
+    for point in evenly(sorted(points), 4):
         where = f"restarted before act {point} of {len(acts)}: {acts[point - 1]}"
         on_services.put_back(name)
         ended = in_child(

@@ -18,13 +18,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning"),
 ]
 
-MOST = {"evaluate": 8, "gate": 12, "register": 24}
+MOST = {"evaluate": 4, "gate": 6, "register": 12}
 """Points of each step at most, unless all are asked for."""
 
 FEWER = 3
 """Acts that a step may have less than when it was counted."""
 
-MOST_SERVED = {"evaluate": 4, "gate": 5, "register": 10}
+MOST_SERVED = {"evaluate": 2, "gate": 3, "register": 6}
 
 
 @pytest.mark.parametrize("step", STEPS)
