@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
+from everfit.contracts.board import Board
 from everfit.contracts.messages.steps import Component, Ended, Order, Outcome
 from everfit.engine.step import load_step
 
@@ -24,6 +25,7 @@ def documents() -> dict[str, str]:
     """File name → its text."""
     models: dict[str, tuple[str, Any, str]] = {
         "order.json": ("What a component is told", Order, "serialization"),
+        "board.json": ("What the pages show of a pipeline", Board, "validation"),
         "outcome.json": ("What it tells: done, or nothing to do", Outcome | Ended, "validation"),
     }
     for component in get_args(Component):

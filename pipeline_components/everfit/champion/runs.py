@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen
+from everfit.contracts.board import Gain
 from everfit.contracts.clock import moment
 from everfit.contracts.errors import IntegrityError
 from everfit.contracts.messages.evaluations import Cost
@@ -19,17 +20,6 @@ from everfit.contracts.messages.verdicts import VerdictName
 from everfit.storage.ledger import Ledger
 from everfit.storage.ledger.records import RunRecord, VerdictRecord, VersionRecord
 from everfit.storage.store import Store
-
-
-class Gain(Frozen):
-    """What the candidate gained over its baseline on the holdout."""
-
-    metric: str
-    score: float = Field(description="of the candidate")
-    baseline: float = Field(description="score of what it was compared with")
-    value: float = Field(description="positive: the candidate is better; in the metric's unit")
-    low: float
-    high: float
 
 
 class RunOverview(Frozen):
@@ -67,7 +57,11 @@ class Filter:
 
 
 def overview(
-    ledger: Ledger, store: Store, pipeline: str, wanted: Filter | None = None
+    ledger: Ledger,
+    store: Store,
+    pipeline: str,
+    wanted: Filter | None = None,
+    known: Collection[Digest] = (),
 ) -> list[RunOverview]:
     """The runs of a pipeline, oldest first.
 
@@ -78,6 +72,8 @@ def overview(
     pipeline : str
     wanted : Filter, optional
         All of them where left out.
+    known : collection of str, optional
+        Keys of runs whose gain and cost the caller has: their reports are not read.
     """
     wanted = wanted or Filter()
     verdicts = {record.run_key: record for record in ledger.verdicts(pipeline)}
@@ -89,7 +85,9 @@ def overview(
     return [
         _overview(
             pipeline, run, verdicts.get(run.run_key), versions.get(run.run_key), promoted
-        ).model_copy(update=_reported(verdicts.get(run.run_key), store))
+        ).model_copy(
+            update={} if run.run_key in known else _reported(verdicts.get(run.run_key), store)
+        )
         for run in runs
     ]
 

@@ -36,6 +36,7 @@ from everfit.contracts.messages.chain import CHAIN
 from everfit.contracts.messages.evaluations import Cost
 from everfit.contracts.messages.steps import Ended, Order, Outcome
 from everfit.contracts.settings import Settings
+from everfit.engine.board import publish_after
 from everfit.engine.context import Context, open_context, pin_threads
 from everfit.engine.fingerprints import content_key
 from everfit.engine.outcome_size import fitted, limit_of
@@ -60,7 +61,13 @@ def perform(order: Order, context: Context) -> Outcome:
     EverfitError
         If it cannot be done.
     """
-    return _perform(load_step(order.component), order, context)
+    try:
+        outcome = _perform(load_step(order.component), order, context)
+    except NothingToDo:
+        publish_after(order.component, order.pipeline, context)
+        raise
+    publish_after(order.component, order.pipeline, context)
+    return outcome
 
 
 def _perform(step: Step[RequestT, ResultT], order: Order, context: Context) -> Outcome:

@@ -2,95 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from everfit.champion.approvals import waiting
 from everfit.champion.current import current_champion
 from everfit.champion.runs import Filter, overview
-from everfit.contracts.base import Digest, Frozen
+from everfit.contracts.base import Frozen
+from everfit.contracts.board import (
+    FalsePromotions,
+    LastVerdict,
+    Next,
+    RecentCost,
+    Serving,
+    Trainings,
+    Watched,
+)
 from everfit.contracts.clock import moment
 from everfit.contracts.errors import EverfitError, SpecError
-from everfit.contracts.messages.planning import Decision, PlanRequest, Trigger
-from everfit.contracts.messages.verdicts import VerdictName
+from everfit.contracts.messages.planning import PlanRequest, Trigger
 from everfit.contracts.spec.load import find_spec, load_spec, spec_paths
 from everfit.contracts.spec.metrics import metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
 from everfit.ml.holdout_budget.policy import last_year
 from everfit.ml.holdout_budget.record import sharing
-from everfit.steps.plan.step import Plan
 from everfit.storage.ledger import Ledger
 from everfit.storage.ledger.records import MonitorRecord
 
 RECENT = timedelta(days=30)
 """Of which the cost is added up."""
-
-
-class Serving(Frozen):
-    """The champion, and its score when it was judged."""
-
-    version: int
-    since: str = Field(description="ISO time, UTC")
-    run_key: Digest
-    metric: str | None = Field(description="the gate's; null where the spec cannot be read")
-    unit: str | None
-    judged: float | None = Field(description="score on its own holdout")
-
-
-class Watched(Frozen):
-    """The newest span that the champion was compared on."""
-
-    span: str
-    at: str = Field(description="ISO time, UTC")
-    state: Literal["measured", "broken", "too_small"]
-    drifted: tuple[str, ...] = Field(description="columns, the most drifted first")
-    score: float | None = Field(description="of the gate's metric; null: no labels yet")
-    worse: float | None = Field(description="than when it was judged; positive: worse")
-    because: str
-
-
-class LastVerdict(Frozen):
-    """The newest decision about a run."""
-
-    verdict: VerdictName
-    at: str = Field(description="ISO time, UTC")
-    run_key: Digest
-    because: str
-
-
-class Next(Frozen):
-    """What the triggers would do now."""
-
-    decision: Decision = Field(
-        description="train: due; wait: due but held back; skip: nothing to train; idle: not due"
-    )
-    because: str
-
-
-class FalsePromotions(Frozen):
-    """The evaluation budget of a year of data."""
-
-    used: float = Field(description="expected false promotions of all its evaluations together")
-    limit: float = Field(description="``gate.false_promotions``")
-
-
-class Trainings(Frozen):
-    """The triggers' budget."""
-
-    used: int
-    limit: int
-    per: str
-
-
-class RecentCost(Frozen):
-    """What the runs of the last 30 days have cost."""
-
-    runs: int
-    cpu_seconds: float
 
 
 class PipelineStatus(Frozen):
@@ -124,6 +68,8 @@ def status(pipeline: str, context: Context) -> PipelineStatus:
         One that the ledger or the folder of specs knows.
     context : Context
     """
+    from everfit.steps.plan.step import Plan
+
     ledger = context.ledger
     spec, planned, problem = None, None, None
     try:
@@ -135,30 +81,27 @@ def status(pipeline: str, context: Context) -> PipelineStatus:
         problem = f"SPEC {error.located[0]}"
     except EverfitError as error:
         problem = error.line
-    serving = _serving(ledger, pipeline, spec)
-    verdict = ledger.newest_verdict(pipeline)
+    serving = serving_champion(ledger, pipeline, spec)
+    since = Filter(since=context.clock() - RECENT)
+    runs = overview(ledger, context.store, pipeline, since)
     return PipelineStatus(
         pipeline=pipeline,
         problem=problem,
         champion=serving,
-        monitoring=_watched(ledger, pipeline, serving),
-        last_verdict=LastVerdict(
-            verdict=verdict.verdict,
-            at=verdict.at,
-            run_key=verdict.run_key,
-            because=verdict.because,
-        )
-        if verdict
-        else None,
+        monitoring=newest_watched(
+            serving, ledger.monitorings(pipeline, serving.run_key) if serving else ()
+        ),
+        last_verdict=last_verdict(ledger, pipeline),
         next=planned,
         waits_for_answer=tuple(record.version for record in waiting(ledger, pipeline)),
-        false_promotions=_false_promotions(ledger, pipeline, spec),
-        trainings=_trainings(pipeline, spec, context),
-        cost=_cost(pipeline, context),
+        false_promotions=false_promotions(ledger, pipeline, spec),
+        trainings=recent_trainings(pipeline, spec, context),
+        cost=recent_cost([{one.result: one.cpu_seconds for one in run.costs} for run in runs]),
     )
 
 
-def _serving(ledger: Ledger, pipeline: str, spec: PipelineSpec | None) -> Serving | None:
+def serving_champion(ledger: Ledger, pipeline: str, spec: PipelineSpec | None) -> Serving | None:
+    """The champion, and its score when it was judged."""
     head, champion = ledger.champion(pipeline), current_champion(ledger, pipeline)
     if head is None or champion is None:
         return None
@@ -173,11 +116,16 @@ def _serving(ledger: Ledger, pipeline: str, spec: PipelineSpec | None) -> Servin
     )
 
 
-def _watched(ledger: Ledger, pipeline: str, serving: Serving | None) -> Watched | None:
-    if serving is None:
-        return None
-    measured: list[MonitorRecord] = ledger.monitorings(pipeline, serving.run_key)
-    if not measured:
+def newest_watched(serving: Serving | None, measured: Sequence[MonitorRecord]) -> Watched | None:
+    """The newest span that the champion was compared on.
+
+    Parameters
+    ----------
+    serving : Serving, optional
+    measured : sequence of MonitorRecord
+        Of this champion, in the order it was measured.
+    """
+    if serving is None or not measured:
         return None
     newest = measured[-1]
     rise = next(
@@ -194,9 +142,10 @@ def _watched(ledger: Ledger, pipeline: str, serving: Serving | None) -> Watched 
     )
 
 
-def _false_promotions(
+def false_promotions(
     ledger: Ledger, pipeline: str, spec: PipelineSpec | None
 ) -> FalsePromotions | None:
+    """The evaluation budget, as its last evaluation left it."""
     if spec is None:
         return None
     everyone = ledger.holdout_evaluations(pipeline, spec.target.name)
@@ -208,7 +157,10 @@ def _false_promotions(
     return FalsePromotions(used=used, limit=spec.gate.false_promotions)
 
 
-def _trainings(pipeline: str, spec: PipelineSpec | None, context: Context) -> Trainings | None:
+def recent_trainings(
+    pipeline: str, spec: PipelineSpec | None, context: Context
+) -> Trainings | None:
+    """The triggers' budget, as far as it is used now."""
     from everfit.contracts.spec.durations import duration
 
     if spec is None or spec.triggers.budget is None:
@@ -220,9 +172,23 @@ def _trainings(pipeline: str, spec: PipelineSpec | None, context: Context) -> Tr
     return Trainings(used=used, limit=budget.trainings, per=budget.per)
 
 
-def _cost(pipeline: str, context: Context) -> RecentCost:
-    """Work that one run did and another found again counts once."""
-    since = Filter(since=context.clock() - RECENT)
-    runs = overview(context.ledger, context.store, pipeline, since)
-    work = {cost.result: cost.cpu_seconds for run in runs for cost in run.costs}
-    return RecentCost(runs=len(runs), cpu_seconds=round(sum(work.values()), 3))
+def last_verdict(ledger: Ledger, pipeline: str) -> LastVerdict | None:
+    """The newest decision about a run."""
+    found = ledger.newest_verdict(pipeline)
+    if found is None:
+        return None
+    return LastVerdict(
+        verdict=found.verdict, at=found.at, run_key=found.run_key, because=found.because
+    )
+
+
+def recent_cost(works: Sequence[Mapping[str, float]]) -> RecentCost:
+    """What runs have cost; work that one did and another found again counts once.
+
+    Parameters
+    ----------
+    works : sequence of mapping
+        A run each: result → CPU seconds.
+    """
+    once = {result: seconds for work in works for result, seconds in work.items()}
+    return RecentCost(runs=len(works), cpu_seconds=round(sum(once.values()), 3))

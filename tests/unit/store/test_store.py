@@ -47,6 +47,18 @@ def test_nothing_is_overwritten(store):
     assert store.read(KEY) == b"first"
 
 
+def test_a_projection_alone_is_replaced(store):
+    for data in (b"first", b"second", b"second"):
+        store.replace("boards/fares.json", data)
+        assert store.read("boards/fares.json") == data
+    assert list(store.keys("")) == ["boards/fares.json"]
+    store.create(KEY, b"first")
+    for key in (KEY, blob_key(ABC), "deployment.json", "boards/../results/x"):
+        with pytest.raises(RequestError, match="STORE-KEY"):
+            store.replace(key, b"second")
+    assert store.read(KEY) == b"first"
+
+
 def test_one_of_sixteen_racers_wins(url):
     start = threading.Barrier(16)
 

@@ -49,12 +49,14 @@ def run(
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
     from everfit.engine.context import open_context
+    from everfit.operations.board import publish_board
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
     number = version_number(options.version)
     with open_context(settings, terminal.progress()) as context:
         done = answer(what, spec, number, options.reason or "", options.by or "", context)
+        publish_board(spec, context)
     document: Answered = {
         "pipeline": spec.name,
         "version": number,

@@ -52,6 +52,7 @@ def run(
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
     from everfit.engine.context import open_context
+    from everfit.operations.board import publish_board
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
@@ -61,6 +62,7 @@ def run(
             done = overrule_run(spec, options.run, reason, person, context)
         else:
             done = overrule(kind, spec, version_number(options.to), reason, person, context)
+        publish_board(spec, context)
     name, entry = spec.name, done.entry
     answer: Promoted = {
         "pipeline": name,

@@ -11,7 +11,8 @@ from everfit.cli.terminal import Terminal
 from everfit.cli.times import without_zone
 
 if TYPE_CHECKING:
-    from everfit.operations.status import PipelineStatus, Serving, Watched
+    from everfit.contracts.board import Serving, Watched
+    from everfit.operations.status import PipelineStatus
 
 TITLES = ("pipeline", "champion", "age", "drift", "last verdict", "next")
 

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from everfit.contracts.errors import shortlist
-from everfit.contracts.messages.monitoring import SpanEvaluation
+from everfit.contracts.messages.monitoring import Rise, SpanEvaluation
 from everfit.contracts.messages.steps import News
 from everfit.contracts.spec.pipeline import PipelineSpec
 
 REPORT = "monitor_report"
+
+
+class Measured(Protocol):
+    """An evaluation of a span, or the ledger's record of it."""
+
+    @property
+    def state(self) -> str:
+        """``measured``, or why not."""
+
+    @property
+    def inputs(self) -> float:
+        """Largest drift score of a column the champion depends on."""
+
+    @property
+    def rises(self) -> tuple[Rise, ...]:
+        """How much worse the champion scores."""
 
 
 def news(
@@ -69,7 +86,7 @@ def news(
     return tuple(found)
 
 
-def drifting(spec: PipelineSpec, evaluations: Sequence[SpanEvaluation]) -> bool:
+def drifting(spec: PipelineSpec, evaluations: Sequence[Measured]) -> bool:
     """Whether what the champion depends on has drifted, as of the last of them."""
     on = False
     for evaluation in evaluations:
@@ -79,7 +96,7 @@ def drifting(spec: PipelineSpec, evaluations: Sequence[SpanEvaluation]) -> bool:
     return on
 
 
-def decaying(spec: PipelineSpec, evaluations: Sequence[SpanEvaluation]) -> bool:
+def decaying(spec: PipelineSpec, evaluations: Sequence[Measured]) -> bool:
     """Whether the champion is surely worse than attainable, or all of a sudden than it was.
 
     As of the last of them. People hear of a loss that has surged also where a fresh model would do

@@ -1,5 +1,7 @@
 """The one interface to stored bytes: create-if-absent, read, list. Nothing is ever overwritten.
 
+But for projections, which nothing is decided by and which can be made anew: ``replace``.
+
 Only retention removes. It goes by the time a key was made or last in use, so whoever builds on
 what is there renews it: ``create`` where the key is taken, ``reuse`` where it reads a cache.
 """
@@ -22,6 +24,9 @@ _PREFIX = re.compile(rf"(?:{_KEY.pattern}/?)?")
 
 ASIDE = "aside/"
 """Where bytes are kept that were found under a key they do not belong to."""
+
+PROJECTIONS = ("boards/",)
+"""Where keys may be replaced."""
 
 RENEW_SECONDS = 12 * 3600
 """A key made or renewed within this time is left as it is; retention spares it for longer."""
@@ -66,6 +71,22 @@ class Store(ABC):
             If the store cannot be written to until a person fixes it.
         Unavailable
             If it cannot be written to now; nothing of ``data`` is under ``key``.
+        """
+
+    @abstractmethod
+    def replace(self, key: str, data: bytes) -> None:
+        """Put ``data`` under ``key`` in one atomic step, whatever was there; the last one stays.
+
+        For projections alone, such as boards: a reader finds the bytes before or these.
+
+        Raises
+        ------
+        RequestError
+            If ``key`` is not one that Everfit makes, or one that holds artifacts.
+        UserError
+            If the store cannot be written to until a person fixes it.
+        Unavailable
+            If it cannot be written to now.
         """
 
     @abstractmethod
@@ -209,6 +230,19 @@ def safe_key(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise _unsafe(key)
     return key
+
+
+def replaceable_key(key: str) -> str:
+    """The key itself.
+
+    Raises
+    ------
+    RequestError
+        If it is not that of a projection: what is recorded is never overwritten.
+    """
+    if not key.startswith(PROJECTIONS):
+        raise _unsafe(key)
+    return safe_key(key)
 
 
 def safe_prefix(prefix: str) -> str:

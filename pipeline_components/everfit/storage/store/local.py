@@ -14,7 +14,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from everfit.contracts.errors import EverfitError, Unavailable, UserError
-from everfit.storage.store.base import RENEW_SECONDS, Entry, Store, safe_key, safe_prefix
+from everfit.storage.store.base import (
+    RENEW_SECONDS,
+    Entry,
+    Store,
+    replaceable_key,
+    safe_key,
+    safe_prefix,
+)
 
 STAGING = ".staging"
 """Where files are written before they count; no part of a key begins with a dot."""
@@ -66,6 +73,19 @@ class LocalStore(Store):
                 _sync_folder(folder)
                 folder = folder.parent
         return created
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Write aside and rename, which the kernel makes atomic."""
+        target = self.root / replaceable_key(key)
+        with self._plainly():
+            _make_folder(self.root / STAGING)
+            _make_folder(target.parent)
+            staged = self.root / STAGING / secrets.token_hex(16)
+            try:
+                self._write(staged, data)
+                staged.replace(target)
+            finally:
+                staged.unlink(missing_ok=True)
 
     def read(self, key: str) -> bytes | None:
         """Read the whole file."""
@@ -154,22 +174,25 @@ class LocalStore(Store):
 
     def _publish(self, staged: Path, target: Path, data: bytes | Path) -> bool:
         """Write ``staged``, make it ``target`` unless there is one, and leave nothing else."""
-        # Read-only for everybody the umask lets read at all: artifacts hold people's data.
-        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
         try:
-            with os.fdopen(handle, "wb") as file:
-                if isinstance(data, bytes):
-                    file.write(data)
-                else:
-                    with data.open("rb") as source:
-                        shutil.copyfileobj(source, file, 1 << 20)
-                file.flush()
-                os.fsync(file.fileno())
-                self._sweep(staged.parent, os.fstat(file.fileno()).st_mtime)
+            self._write(staged, data)
             return _place(staged, target)
         finally:
             with suppress(OSError):
                 staged.unlink()
+
+    def _write(self, staged: Path, data: bytes | Path) -> None:
+        # Read-only for everybody the umask lets read at all: artifacts hold people's data.
+        handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444)
+        with os.fdopen(handle, "wb") as file:
+            if isinstance(data, bytes):
+                file.write(data)
+            else:
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+            self._sweep(staged.parent, os.fstat(file.fileno()).st_mtime)
 
     def _sweep(self, staging: Path, now: float) -> None:
         """Remove what killed writers left, once per store; ``now`` by the file system's clock."""

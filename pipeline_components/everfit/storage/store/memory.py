@@ -7,7 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from everfit.storage.store.base import RENEW_SECONDS, Entry, Store, safe_key, safe_prefix
+from everfit.storage.store.base import (
+    RENEW_SECONDS,
+    Entry,
+    Store,
+    replaceable_key,
+    safe_key,
+    safe_prefix,
+)
 
 _SHARED: dict[str, dict[str, bytes]] = {}
 _USED: dict[str, dict[str, float]] = {}
@@ -33,6 +40,13 @@ class MemoryStore(Store):
             self._data[key] = content
             self._used[key] = time.time()
             return True
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Keep these bytes instead."""
+        replaceable_key(key)
+        with _LOCK:
+            self._data[key] = data
+            self._used[key] = time.time()
 
     def read(self, key: str) -> bytes | None:
         """Look the key up."""

@@ -29,7 +29,15 @@ from botocore.exceptions import (
 from everfit.contracts.aws_errors import failure_of
 from everfit.contracts.base import digest_bytes
 from everfit.contracts.errors import Unavailable
-from everfit.storage.store.base import RENEW_SECONDS, Entry, Store, altered, safe_key, safe_prefix
+from everfit.storage.store.base import (
+    RENEW_SECONDS,
+    Entry,
+    Store,
+    altered,
+    replaceable_key,
+    safe_key,
+    safe_prefix,
+)
 from everfit.storage.store.s3_errors import explained
 
 PART_BYTES = 16 << 20
@@ -116,6 +124,15 @@ class S3Store(Store):
             except BotoCoreError as error:
                 raise explained(error, self.url) from None
         raise AssertionError("unreachable")
+
+    def replace(self, key: str, data: bytes) -> None:
+        """Put the object; S3 shows the one before or this one."""
+        place = self._place(replaceable_key(key))
+        mark = {_DIGEST: digest_bytes(data)}
+        try:
+            self._client.put_object(**place, Body=data, Metadata=mark)
+        except (ClientError, BotoCoreError) as error:
+            raise explained(error, self.url) from None
 
     def read(self, key: str) -> bytes | None:
         """Download the whole object."""
