@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         "no sync of a stored file",
         "storage/store/local.py",
-        "                os.fsync(file.fileno())\n",
+        "            os.fsync(file.fileno())\n",
         "",
         f"{LOCAL}test_every_folder_up_to_the_root_is_synced_after_the_link",
         "after a power cut a key would hold an empty file under its own name",

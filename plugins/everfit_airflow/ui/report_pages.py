@@ -87,6 +87,7 @@ def build_app() -> Any:
     from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
 
+    from everfit_airflow.ui.board_routes import add_cockpit
     from everfit_airflow.ui.glossary import glossary_page
 
     def page_of(digest: str, mode: Mode | None) -> Response:
@@ -128,6 +129,7 @@ def build_app() -> Any:
     def glossary() -> Response:
         return Response(glossary_page(), media_type="text/html; charset=utf-8", headers=HEADERS)
 
+    add_cockpit(app)
     return app
 
 

@@ -58,7 +58,7 @@ def _in_folder(path: Path, most: int) -> bytes | None:
 
 def _in_bucket(bucket: str, key: str, most: int) -> bytes | None:
     try:
-        found = _client().get_object(Bucket=bucket, Key=key)
+        found = s3_client().get_object(Bucket=bucket, Key=key)
         with found["Body"] as body:
             if found["ContentLength"] > most:
                 return None
@@ -75,7 +75,7 @@ def _in_bucket(bucket: str, key: str, most: int) -> bytes | None:
     return data if len(data) <= most else None
 
 
-def _client() -> Any:
+def s3_client() -> Any:
     """The provider's client, which gives up before whoever waits for the page does.
 
     As whom: the connection that the runners file names for AWS, else AWS's usual chain.
