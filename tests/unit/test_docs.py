@@ -24,7 +24,13 @@ SOURCES = [
 
 @pytest.mark.parametrize(
     "script",
-    ["spec_reference.py", "error_reference.py", "contract_schemas.py", "cli_reference.py"],
+    [
+        "spec_reference.py",
+        "error_reference.py",
+        "contract_schemas.py",
+        "cli_reference.py",
+        "python_reference.py",
+    ],
 )
 def test_the_references_are_what_the_code_says(script: str) -> None:
     path = ROOT / "scripts" / script
