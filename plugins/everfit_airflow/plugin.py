@@ -19,9 +19,11 @@ from everfit_airflow.ui.links import (
 )
 from everfit_airflow.ui.report_pages import PREFIX, ReportPages, address
 
+COCKPIT = address("/cockpit/app.js")
+
 
 class EverfitPlugin(AirflowPlugin):
-    """The report pages, and the links to them."""
+    """The pages, and the links to them."""
 
     name = "everfit"
     fastapi_apps: list[Any] = [  # noqa: RUF012 (as Airflow declares it)
@@ -34,7 +36,24 @@ class EverfitPlugin(AirflowPlugin):
             "url_route": "everfit",
             "destination": "dag_run",
             "bundle_url": address("/run_tab.js"),
-        }
+        },
+        # All pipelines, at /plugin/everfit_models. Airflow knows a component by its plugin's name.
+        {
+            "name": "Models",
+            "url_route": "everfit_models",
+            "destination": "nav",
+            "nav_top_level": True,
+            "icon": address("/cockpit/models.svg"),
+            "icon_dark_mode": address("/cockpit/models_dark.svg"),
+            "bundle_url": COCKPIT,
+        },
+        # One of them, at /dags/<name>.train/plugin/everfit_model and of .monitor alike.
+        {
+            "name": "Model",
+            "url_route": "everfit_model",
+            "destination": "dag",
+            "bundle_url": COCKPIT,
+        },
     ]
     operator_extra_links: list[Any] = [  # noqa: RUF012 (as Airflow declares it)
         DecisionReportLink(),

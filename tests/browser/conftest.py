@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import shutil
 import sys
@@ -68,7 +69,7 @@ def mlflow_page() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory, mlflow_page: str) -> Iterator[Site]:
-    """Airflow after a training that ended with a verdict, and one that had nothing to do."""
+    """Airflow after a training that ended with a verdict, an idle one, and a monitored day."""
     from everfit.contracts.settings import Settings
     from everfit_launch.airflow_here import AirflowHere
     from everfit_launch.rest import FINISHED
@@ -100,6 +101,12 @@ def site(tmp_path_factory: pytest.TempPathFactory, mlflow_page: str) -> Iterator
             run = here.api.trigger(dag)
             until(lambda run=run: here.api.run_state(dag, run) in FINISHED, "the run ends", 600)
             runs.append(f"/dags/{dag}/runs/{run}")
+        # A day after, on which the champion is measured.
+        (data / f"{day_of(3)}.csv").write_text(day_csv(3))
+        board = world / "home" / "store" / "boards" / f"{NAME}.json"
+        here.api.pause(f"{NAME}.monitor", False)
+        here.api.trigger(f"{NAME}.monitor")
+        until(lambda: json.loads(board.read_text())["scores"], "the champion is measured", 600)
         yield Site(here.address, here.user, here.password, *runs, mlflow_page)
 
 
@@ -164,6 +171,7 @@ def page(chromium: Any, logged_in: Any, mode: str, width: int) -> Iterator[Any]:
     )
     context.add_init_script(f"localStorage.setItem('theme', '{mode}')")
     page = context.new_page()
+    page.set_default_timeout(120_000)  # a busy machine has two minutes for a page of Airflow's
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

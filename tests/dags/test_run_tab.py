@@ -9,7 +9,7 @@ import pytest
 
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.steps import Outcome
-from everfit_airflow.ui import report_pages
+from everfit_airflow.ui import board_routes, report_pages
 from everfit_airflow.ui.report_pages import build_app
 from everfit_airflow.ui.run_tab import RunSoFar, run_tab
 
@@ -163,11 +163,20 @@ def test_nobody_sees_a_run_without_a_login(monkeypatch):
         assert client.get(address).status_code == 401
 
 
-def test_the_plugin_puts_the_tab_on_runs(monkeypatch):
+def test_the_plugin_puts_a_tab_on_runs_and_dags_and_a_page_beside_them(monkeypatch):
     from everfit_airflow import plugin
 
     # Its addresses are made once, when Airflow loads it.
     monkeypatch.delenv("AIRFLOW__API__BASE_URL", raising=False)
-    (tab,) = importlib.reload(plugin).EverfitPlugin.react_apps
+    tab, models, model = importlib.reload(plugin).EverfitPlugin.react_apps
     assert tab["destination"] == "dag_run"
     assert tab["bundle_url"] == "/everfit/run_tab.js"
+    assert (models["destination"], model["destination"]) == ("nav", "dag")
+    assert models["bundle_url"] == model["bundle_url"] == "/everfit/cockpit/app.js"
+    # Airflow keeps a component under its plugin's name, and finds the page by its route.
+    for key in ("name", "url_route"):
+        assert len({tab[key], models[key], model[key]}) == 3
+    script = (board_routes.FILES / "app.js").read_text()
+    for one in (models, model):
+        assert f"globalThis.{one['name']} = " in script
+        assert f"plugin/{one['url_route']}" in script
