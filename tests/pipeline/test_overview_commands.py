@@ -278,6 +278,7 @@ ELSEWHERE = {
     "run": "test_overview_commands.py",
     "sample": "test_sample.py",
     "serve": "test_serving.py",
+    "ui": "test_ui.py",
 }
 """Commands whose JSON is checked in a test of their own: they need another world."""
 
