@@ -75,7 +75,7 @@ function ticks(low, high) {
   return found;
 }
 
-const LEFT = 64;
+const LEFT = 76;
 const RIGHT = 14;
 
 // Score of every champion, attainable loss, drift and rows, span by span on one axis.

@@ -107,7 +107,7 @@ function whySection(board) {
   const evaluation = board.last_evaluation;
   const states = WORDS.conditionState;
   const section = h("section", {}, h("h2", {}, WORDS.why));
-  if (!evaluation) section.append(h("p", {}, TEXT.nextNever));
+  if (!evaluation) section.append(h("p", {}, WORDS.never));
   else {
     section.append(
       h("p", {}, h("strong", {}, evaluation.done ? TEXT.nextDone : TEXT.next[evaluation.decision]), ". ", evaluation.because),

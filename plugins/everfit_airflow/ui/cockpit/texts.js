@@ -89,6 +89,7 @@ export const TEXT = {
     noScores: "No champion was measured on a span yet. Monitoring measures each new span that comes after the promotion.",
     why: "Why now, or why not",
     whyHint: (ago) => `The triggers as they were evaluated ${ago}.`,
+    never: "The triggers were never evaluated: unpause the training DAG, and trigger it.",
     noConditions: "The pipeline has no triggers: a person starts it.",
     conditionState: { met: "met", not: "not met", holds: "holds back", free: "does not hold back" },
     condition: "Needed",
