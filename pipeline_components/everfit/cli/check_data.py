@@ -11,6 +11,7 @@ from everfit.contracts.spec.expression import columns_of
 from everfit.contracts.visible import hidden_marks, visible
 
 if TYPE_CHECKING:
+    from everfit.contracts.messages.requests import Anomaly
     from everfit.contracts.messages.spans import Snapshot
     from everfit.contracts.messages.statistics import ColumnStatistics, SpanStatistics
     from everfit.contracts.spec.pipeline import PipelineSpec
@@ -27,6 +28,8 @@ class Shown(NamedTuple):
 
     problems: list[str]
     warnings: list[str]
+    fields: dict[str, str]
+    """Problem that does not begin with the field it is about → that field."""
 
 
 def check_data(spec: PipelineSpec, snapshot: Snapshot, path: Path, context: Context) -> Shown:
@@ -55,7 +58,7 @@ def check_data(spec: PipelineSpec, snapshot: Snapshot, path: Path, context: Cont
         snapshot.span.name,
     )
     if missing:
-        return Shown(missing, [])
+        return Shown(missing, [], {})
     frame = _first_rows(path)
     found = _judged(spec, snapshot, path, statistics)
     problems = [
@@ -64,7 +67,8 @@ def check_data(spec: PipelineSpec, snapshot: Snapshot, path: Path, context: Cont
         *_expression_problems(spec, frame),
         *found.problems,
     ]
-    return Shown(problems, [*_time_warnings(spec, statistics), *found.warnings])
+    warnings = [*_time_warnings(spec, statistics), *found.warnings]
+    return Shown(problems, warnings, found.fields)
 
 
 def _first_rows(path: Path) -> Any:
@@ -86,6 +90,7 @@ def _judged(
     from everfit.steps.validate.check_schema import check_schema
     from everfit.steps.validate.check_span import check_span
     from everfit.steps.validate.check_target import check_target
+    from everfit.steps.validate.check_times import check_times
     from everfit.steps.validate.findings import Findings
     from everfit.steps.validate.report.told_findings import READING
     from everfit.steps.validate.target_profile import profile_target
@@ -96,18 +101,32 @@ def _judged(
     check_target(target, spec, findings)
     check_readings(snapshot.readings, spec, findings)
     check_rules(snapshot.rules, findings)
+    check_times(snapshot.times, statistics.rows, spec, findings)
     check_distinct(statistics, spec, findings)
     if spec.curated is not None:
         check_schema(statistics, spec.curated, findings)
-    problems, warnings = [], []
+    problems, warnings, fields = [], [], {}
     for one in findings.anomalies:
         about = f" {one.column}" if one.column else ""
         line = f"{one.span}: {one.code}{about}: {one.message.rstrip('.')}."
         if one.severity == "error":
             problems.append(line)
+            if (field := _field_of(spec, one)) is not None:
+                fields[line] = field
         elif one.code in {*READING, "ROWS-DROPPED"} or one.severity == "warning":
             warnings.append(line)
-    return Shown(problems, warnings)
+    return Shown(problems, warnings, fields)
+
+
+def _field_of(spec: PipelineSpec, anomaly: Anomaly) -> str | None:
+    """Where the spec says what an anomaly is about; None where it does not."""
+    from everfit.contracts.spec.named_columns import named_columns
+
+    if anomaly.code.startswith("TARGET-") and anomaly.code != "TARGET-LEAK":
+        return "target"
+    if anomaly.code.startswith("ROW-RULE"):
+        return "validation.rows"
+    return next((field for field, name in named_columns(spec) if name == anomaly.column), None)
 
 
 def _time_problems(spec: PipelineSpec, statistics: SpanStatistics, frame: Any) -> Iterator[str]:

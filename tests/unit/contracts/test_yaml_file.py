@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from everfit.contracts.errors import SpecError
-from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.load import error_found_later, load_spec
 from everfit.contracts.spec.yaml_file import read_document
 
 SPEC = """\
@@ -189,6 +189,28 @@ def test_mistakes_have_the_line_they_stand_in(located, good, bad, says) -> None:
     assert any(problem.startswith(says) for problem in found), found
 
 
-def test_what_is_missing_at_the_top_has_no_line(located) -> None:
-    (problem,) = located(SPEC.replace("task: binary\n", ""))
-    assert problem == "bills.yaml task: is required"
+def test_what_is_missing_at_the_top_has_the_first_line_of_the_document(located) -> None:
+    (problem,) = located("# bills\n\n" + SPEC.replace("task: binary\n", ""))
+    assert problem == "bills.yaml:3: task: is required"
+
+
+def test_what_only_the_data_shows_has_the_line_of_its_field(tmp_path: Path) -> None:
+    path = tmp_path / "bills.yaml"
+    path.write_text(SPEC + "slices:\n  - name: long\n    where: x > 1\n")
+    problems = (
+        "features.drop: column 'on' is not in 1.csv",
+        "slices.long: 'x > 1' compares a text",
+        "train.families linear: has no such parameter",
+        "target.positive: Yes is not among the classes",
+        "1.csv: UNREADABLE fee: 3 of 9 cells are no numbers.",
+        "1.csv: INF id: 3 of 9 values are infinite.",
+    )
+    error = error_found_later(path, problems, {problems[-1]: "features.drop.0"})
+    assert [line.split(" ")[0] for line in error.located] == [
+        "bills.yaml:8:",
+        "bills.yaml:15:",
+        "bills.yaml:12:",
+        "bills.yaml:2:",
+        "bills.yaml",
+        "bills.yaml:7:",
+    ]

@@ -89,7 +89,7 @@ def _check(
     code = 0
     try:
         spec = load_spec(path)
-        facts = _check_source(spec, settings, answer, spec_only=spec_only)
+        facts = _check_source(path, spec, settings, answer, spec_only=spec_only)
     except SpecError as error:
         code = error.exit_code
         answer["problems"] = [f"SPEC {line}" for line in error.located]
@@ -111,7 +111,7 @@ def _check(
     return code, answer
 
 
-def _check_estimators(spec: PipelineSpec) -> None:
+def _check_estimators(path: Path, spec: PipelineSpec) -> None:
     """Make sure the estimators and parameters that the spec names exist; nothing is fitted.
 
     Raises
@@ -122,6 +122,7 @@ def _check_estimators(spec: PipelineSpec) -> None:
     named = [f for f in spec.train.families if f.estimator or f.params or f.search]
     if not named:
         return
+    from everfit.contracts.spec.load import error_found_later
     from everfit.ml.families.resolve import family_of
 
     problems = []
@@ -131,10 +132,10 @@ def _check_estimators(spec: PipelineSpec) -> None:
         except EverfitError as error:
             problems.append(f"train.families {family.name}: {error.line}")
     if problems:
-        raise SpecError(f"{spec.name}.yaml", problems)
+        raise error_found_later(path, problems)
 
 
-def _check_own_checks(spec: PipelineSpec) -> None:
+def _check_own_checks(path: Path, spec: PipelineSpec) -> None:
     """Make sure the user's own checks that the gate names can be imported.
 
     Raises
@@ -142,20 +143,21 @@ def _check_own_checks(spec: PipelineSpec) -> None:
     SpecError
         With a line for each that cannot.
     """
+    from everfit.contracts.spec.load import error_found_later
     from everfit.steps.gate.own_checks import import_check
 
     problems = []
-    for path in spec.gate.checks:
+    for check in spec.gate.checks:
         try:
-            import_check(path)
+            import_check(check)
         except EverfitError as error:
             problems.append(f"gate.checks: {error.line}")
     if problems:
-        raise SpecError(f"{spec.name}.yaml", problems)
+        raise error_found_later(path, problems)
 
 
 def _check_source(
-    spec: PipelineSpec, settings: Settings, answer: Checked, *, spec_only: bool
+    file: Path, spec: PipelineSpec, settings: Settings, answer: Checked, *, spec_only: bool
 ) -> str:
     """Compare the spec with the newest span; what the source holds."""
     if not is_installed(COMPONENTS):
@@ -169,14 +171,15 @@ def _check_source(
         return ""
     from everfit.cli.check_data import check_data
     from everfit.cli.newest_spans import newest_snapshots
+    from everfit.contracts.spec.load import error_found_later
     from everfit.data.sources import list_spans
     from everfit.engine.context import open_context
 
     # Only the image knows what an image of the pipeline's own holds.
     if spec.image_of("train") is None:
-        _check_estimators(spec)
+        _check_estimators(file, spec)
     if spec.image_of("gate") is None:
-        _check_own_checks(spec)
+        _check_own_checks(file, spec)
     if spec.image_of("extract") is not None:
         return "  the source was not checked: extract has an image of its own"
     with open_context(settings) as context:
@@ -184,7 +187,7 @@ def _check_source(
         span = newest.span
         answer["notes"] = [f"{span.name}: {note}" for note in newest.notes]
         path = context.store.local(span.digest, context.scratch)
-        problems, warnings = check_data(spec, newest, path, context)
+        problems, warnings, fields = check_data(spec, newest, path, context)
         listing = list_spans(spec.source, settings)
         answer["notes"] += listing.notes
         spans = len(listing.spans)
@@ -196,7 +199,7 @@ def _check_source(
             )
         answer["warnings"] += warnings
         if problems:
-            raise SpecError(f"{spec.name}.yaml", problems)
+            raise error_found_later(file, problems, fields)
     answer["spans"], answer["newest"], answer["rows"] = spans, span.name, span.rows
     return f"  {count(spans, 'span')}, newest {span.name} with {count(span.rows, 'row')}"
 

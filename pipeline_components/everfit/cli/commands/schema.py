@@ -63,15 +63,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from everfit.cli.newest_spans import newest_snapshots
     from everfit.engine.context import open_context
     from everfit.steps.validate.infer_schema import infer_schema
+    from everfit.steps.validate.judge import Shown
     from everfit.steps.validate.judge_spans import judge_spans
     from everfit.steps.validate.report.schema_yaml import schema_yaml
 
     with open_context(settings, terminal.progress()) as context:
         snapshots = newest_snapshots(spec, context, options.spans)
         spans = tuple(snapshot.span for snapshot in snapshots)
-        readings = {snapshot.span.name: snapshot.readings for snapshot in snapshots}
-        rules = {snapshot.span.name: snapshot.rules for snapshot in snapshots}
-        known, _, judgements = judge_spans(context, spec, spans, readings, rules)
+        shown = Shown(
+            readings={snapshot.span.name: snapshot.readings for snapshot in snapshots},
+            rules={snapshot.span.name: snapshot.rules for snapshot in snapshots},
+        )
+        known, _, judgements = judge_spans(context, spec, spans, shown)
     deviating = {
         span.name: why
         for span, judgement in zip(spans, judgements, strict=True)

@@ -11,6 +11,8 @@ ANOMALIES: dict[str, str] = {
     "ROWS-DROPPED": "rows left out because a rule for rows does not hold for them",
     "ROW-RULE": "rows for which a rule does not hold that quarantines the span",
     "ROW-RULE-FAIL": "rows for which a rule does not hold that ends the run",
+    "TIME-AHEAD": "rows dated years after all others, whose time counts for nothing",
+    "SPAN-ORDER": "spans whose rows say another order than their names",
     "MISSING-COLUMN": "a column that should be there is not",
     "EXTRA-COLUMN": "a column nobody knows",
     "TYPE-CHANGE": "a column of another type than before, or than the schema says",

@@ -89,6 +89,14 @@ class PlanResult(Frozen):
     code: Digest
     environment: Digest
     run_key: Digest | None = Field(None, description="where every span is already known")
+    by_name: tuple[str, ...] = Field(
+        (), description="the spans as their names order them, where their rows say another order"
+    )
+    order_open: bool = Field(
+        False,
+        description="true: rows, not names, say the order of the spans, and some are not read yet: "
+        "all are named, and validate chooses among them",
+    )
     detectable: str | None = Field(None, description="what the holdout can tell, where known")
     notes: tuple[str, ...] = Field((), description="spans left out, and why")
     refused: tuple[str, ...] = Field(

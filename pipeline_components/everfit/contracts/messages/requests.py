@@ -23,7 +23,7 @@ from everfit.contracts.messages.evidence import (
 )
 from everfit.contracts.messages.planning import ChampionRef, Trigger
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
-from everfit.contracts.messages.spans import Refusal, Snapshot, Span, SpanRef
+from everfit.contracts.messages.spans import Refusal, RowTimes, Snapshot, Span, SpanRef
 from everfit.contracts.messages.steps import Component
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
 from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
@@ -73,6 +73,15 @@ class ValidateRequest(Frozen):
     )
     rules: dict[str, tuple[BrokenRule, ...]] = Field(
         default_factory=dict, description="span → rules that do not hold for all of its rows"
+    )
+    times: dict[str, RowTimes] = Field(
+        default_factory=dict, description="span → when its rows are; none where there is no time"
+    )
+    by_name: tuple[str, ...] = Field(
+        (), description="the spans as their names order them, where their rows say another order"
+    )
+    skip_recent: int = Field(
+        0, description="newest spans to leave out, where plan could not say which they are"
     )
     champion_window: tuple[Digest, ...] = Field((), description="spans the champion has seen")
     code: Digest

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import Field
@@ -53,6 +54,15 @@ class Span(Frozen):
     period_end: str | None = None
 
 
+class RowTimes(Frozen):
+    """When the rows of a span are, by the pipeline's ``time``; a few wrong times move nothing."""
+
+    begin: str = Field(description="ISO time of the first quartile")
+    end: str = Field(description="ISO time of the third quartile")
+    ahead: int = Field(0, description="rows dated years after all others: no time of theirs counts")
+    furthest: str | None = Field(None, description="the latest time of these")
+
+
 class Snapshot(Frozen):
     """A span with where it came from; kept in the ledger and the lineage, in no key."""
 
@@ -68,6 +78,7 @@ class Snapshot(Frozen):
         (), description="columns that were retyped, unreadable in part, or are in doubt"
     )
     rules: tuple[BrokenRule, ...] = Field((), description="that do not hold for all rows")
+    times: RowTimes | None = Field(None, description="None: there is no time, or it is a number")
 
 
 class Refusal(Frozen):
@@ -82,6 +93,43 @@ class Refusal(Frozen):
 
 
 AnySpan = TypeVar("AnySpan", SpanRef, Span)
+
+
+def by_rows(spans: Sequence[AnySpan], times: Mapping[str, RowTimes]) -> tuple[AnySpan, ...]:
+    """Spans in the order of their rows, where their names say another.
+
+    Parameters
+    ----------
+    spans : sequence
+        In the order of their names or periods.
+    times : mapping
+        Span → when its rows are, as far as it is known.
+
+    Returns
+    -------
+    tuple
+        As they were where the source names periods, or where the middle halves of two spans' rows
+        overlap, so that rows say no order. Spans of which nothing is known stay behind the others.
+
+    Examples
+    --------
+    >>> apr = SpanRef(name="apr.csv", fingerprint="1", location="apr.csv")
+    >>> jan = SpanRef(name="jan.csv", fingerprint="2", location="jan.csv")
+    >>> times = {"apr.csv": RowTimes(begin="2024-04-08", end="2024-04-23"),
+    ...          "jan.csv": RowTimes(begin="2024-01-08", end="2024-01-23")}
+    >>> [span.name for span in by_rows([apr, jan], times)]
+    ['jan.csv', 'apr.csv']
+    """
+    dated: list[AnySpan] = [span for span in spans if span.name in times]
+    ordered: list[AnySpan] = sorted(dated, key=lambda span: times[span.name].begin)
+    asunder = all(
+        times[one.name].end <= times[next_.name].begin or times[one.name] == times[next_.name]
+        for one, next_ in pairwise(ordered)
+    )
+    if any(span.period_start for span in spans) or not asunder or ordered == dated:
+        return tuple(spans)
+    unknown: list[AnySpan] = [span for span in spans if span.name not in times]
+    return tuple(ordered + unknown)
 
 
 def choose(

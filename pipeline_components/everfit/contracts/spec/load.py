@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -119,6 +119,52 @@ def spec_error(
         for details, problem in zip(error.errors(include_url=False), problems, strict=True)
     ]
     return SpecError(where, problems, lines)
+
+
+def error_found_later(
+    path: Path, problems: Sequence[str], fields: Mapping[str, str] | None = None
+) -> SpecError:
+    """Mistakes that only the data or the environment shows, each at the line of its field.
+
+    Parameters
+    ----------
+    path : Path
+        The spec.
+    problems : sequence of str
+        Most begin with the field that they are about.
+    fields : mapping, optional
+        Problem that does not → the field it is about; what is in neither way about one has no line.
+    """
+    document = read_document(path)
+    lines = []
+    for problem in problems:
+        named = (fields or {}).get(problem)
+        parts = named.split(".") if named else _named_in(problem)
+        known = parts[0] in PipelineSpec.model_fields
+        lines.append(document.line_of(_places(document.data, parts, problem)) if known else None)
+    return SpecError(path.name, problems, lines)
+
+
+def _places(data: Any, parts: Sequence[str], problem: str) -> list[str]:
+    """A path in which the items of lists have places: by their name, or by a column named."""
+    found: list[str] = []
+    for name in parts:
+        part = name
+        if isinstance(data, list):
+            place = next((n for n, item in enumerate(data) if _is_called(item, name)), None)
+            part = name if place is None else str(place)
+        found.append(part)
+        if isinstance(data, list):
+            data = data[int(part)] if part.isdigit() and int(part) < len(data) else None
+        else:
+            data = data.get(part) if isinstance(data, dict) else None
+    if isinstance(data, list):
+        found += [str(n) for n, item in enumerate(data) if f"column {item!r}" in problem][:1]
+    return found
+
+
+def _is_called(item: Any, name: str) -> bool:
+    return isinstance(item, dict) and item.get("name") == name
 
 
 def _named_in(problem: str) -> list[str]:

@@ -55,10 +55,10 @@ class Document:
 
     data: dict[str, Any]
     lines: dict[tuple[str, ...], int] = field(default_factory=dict)
-    """Path of names and places in lists → line, from 1."""
+    """Path of names and places in lists → line, from 1; the empty path is the document."""
 
     def line_of(self, path: Sequence[str]) -> int | None:
-        """The line of a field, or of the nearest one above it that is written."""
+        """The line of a field, or of the nearest one above it that is written; else the first."""
         written: tuple[str, ...] = ()
         for part in path:
             if (*written, part) in self.lines:
@@ -86,6 +86,7 @@ def read_document(path: Path) -> Document:
             node = loader.get_single_node()
             lines: dict[tuple[str, ...], int] = {}
             if node is not None:
+                lines[()] = node.start_mark.line + 1
                 problems = list(_walk(path.name, node, (), lines))
                 if problems:
                     raise SpecError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from everfit.contracts.errors import SourceError, shortlist
-from everfit.contracts.messages.spans import SpanRef
+from everfit.contracts.messages.spans import RowTimes, SpanRef, by_rows
 from everfit.data.sources.periods import period_of
 from everfit.data.sources.source import Listing
 
@@ -74,6 +75,32 @@ def natural(name: str) -> list[Any]:
     pieces: list[Any] = re.split(r"(\d+)", name)
     pieces[1::2] = [(int(piece), piece) for piece in pieces[1::2]]
     return pieces
+
+
+def in_order_of_rows(
+    listing: Listing, snapshots: Iterable[tuple[str, str, Mapping[str, Any] | None]]
+) -> Listing:
+    """The listing in the order of its spans' rows, where their names say another; else itself.
+
+    Parameters
+    ----------
+    listing : Listing
+        In the order of names or periods.
+    snapshots : iterable
+        Name, fingerprint and snapshot, as JSON, of the spans that were read or refused before.
+    """
+    known = {
+        (name, fingerprint): snapshot["times"]
+        for name, fingerprint, snapshot in snapshots
+        if snapshot and snapshot.get("times")
+    }
+    times = {
+        ref.name: RowTimes.model_validate(known[ref.name, ref.fingerprint])
+        for ref in listing.spans
+        if (ref.name, ref.fingerprint) in known
+    }
+    ordered = by_rows(listing.spans, times)
+    return listing if ordered == listing.spans else replace(listing, spans=ordered)
 
 
 def order(

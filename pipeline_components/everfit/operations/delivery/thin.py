@@ -83,7 +83,9 @@ def thin(snapshot: Snapshot, spec: PipelineSpec, rows: int, context: Context) ->
         }
     )
     provenance = {**snapshot.provenance, "sample_of_rows": span.rows}
-    return snapshot.model_copy(update={"span": smaller, "provenance": provenance})
+    return snapshot.model_copy(
+        update={"span": smaller, "provenance": provenance, "times": written.times}
+    )
 
 
 def _batches(file: Any) -> Any:

@@ -7,14 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from everfit.contracts.messages.spans import RowTimes
 from everfit.data.tables.column_types import type_name
 
 GROUP_ROWS = 131_072
 """Rows of a row group: what a reader holds in memory at once."""
+
+FAR = 10
+"""A time so many times the middle half's width after it cannot be true, if it is years after it."""
+
+YEAR = 365 * 86_400_000_000
+"""Microseconds."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Written:
     columns: dict[str, str]
     time_min: str | None
     time_max: str | None
+    """Times that are years after all others do not count."""
+    times: RowTimes | None = None
 
 
 def write_parquet(batches: Iterable[Any], schema: Any, target: Path, time: str | None) -> Written:
@@ -39,14 +48,14 @@ def write_parquet(batches: Iterable[Any], schema: Any, target: Path, time: str |
     target : Path
         Overwritten.
     time : str, optional
-        Column whose earliest and latest value are noted, where it is a timestamp.
+        Column whose times are noted, where it is a timestamp.
 
     Returns
     -------
     Written
     """
     rows = 0
-    range_ = _TimeRange()
+    seen: list[Any] = []
     watch = (
         time is not None and time in schema.names and pa.types.is_timestamp(schema.field(time).type)
     )
@@ -56,13 +65,16 @@ def write_parquet(batches: Iterable[Any], schema: Any, target: Path, time: str |
         for table in _groups(batches, schema):
             rows += table.num_rows
             if watch:
-                range_.see(table.column(time))
+                column = table.column(time).drop_null().cast(pa.timestamp("us"))
+                seen.append(column.cast(pa.int64()).to_numpy())
             writer.write_table(table, row_group_size=GROUP_ROWS)
+    first, last, times = _when(np.concatenate(seen)) if any(map(len, seen)) else (None, None, None)
     return Written(
         rows=rows,
         columns={field.name: type_name(field.type) for field in schema},
-        time_min=range_.earliest.isoformat() if range_.earliest else None,
-        time_max=range_.latest.isoformat() if range_.latest else None,
+        time_min=first,
+        time_max=last,
+        times=times,
     )
 
 
@@ -82,14 +94,27 @@ def _groups(batches: Iterable[Any], schema: Any) -> Iterator[Any]:
         yield pa.Table.from_batches(held, schema).combine_chunks()
 
 
-class _TimeRange:
-    def __init__(self) -> None:
-        self.earliest: Any = None
-        self.latest: Any = None
+def _when(times: Any) -> tuple[str, str, RowTimes]:
+    """The earliest and the latest time that can be true, and how the times lie.
 
-    def see(self, column: Any) -> None:
-        found = pc.min_max(column)
-        low, high = found["min"].as_py(), found["max"].as_py()
-        if low is not None:
-            self.earliest = low if self.earliest is None else min(self.earliest, low)
-            self.latest = high if self.latest is None else max(self.latest, high)
+    Parameters
+    ----------
+    times : (n,) int64 array
+        Microseconds since 1970; at least one.
+    """
+    quarter = len(times) // 4
+    low, high = np.partition(times, [quarter, 3 * quarter])[[quarter, 3 * quarter]].tolist()
+    possible = times[times <= high + max(FAR * (high - low), YEAR)]
+    ahead = len(times) - len(possible)
+    found = RowTimes(
+        begin=_iso(low),
+        end=_iso(high),
+        ahead=ahead,
+        furthest=_iso(times.max()) if ahead else None,
+    )
+    return _iso(possible.min()), _iso(possible.max()), found
+
+
+def _iso(micros: int) -> str:
+    found: str = pa.scalar(int(micros), pa.timestamp("us")).as_py().isoformat()
+    return found

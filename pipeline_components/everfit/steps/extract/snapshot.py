@@ -12,7 +12,7 @@ from everfit.contracts.base import Digest, Frozen, canonical_json
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import ExtractRequest
-from everfit.contracts.messages.spans import Snapshot, Span, SpanRef
+from everfit.contracts.messages.spans import RowTimes, Snapshot, Span, SpanRef
 from everfit.data.sources.grouping import partitions
 from everfit.data.sources.reader import conversion_digest, reading_of
 from everfit.data.sources.source import SourceOfFiles
@@ -38,6 +38,7 @@ class Converted(Frozen):
     unread: tuple[str, ...] = ()
     """Dropped columns of a type that cannot be read."""
     readings: tuple[ColumnReading, ...] = ()
+    times: RowTimes | None = None
     rules: tuple[BrokenRule, ...] = ()
     """Those that do not hold for all rows."""
 
@@ -191,6 +192,7 @@ def publish(
         unread=unread,
         readings=told,
         rules=broken,
+        times=written.times,
     )
     document = canonical_json(converted)
     kept = keep("snapshot", key, document, context)
@@ -232,4 +234,5 @@ def as_snapshot(
         unread=converted.unread,
         readings=converted.readings,
         rules=converted.rules,
+        times=converted.times,
     )

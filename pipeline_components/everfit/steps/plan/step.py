@@ -14,6 +14,7 @@ from everfit.contracts.messages.summaries import PlanSummary
 from everfit.contracts.messages.trigger_facts import Facts
 from everfit.contracts.spec.rules import rules_digest
 from everfit.data.sources import list_spans
+from everfit.data.sources.listing import in_order_of_rows
 from everfit.data.sources.reader import reader_digest
 from everfit.engine.context import Context
 from everfit.engine.fingerprints import code_digest, environment_digest, own_checks
@@ -56,9 +57,15 @@ class Plan(Step[PlanRequest, PlanResult]):
         reader = reader_digest(
             spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
         )
+        records = [record for record in ledger.spans(spec.name) if record.reader == reader]
+        named = context.visible(list_spans(spec.source, context.settings))
+        listing = in_order_of_rows(
+            named, [(record.name, record.fingerprint, record.snapshot) for record in records]
+        )
         world = World(
-            listing=context.visible(list_spans(spec.source, context.settings)),
-            records=[record for record in ledger.spans(spec.name) if record.reader == reader],
+            listing=listing,
+            by_name=() if listing is named else tuple(ref.name for ref in named.spans),
+            records=records,
             quarantined=ledger.quarantined(spec.name, rules_digest(spec)),
             champion=current_champion(ledger, spec.name),
             find_run=partial(find_run, ledger, spec.name, is_logged=logged),

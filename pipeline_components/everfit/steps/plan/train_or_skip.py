@@ -46,7 +46,13 @@ class _Decision:
         self.refusals = sorted_spans.refusals
 
     def result(self) -> PlanResult:
-        window, holdout = choose(self.good, self.spec.window, self.spec.holdout)
+        order_open = bool(self.world.by_name) and any(
+            self._digest(ref) is None for ref in self.good
+        )
+        wanted = self.spec.window
+        if order_open:  # which of them are the newest is known once they are read
+            wanted = wanted.model_copy(update={"spans": "all", "skip_recent": 0})
+        window, holdout = choose(self.good, wanted, self.spec.holdout)
         if not window:
             return self._skip(self._too_few()).model_copy(update={"refused": self._refused()})
         key = self._key((window, holdout))
@@ -63,7 +69,11 @@ class _Decision:
                 f"the champion was trained on {shortlist(seen)}, and a candidate is judged only on "
                 "spans that neither has seen; waiting for newer spans"
             )
-        return self._train(window, holdout, key, self.world.champion, self._reason(window, holdout))
+        because = self._reason(window, holdout)
+        train = self._train(window, holdout, key, self.world.champion, because)
+        chosen = {ref.name for ref in (*window, *holdout)}
+        by_name = tuple(name for name in self.world.by_name if name in chosen)
+        return train.model_copy(update={"order_open": order_open, "by_name": by_name})
 
     def _finished_without_the_bad(self) -> tuple[Chosen, Digest, PastRun] | None:
         """An earlier run on what was left of this very choice when spans of it proved bad.

@@ -35,22 +35,27 @@ def choose_spans(
     good: Sequence[Span],
     anomalies: Sequence[Anomaly],
     champion_window: Sequence[Digest],
+    skip_recent: int = 0,
 ) -> Choice:
     """Apply the rule that plan applied, to the good spans.
 
     Parameters
     ----------
     spans : sequence of Span
-        All that were judged, oldest first; the newest have been skipped by plan already.
+        All that were judged, oldest first.
     good : sequence of Span
         Those without an error.
     champion_window : sequence of Digest
         Spans the champion was trained on: it cannot be judged on them.
+    skip_recent : int
+        Newest spans to leave out; 0: plan has left them out already.
     """
     stop = _rule_that_fails(anomalies) or _spec_problem(spans, anomalies)
     if stop is not None:
         return Choice((), (), stop)
-    window, holdout = choose(good, spec.window.model_copy(update={"skip_recent": 0}), spec.holdout)
+    window, holdout = choose(
+        good, spec.window.model_copy(update={"skip_recent": skip_recent}), spec.holdout
+    )
     if not window:
         return Choice((), (), _too_few(spec, spans, good, anomalies))
     seen = [span.name for span in holdout if span.digest in champion_window]

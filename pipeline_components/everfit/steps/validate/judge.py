@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import Anomaly
-from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.spans import RowTimes, Span
 from everfit.contracts.messages.statistics import SpanStatistics
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.ml.profiles.delivery_sample import DeliverySample
@@ -17,6 +17,7 @@ from everfit.steps.validate.check_rules import check_rules
 from everfit.steps.validate.check_schema import check_schema
 from everfit.steps.validate.check_span import check_span
 from everfit.steps.validate.check_target import check_target
+from everfit.steps.validate.check_times import check_order, check_times
 from everfit.steps.validate.deliveries import check_delivery
 from everfit.steps.validate.findings import Findings
 from everfit.steps.validate.target_profile import TargetProfile
@@ -29,14 +30,24 @@ class Judgement(NamedTuple):
     good: bool
 
 
+class Shown(NamedTuple):
+    """What reading the spans has shown: span → what, save for ``by_name``."""
+
+    readings: Mapping[str, Sequence[ColumnReading]] = {}
+    rules: Mapping[str, Sequence[BrokenRule]] = {}
+    """Those that do not hold for all rows."""
+    times: Mapping[str, RowTimes] = {}
+    by_name: Sequence[str] = ()
+    """The spans as their names order them, where their rows say another order."""
+
+
 def judge(
     spans: Sequence[Span],
     statistics: Sequence[SpanStatistics],
     targets: Sequence[TargetProfile],
     deliveries: Sequence[DeliverySample],
     spec: PipelineSpec,
-    readings: Mapping[str, Sequence[ColumnReading]] | None = None,
-    rules: Mapping[str, Sequence[BrokenRule]] | None = None,
+    shown: Shown | None = None,
 ) -> tuple[Judgement, ...]:
     """Judge spans of one source, oldest first.
 
@@ -45,16 +56,15 @@ def judge(
     spans, statistics, targets, deliveries : sequence
         Of one length, in one order.
     spec : PipelineSpec
-    readings : mapping, optional
-        Span → what reading it has shown of its columns.
-    rules : mapping, optional
-        Span → rules that do not hold for all of its rows.
+    shown : Shown, optional
+        What reading the spans has shown.
 
     Returns
     -------
     tuple of Judgement
         In the same order; a span with an error is not good.
     """
+    shown = shown or Shown()
     judged: list[Judgement] = []
     seen: dict[str, str] = {}
     for index, (span, known, target) in enumerate(zip(spans, statistics, targets, strict=True)):
@@ -67,8 +77,10 @@ def judge(
             check_delivery(deliveries[index], before, findings)
         seen.setdefault(span.digest, span.name)
         check_span(span, known, spec, findings)
-        check_readings((readings or {}).get(span.name, ()), spec, findings)
-        check_rules((rules or {}).get(span.name, ()), findings)
+        check_readings(shown.readings.get(span.name, ()), spec, findings)
+        check_rules(shown.rules.get(span.name, ()), findings)
+        check_times(shown.times.get(span.name), known.rows, spec, findings)
+        check_order(span.name, shown.by_name, [one.name for one in spans], spec, findings)
         check_distinct(known, spec, findings)
         check_target(target, spec, findings)
         if spec.curated is not None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.statistics import SpanStatistics
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
 from everfit.ml.profiles.cache import statistics_of_spans
 from everfit.steps.validate.deliveries import Deliveries
-from everfit.steps.validate.judge import Judgement, judge
+from everfit.steps.validate.judge import Judgement, Shown, judge
 from everfit.steps.validate.targets_cache import targets_of_spans
 
 
@@ -30,8 +29,7 @@ def judge_spans(
     context: Context,
     spec: PipelineSpec,
     spans: Sequence[Span],
-    readings: Mapping[str, Sequence[ColumnReading]],
-    rules: Mapping[str, Sequence[BrokenRule]],
+    shown: Shown,
 ) -> Judged:
     """Statistics and judgement of spans of one source, oldest first."""
     deliveries = Deliveries(context, spec)
@@ -41,5 +39,5 @@ def judge_spans(
     return Judged(
         statistics,
         artifacts,
-        judge(spans, statistics, targets, delivered, spec, readings, rules),
+        judge(spans, statistics, targets, delivered, spec, shown),
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from everfit.contracts.base import Digest
 from everfit.contracts.errors import AllRefused, NothingToDo, SourceError, shortlist
 from everfit.contracts.messages.planning import PlanResult
 from everfit.contracts.messages.requests import ExtractResult, ValidateRequest, ValidateResult
+from everfit.contracts.messages.spans import Span, by_rows
 from everfit.contracts.messages.steps import News, Order
 from everfit.contracts.messages.summaries import ValidateSummary
 from everfit.contracts.spec.rules import rules_digest
@@ -37,11 +39,15 @@ class Validate(Step[ValidateRequest, ValidateResult]):
         plan = upstream.one("plan", PlanResult)
         extracted = upstream.one("extract", ExtractResult)
         found = {snapshot.span.name: snapshot.span for snapshot in extracted.snapshots}
+        named = [found[ref.name] for ref in (*plan.window, *plan.holdout) if ref.name in found]
+        times = {one.span.name: one.times for one in extracted.snapshots if one.times is not None}
+        spans = by_rows(named, times)
         return ValidateRequest(
             pipeline=order.effective_pipeline,
-            spans=tuple(
-                found[ref.name] for ref in (*plan.window, *plan.holdout) if ref.name in found
-            ),
+            spans=spans,
+            times=times,
+            by_name=_by_name(plan, named, spans),
+            skip_recent=order.effective_pipeline.window.skip_recent if plan.order_open else 0,
             readings={
                 snapshot.span.name: snapshot.readings
                 for snapshot in extracted.snapshots
@@ -62,16 +68,22 @@ class Validate(Step[ValidateRequest, ValidateResult]):
         """Judge the spans and choose among the good ones; a result also where it says stop."""
         from everfit.ml.profiles.unify_columns import unify_columns
         from everfit.steps.validate.choose_spans import choose_spans
+        from everfit.steps.validate.judge import Shown
         from everfit.steps.validate.judge_spans import judge_spans
         from everfit.steps.validate.report.data_report import data_report
 
         spec, spans = request.pipeline, request.spans
         statistics, artifacts, judged = judge_spans(
-            context, spec, spans, request.readings, request.rules
+            context,
+            spec,
+            spans,
+            Shown(request.readings, request.rules, request.times, request.by_name),
         )
         good = tuple(span for span, one in zip(spans, judged, strict=True) if one.good)
         anomalies = tuple(anomaly for one in judged for anomaly in one.anomalies)
-        choice = choose_spans(spec, spans, good, anomalies, request.champion_window)
+        choice = choose_spans(
+            spec, spans, good, anomalies, request.champion_window, request.skip_recent
+        )
         known_good = [known for known, one in zip(statistics, judged, strict=True) if one.good]
         report = data_report(spec, spans, statistics, judged, choice)
         key = run_key(
@@ -198,3 +210,10 @@ def _news(result: ValidateResult) -> tuple[News, ...]:
         why += f" {first.span}: {first.message}"
     what = f"{names[0]} is left out" if len(names) == 1 else f"{len(names)} spans are left out"
     return (News(kind="quarantined", what=what, why=why, report="data_report"),)
+
+
+def _by_name(plan: PlanResult, named: Sequence[Span], spans: Sequence[Span]) -> tuple[str, ...]:
+    """The spans as their names order them; empty where that is the order of their rows."""
+    there = [span.name for span in spans]
+    order = [name for name in plan.by_name if name in there] or [span.name for span in named]
+    return () if order == there else tuple(order)

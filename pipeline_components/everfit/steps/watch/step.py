@@ -12,6 +12,7 @@ from everfit.contracts.messages.summaries import WatchSummary
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.rules import rules_digest
 from everfit.data.sources import Listing, list_spans
+from everfit.data.sources.listing import in_order_of_rows
 from everfit.data.sources.prediction_log import as_source
 from everfit.data.sources.reader import reader_digest
 from everfit.engine.context import Context
@@ -42,12 +43,21 @@ class Watch(Step[WatchRequest, WatchResult]):
             source = as_source(spec.monitor.predictions)
             log_reader = reader_digest(source, None, spec.monitor.predictions.time)
             logs = _logs(spec, context)
+        reader = reader_digest(
+            spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
+        )
+        records = ledger.spans(spec.name)
         world = World(
-            listing=context.visible(list_spans(spec.source, context.settings)),
-            records=ledger.spans(spec.name),
-            reader=reader_digest(
-                spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
+            listing=in_order_of_rows(
+                context.visible(list_spans(spec.source, context.settings)),
+                [
+                    (record.name, record.fingerprint, record.snapshot)
+                    for record in records
+                    if record.reader == reader
+                ],
             ),
+            records=records,
+            reader=reader,
             quarantined=frozenset(ledger.quarantined(spec.name, rules_digest(spec))),
             champion=champion,
             monitored=ledger.monitorings(spec.name, champion.run_key) if champion else (),

@@ -25,6 +25,8 @@ class World:
     find_run: Callable[[Digest], PastRun | None]
     code: Digest
     environment: Digest
+    by_name: tuple[str, ...] = ()
+    """The listed spans as their names order them, where the listing is in the order of rows."""
     own_checks: dict[str, Digest] = field(default_factory=dict)
     """Import path of a check of the user's → digest of its code."""
 

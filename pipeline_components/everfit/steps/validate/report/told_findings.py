@@ -8,7 +8,7 @@ from everfit.contracts.errors import shortlist
 from everfit.contracts.messages.requests import Anomaly
 from everfit.steps.validate.findings import RANK
 
-READING = frozenset({"UNREADABLE", "LOOKS-LIKE", "READ-AS", "NEARLY-UNIQUE"})
+READING = frozenset({"UNREADABLE", "LOOKS-LIKE", "READ-AS", "NEARLY-UNIQUE", "SPAN-ORDER"})
 """Codes that are told whatever their severity."""
 
 MOST = 12
