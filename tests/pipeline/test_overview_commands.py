@@ -270,6 +270,7 @@ ELSEWHERE = {
     "changed": "../unit/delivery/test_changed.py",
     "demo": "test_overview_commands.py",
     "deploy": "test_overview_commands.py",
+    "explore": "../unit/exploring/test_explore.py",
     "init": "../unit/new_repository/test_init.py",
     "refuse": "test_champion_commands.py",
     "replay": "test_replay.py",

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     root: Path = options.folder.resolve()
     data = options.data or ask("data (a file, a folder, a glob or an address)", _usual_data(root))
     source = source_of(data, root)
-    name = options.name or ask("name of the pipeline", _name_of(data))
+    name = options.name or ask("name of the pipeline", name_of(data))
     _check_name(name, root)
     environ = {key: text for key, text in os.environ.items() if key != "EVERFIT_PIPELINES"}
     settings = Settings.from_environment({**environ, "EVERFIT_ROOT": str(root)})
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if problem := metric_problem(metric, task):
         raise UserError("INIT-METRIC", "--metric", "a metric is one of the task's", problem)
     time = options.time or suggest_time(newest)
-    _check_time(time, newest)
+    check_time(time, newest)
     hidden = frozenset[str]()
     if target.expression is not None:
         from everfit.contracts.spec.expression import columns_of
@@ -176,7 +176,7 @@ def _usual_data(root: Path) -> str:
     return str(there[0] if len(there) == 1 else folder)
 
 
-def _name_of(data: str) -> str:
+def name_of(data: str) -> str:
     """A pipeline's name from that of its data: of the folder where the file is just ``data``."""
     parts = [re.sub(r"[^a-z0-9]+", "_", Path(part).stem.lower()) for part in Path(data).parts]
     told = [part.strip("_") for part in parts if part.strip("_") not in ("", "data", "table")]
@@ -205,7 +205,14 @@ def _check_name(name: str, root: Path) -> None:
         )
 
 
-def _check_time(time: str | None, table: SpanStatistics) -> None:
+def check_time(time: str | None, table: SpanStatistics) -> None:
+    """Make sure that the time is a column of timestamps, or none.
+
+    Raises
+    ------
+    UserError
+        If it is another column, or no column.
+    """
     column = table.column(time) if time and time != "none" else None
     if time in (None, "none") or (column is not None and column.type == "timestamp"):
         return
