@@ -205,6 +205,7 @@ def test_a_slip_in_a_form_is_one_line_and_changes_nothing(people: People) -> Non
     assert (people.alias(), len(people.history())) == (1, 3)
 
 
+@pytest.mark.thorough
 def test_an_alias_that_a_hand_moved_is_put_back(people: People) -> None:
     assert people.alias(moved_to=2) == 2
     run, state = people.do("everfit.reconcile", pipeline=NAME)
@@ -217,6 +218,7 @@ def test_an_alias_that_a_hand_moved_is_put_back(people: People) -> None:
     assert f"{NAME}: 1 repaired, 0 for a person" in tab
 
 
+@pytest.mark.thorough
 def test_without_a_pipeline_all_that_can_be_read_are_held_to_the_ledger(people: People) -> None:
     run, state = people.do("everfit.reconcile")
     assert state == "success"

@@ -152,3 +152,31 @@ def test_a_growing_file_is_left_alone_until_it_is_whole(stand: Stand, begin: Beg
         read = [r for r in ledger.spans(name) if r.name == path.name and r.snapshot]
     assert [r.snapshot["span"]["rows"] for r in read] == [whole.count("\n") - 1]
     assert_sound(stand, name)
+
+
+@pytest.mark.thorough
+def test_a_burst_on_two_schedulers_one_of_them_killed_is_trained_on_once(stand: Stand):
+    names = ("first", "second")
+    for name in names:
+        stand.pipeline(name)
+        stand.arrive(name, range(3))
+    stand.ready(*(f"{name}.{part}" for name in names for part in ("train", "monitor")))
+    bells = [bell for name in names for bell in stand.bells(name)]
+    stand.burst(bells, 200)
+    until(lambda: training(stand.settings.home, *names), "one of them trains")
+    first, second = SCHEDULERS
+    stand.kill(first)
+    stand.burst(bells, 50, seed=1)
+    for name in names:
+        wait_until_trained(stand, name, stand.present(name))
+        assert_sound(stand, name, trainings=1)
+
+    stand.restart(first)
+    stand.kill(second, components=True)
+    for name in names:
+        wait_until_trained(stand, name, stand.arrive(name, (3,)))
+        assert_sound(stand, name, trainings=2)
+    stand.restart(second)
+    for name in names:
+        for part in ("train", "monitor"):
+            stand.api.pause(f"{name}.{part}", True)

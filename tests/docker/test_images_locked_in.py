@@ -216,6 +216,7 @@ def built(engine, context: Path) -> Any:
     return engine.images.get(told.read_text().strip())
 
 
+@pytest.mark.thorough
 def test_the_same_sources_give_the_same_layers(engine, tmp_path):
     context = tmp_path / "checkout"
     for part in ("pipeline_components", "dags/pipelines", "deploy/images", "requirements"):

@@ -260,6 +260,7 @@ def test_what_it_cannot_do_is_one_line_and_is_not_tried_again(chain: Chain) -> N
     assert not (chain.store / "results" / "prepare").exists()
 
 
+@pytest.mark.thorough
 def test_a_library_of_one_s_own_goes_on_top_of_everfit_s_image(
     engine: Any, checkout: Path, run_id: str
 ) -> None:

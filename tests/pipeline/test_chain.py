@@ -65,6 +65,7 @@ def test_a_spec_trains_the_same_model_here_and_where_it_was_sent_as_json(world, 
     assert (there.model, there.params) == (here.model, here.params)
 
 
+@pytest.mark.thorough
 def test_a_file_that_is_touched_but_equal_is_the_same_span(world) -> None:
     world.months(3)
     first = world.run()
@@ -172,6 +173,7 @@ def test_a_month_in_cents_is_quarantined_and_training_goes_on(world) -> None:
         world.run()
 
 
+@pytest.mark.thorough
 def test_a_truncated_file_is_refused_and_the_others_go_on(world) -> None:
     world.months(4)
     broken = world.trips / "2018-02.csv"

@@ -58,6 +58,7 @@ def test_new_months_are_shown_with_drift_decay_and_page_and_then_no_more(world, 
     assert lines[1].startswith("2018-04.csv  v1  measured  none of ")
 
 
+@pytest.mark.thorough
 def test_json_is_for_programs(world, everfit) -> None:
     world.months(3)
     world.run()

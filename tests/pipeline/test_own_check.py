@@ -63,6 +63,7 @@ def test_a_check_of_one_s_own_vetoes_until_it_is_mended(world, firm) -> None:
     assert [outcome.cached for outcome in again if outcome.component == "train"] == [True]
 
 
+@pytest.mark.thorough
 def test_a_check_that_is_gone_holds_the_candidate(world) -> None:
     world.spec["gate"]["checks"] = ["my_firm_is_gone.checks.one"]
     world.months(4)

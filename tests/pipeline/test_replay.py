@@ -47,6 +47,7 @@ def policy(folder: Path, name: str, **triggers: object) -> str:
     return str(path)
 
 
+@pytest.mark.thorough
 def test_policies_are_told_apart_by_what_they_would_have_done(history, tmp_path, capsys):
     loss = policy(tmp_path, "loss", any=[{"drift": {"on": "loss", "for": "1 of 2"}}])
     eager = policy(tmp_path, "eager", any=[{"new_data": {}}])

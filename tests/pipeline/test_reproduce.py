@@ -132,6 +132,7 @@ def test_no_cache_is_needed(checkout, everfit):
     assert mismatch(json.loads(out), load("reproduce").answer()) is None
 
 
+@pytest.mark.thorough
 def test_other_kernels_and_threads_in_the_shell_change_nothing(checkout, everfit, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.setenv("MKL_CBWR", "SSE2")
@@ -141,6 +142,7 @@ def test_other_kernels_and_threads_in_the_shell_change_nothing(checkout, everfit
     assert "BIT-IDENTICAL" in out
 
 
+@pytest.mark.thorough
 def test_what_is_made_is_kept_where_asked(checkout, everfit, tmp_path):
     folder = tmp_path / "kept"
     code, out, _ = everfit("reproduce", "quick", "1", "--keep", str(folder))
@@ -230,6 +232,7 @@ def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
     assert "apart over 500 rows of the holdout" in out
 
 
+@pytest.mark.thorough
 def test_a_change_in_the_last_bits_is_numerically_equal(by_other_code):
     run = by_other_code(
         "steps/train/fit.py",

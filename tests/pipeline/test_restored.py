@@ -78,6 +78,7 @@ def answers(capsys: pytest.CaptureFixture[str], home: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [pytest.param("files", marks=pytest.mark.thorough), "servers"])
+@pytest.mark.thorough
 def test_what_was_lost_comes_back_whole(kind, tmp_path, request, monkeypatch, capsys) -> None:
     here, there = (variables(kind, tmp_path / name, request) for name in ("here", "there"))
     place = str(tmp_path / "backups") if kind == "files" else f"s3://{bucket_of(here)}/backups"

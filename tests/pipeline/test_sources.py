@@ -65,6 +65,7 @@ def test_a_folder_of_parquet(world) -> None:
     assert reaches_a_champion(world)["prepare"].rows_holdout == 300
 
 
+@pytest.mark.thorough
 def test_one_csv_divided_by_entity(world) -> None:
     table = whole_table(world)
     (world.context.settings.data / "table.csv").write_bytes(table)
@@ -78,6 +79,7 @@ def test_one_csv_divided_by_entity(world) -> None:
     assert told.rows_holdout > 0
 
 
+@pytest.mark.thorough
 def test_objects_below_an_s3_prefix_with_an_s3_store(settings, bucket) -> None:
     import boto3
 
@@ -151,6 +153,7 @@ def sql_source(world: World) -> None:
     }
 
 
+@pytest.mark.thorough
 def test_windows_of_a_query(world, tmp_path, monkeypatch) -> None:
     sqlite_table(world, tmp_path / "trips.db")
     monkeypatch.setenv("EVERFIT_CONN_WAREHOUSE", f"sqlite:///{tmp_path / 'trips.db'}")

@@ -100,6 +100,7 @@ class Shell:
         return "".join(process.stdout.readline() for _ in range(lines))
 
 
+@pytest.mark.thorough
 def test_your_own_table(shell: Shell) -> None:
     for language, text in blocks("your-own-table.md"):
         if language == "python":

@@ -214,6 +214,7 @@ def test_parts_are_killed_in_mid_run(team: Team, trained: str) -> None:
     team.healthy("scheduler")
 
 
+@pytest.mark.thorough
 def test_services_go_away_in_mid_run(team: Team, trained: str) -> None:
     """PostgreSQL restarted, S3 frozen, MLflow stopped; each ends well, or says why."""
     with ThreadPoolExecutor(3) as hands:

@@ -303,6 +303,7 @@ def served_state(context: Context) -> dict[str, object]:
     }
 
 
+@pytest.mark.thorough
 def test_an_emptied_server_is_filled_again_under_the_old_numbers(served):
     lived(served)
     # A number nobody shall have: the rebuild has to pass over it.
@@ -325,6 +326,7 @@ def test_an_emptied_server_is_filled_again_under_the_old_numbers(served):
     assert (again.repaired, again.reports) == ((), ())
 
 
+@pytest.mark.thorough
 def test_a_server_gives_no_number_twice_and_the_way_out_works(served):
     lived(served)
     before = served_state(served)

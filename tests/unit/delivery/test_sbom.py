@@ -8,10 +8,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 LOCK = REPOSITORY / "requirements" / "mlflow-server.txt"
 
 
+@pytest.mark.thorough
 def test_every_locked_package_is_in_the_bill_with_its_hashes(tmp_path) -> None:
     env = os.environ | {
         "EVERFIT_TOOLS": str(tmp_path / "tools"),

@@ -46,6 +46,7 @@ def test_the_published_model_predicts_what_was_published(serve):
     assert "predicted all 20 sample rows exactly as published" in found.reason
 
 
+@pytest.mark.thorough
 def test_single_rows_are_timed_only_where_that_is_asked_for(serve):
     assert (serve().p50_ms, serve().p95_ms) == (None, None)
     found = serve(timed=True)

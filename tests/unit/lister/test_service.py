@@ -107,6 +107,7 @@ def test_each_of_many_gets_its_own_answers(served, tmp_path):
             assert {reply["spans"] for reply in answers} == {1}
 
 
+@pytest.mark.thorough
 def test_more_than_it_takes_at_once_still_get_an_answer_each(served, tmp_path):
     with served.connect() as talk:
         count = 2 * service.AT_ONCE + 1

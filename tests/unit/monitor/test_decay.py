@@ -62,7 +62,7 @@ def test_the_lower_bound_is_that_of_two_independent_means():
     assert rise.low == pytest.approx(expected, abs=0.12 * error)
 
 
-@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("ordered", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_the_same_world_seems_surely_worse_in_about_five_of_a_hundred_spans(ordered):
     random = np.random.default_rng(3)
     looks, alarms = 400, 0

@@ -35,7 +35,7 @@ def run_log(key: str, tag: str = RUN_KEY) -> RunLog:
     )
 
 
-@pytest.fixture(params=["file", "client", "server"])
+@pytest.fixture(params=["file", "client", pytest.param("server", marks=pytest.mark.thorough)])
 def registry(request, tmp_path, monkeypatch):
     environ = {"EVERFIT_ROOT": str(tmp_path)}
     if request.param == "server":
