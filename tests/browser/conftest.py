@@ -22,6 +22,8 @@ for folder in (REPOSITORY, REPOSITORY / "plugins"):
         sys.path.insert(0, str(folder))
 
 NAME = "fares"
+PATIENCE = 120_000
+"""Milliseconds that a busy machine has for a page of Airflow's."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -141,6 +143,7 @@ def logged_in(chromium: Any, site: Site) -> Any:
     """The cookies of somebody who has logged in by Airflow's own page."""
     context = chromium.new_context()
     page = context.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto(site.address)
     page.get_by_label("Username").fill(site.user)
     page.get_by_role("textbox", name="Password").fill(site.password)
@@ -171,7 +174,7 @@ def page(chromium: Any, logged_in: Any, mode: str, width: int) -> Iterator[Any]:
     )
     context.add_init_script(f"localStorage.setItem('theme', '{mode}')")
     page = context.new_page()
-    page.set_default_timeout(120_000)  # a busy machine has two minutes for a page of Airflow's
+    page.set_default_timeout(PATIENCE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

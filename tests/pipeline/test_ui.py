@@ -15,6 +15,7 @@ import pytest
 from everfit.cli.command import load
 from everfit.contracts.board import Board
 from everfit.engine.context import open_context
+from everfit.engine.stopping import EXIT_TERMINATED
 from everfit.errors import UserError
 from everfit.operations import cockpit
 from everfit.operations.board import make_board
@@ -25,18 +26,26 @@ from tests.world import settings_in
 
 @pytest.fixture
 def site(checkout: Path) -> Iterator[dict[str, object]]:
-    """A server in a process of its own, stopped as a person stops it."""
+    """A server in a process of its own: the document that it writes when it listens."""
     (checkout / "dags" / "pipelines" / "young.yaml").write_text(
         (checkout / "dags" / "pipelines" / "quick.yaml").read_text()
     )
     words = [sys.executable, "-c", PROGRAM, "ui", "--port", "0", "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line.startswith("}"):
+                break
+        yield json.loads(text)
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=120)
+        assert (process.returncode, rest) == (EXIT_TERMINATED, "")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def get(site, path: str, host: str = "") -> tuple[int, dict[str, str], bytes]:
