@@ -103,7 +103,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, mlflow_page: str) -> Iterator
             run = here.api.trigger(dag)
             until(lambda run=run: here.api.run_state(dag, run) in FINISHED, "the run ends", 600)
             runs.append(f"/dags/{dag}/runs/{run}")
-        # A day after, on which the champion is measured.
+        # A day after, on which the champion is measured; a training would change what is shown.
+        here.api.pause(dag, True)
         (data / f"{day_of(3)}.csv").write_text(day_csv(3))
         board = world / "home" / "store" / "boards" / f"{NAME}.json"
         here.api.pause(f"{NAME}.monitor", False)
