@@ -14,10 +14,11 @@ Say = Callable[[str, int, int], None]
 @contextmanager
 def showing(name: str, *, quiet: bool) -> Iterator[Say]:
     """Give what is called as steps begin and end."""
-    if quiet or not ("ipykernel" in sys.modules or sys.stderr.isatty()):
+    notebook = _in_notebook()
+    if quiet or not (notebook or sys.stderr.isatty()):
         yield _silent
         return
-    if "ipykernel" in sys.modules:
+    if notebook:
         from IPython.display import HTML, display
 
         handle = display(HTML(""), display_id=True)
@@ -32,6 +33,15 @@ def showing(name: str, *, quiet: bool) -> Iterator[Say]:
         yield lambda what, done, total: progress.update(
             task, description=f"{name}: {what}", completed=done, total=total
         )
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel; others may have loaded the same libraries."""
+    if "ipykernel" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def _silent(what: str, done: int, total: int) -> None:

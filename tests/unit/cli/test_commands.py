@@ -70,8 +70,8 @@ def test_a_check_of_the_user_s_that_is_not_there_is_named(home, capsys) -> None:
     assert main(["check", "quick"]) == 2
     said = capsys.readouterr().err.splitlines()
     assert [line.partition(" a ")[0].partition(" the ")[0] for line in said] == [
-        "SPEC quick.yaml gate.checks: GATE-CHECK my_firm.checks.one:",
-        "SPEC quick.yaml gate.checks: GATE-CHECK json.dumbs:",
+        "SPEC quick.yaml:16: gate.checks: GATE-CHECK my_firm.checks.one:",
+        "SPEC quick.yaml:16: gate.checks: GATE-CHECK json.dumbs:",
     ]
     assert "ModuleNotFoundError: No module named 'my_firm'" in said[0]
     assert said[1].endswith("Did you mean json.dumps?")
@@ -82,7 +82,7 @@ def test_a_column_that_is_not_there_is_named_with_its_field(home, capsys) -> Non
     write(home, {**QUICK, "time": "pickup_datetim"})
     assert main(["check", "quick"]) == 2
     assert capsys.readouterr().err == (
-        "SPEC quick.yaml time: column 'pickup_datetim' is not in 2018-02.csv; "
+        "SPEC quick.yaml:24: time: column 'pickup_datetim' is not in 2018-02.csv; "
         "did you mean 'pickup_datetime'?\n"
     )
 

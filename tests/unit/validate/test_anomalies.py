@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 import pytest
 
 from everfit.contracts.messages.anomalies import ANOMALIES
-from everfit.contracts.messages.readings import ColumnReading
+from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.spec.table_schema import ColumnSchema, TableSchema
 from everfit.steps.validate.check_readings import check_readings
+from everfit.steps.validate.check_rules import check_rules
 from everfit.steps.validate.findings import Findings
 
 PLANTED = "2018-05"
@@ -467,6 +468,28 @@ def test_booleans_and_ones_and_zeros_are_one_type(months, judge_tables):
     assert not [a for some in found.values() for a in some if a[0] == "TYPE-CHANGE"]
 
 
-def test_every_code_is_tested_here():
-    text = Path(__file__).read_text()
-    assert not [code for code in ANOMALIES if f'"{code}"' not in text]
+@pytest.mark.parametrize(
+    ("action", "rows", "code", "severity"),
+    [
+        ("drop", 50, "ROWS-DROPPED", "info"),
+        ("drop", 51, "ROWS-DROPPED", "warning"),
+        ("quarantine", 1, "ROW-RULE", "error"),
+        ("fail", 1, "ROW-RULE-FAIL", "error"),
+    ],
+)
+def test_rows_against_a_rule_are_counted(make_spec, action, rows, code, severity):
+    findings = Findings("2018-05", make_spec())
+    broken = BrokenRule(rule="fare < 500", action=action, rows=rows, missing=1, of=1_000)
+    check_rules([broken], findings)
+    (found,) = findings.anomalies
+    assert (found.code, found.severity) == (code, severity)
+    assert "fare < 500 does not hold for" in found.message
+    assert "1 of them because a value is missing" in found.message
+
+
+def test_every_code_is_tested():
+    """Here, or, where it takes the times of several spans, beside the fields they come from."""
+    here = Path(__file__)
+    texts = (here, here.parents[2] / "field" / "test_span_order.py")
+    text = "".join(path.read_text() for path in texts)
+    assert not [code for code in ANOMALIES if code not in text]
