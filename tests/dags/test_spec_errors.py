@@ -25,7 +25,7 @@ def test_each_broken_spec_is_an_import_error_of_its_own(folder, bundle):
     bag = DagBag(str(bundle.path), bundle_path=bundle.path)
     assert bag.dags == {}
     assert sorted(bag.import_errors) == ["one.yaml.py", "two.yaml.py"]
-    assert "- one.yaml gate: is required" in bag.import_errors["one.yaml.py"]
+    assert "- one.yaml:1: gate: is required" in bag.import_errors["one.yaml.py"]
     assert "two.yaml" in bag.import_errors["two.yaml.py"]
     assert "gate: is required" not in bag.import_errors["two.yaml.py"]
 
