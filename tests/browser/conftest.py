@@ -155,14 +155,28 @@ def logged_in(chromium: Any, site: Site) -> Any:
     return state
 
 
-@pytest.fixture(params=["light", "dark"])
-def mode(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(
+    params=[
+        pytest.param(("light", 1280), id="light-wide"),
+        pytest.param(("dark", 390), id="dark-narrow"),
+        pytest.param(("light", 390), id="light-narrow", marks=pytest.mark.thorough),
+        pytest.param(("dark", 1280), id="dark-wide", marks=pytest.mark.thorough),
+    ]
+)
+def look(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """Colour mode, and width of the window in pixels."""
+    mode, width = request.param
+    return mode, width
 
 
-@pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
-def width(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+@pytest.fixture
+def mode(look: tuple[str, int]) -> str:
+    return look[0]
+
+
+@pytest.fixture
+def width(look: tuple[str, int]) -> int:
+    return look[1]
 
 
 @pytest.fixture

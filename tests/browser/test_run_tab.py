@@ -49,7 +49,7 @@ def test_a_report_has_the_colours_of_the_page_around_it(page: Any, site: Site, m
     assert (red + green + blue < 300) == (mode == "dark")
 
 
-@pytest.mark.parametrize("mode", ["light"])
+@pytest.mark.parametrize(("mode", "width"), [("light", 1280)])
 def test_mlflow_opens_beside_airflow(page: Any, site: Site) -> None:
     tab(page, site, site.trained)
     with page.expect_popup() as opened:
@@ -59,7 +59,7 @@ def test_mlflow_opens_beside_airflow(page: Any, site: Site) -> None:
     assert opened.value.title() == "MLflow's page"
 
 
-@pytest.mark.parametrize("mode", ["light"])
+@pytest.mark.parametrize(("mode", "width"), [("light", 1280)])
 def test_a_run_with_nothing_to_do_says_why(page: Any, site: Site) -> None:
     tab(page, site, site.idle)
     page.get_by_role("heading", name="This run made no report").wait_for()

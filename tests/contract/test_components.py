@@ -38,7 +38,7 @@ AFTER = "monitoring: "
 DONE = (*CHAIN, *(f"{AFTER}{name}" for name in MONITORING), f"{AFTER}plan")
 """Everything that was done, in its order."""
 
-MOST_POINTS = 4
+MOST_POINTS = 3
 """Points each component is killed at, spread evenly over its acts, unless all are asked for."""
 
 

@@ -208,6 +208,7 @@ def test_corrections_of_a_key_count_and_are_told(months):
 
 
 @pytest.mark.parametrize("key", [[], ["id"]])
+@pytest.mark.thorough
 def test_repeats_on_both_sides_of_a_month_need_no_key(months, key):
     """The same plans and regions every month: equal rows on both sides, and no alarm."""
 

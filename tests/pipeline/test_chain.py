@@ -78,6 +78,7 @@ def test_a_file_that_is_touched_but_equal_is_the_same_span(world) -> None:
     assert len(world.context.ledger.versions("quick")) == 1
 
 
+@pytest.mark.thorough
 def test_each_new_month_is_judged_by_models_that_never_saw_it(world) -> None:
     world.months(3)
     first = world.result(world.run(), "validate")
@@ -202,6 +203,7 @@ def test_too_few_months_is_a_reason_not_an_error(world) -> None:
     assert evaluation.decision == "skip"
 
 
+@pytest.mark.thorough
 def test_an_altered_model_is_never_loaded(world) -> None:
     world.months(3)
     model = world.result(world.run(), "evaluate").candidate.model

@@ -285,6 +285,7 @@ def test_a_version_waits_until_a_person_answers(context, monkeypatch, capsys) ->
     assert everfit("reconcile", "quick")[0] == 0
 
 
+@pytest.mark.thorough
 def test_a_refused_version_is_remembered_and_may_still_be_promoted(
     context, monkeypatch, capsys
 ) -> None:
@@ -402,6 +403,7 @@ def test_reconcile_names_each_artifact_that_is_missing_or_altered(checkout, ever
     assert journal(checkout) == BEFORE
 
 
+@pytest.mark.thorough
 def test_reconcile_finishes_a_registration_that_was_cut_off(context, monkeypatch, capsys) -> None:
     class Cut(Exception):
         pass

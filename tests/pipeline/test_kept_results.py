@@ -63,6 +63,7 @@ def test_a_verdict_written_into_the_store_is_no_verdict(world: World, judged: Ch
     assert path.read_bytes() == canonical_json(before)
 
 
+@pytest.mark.thorough
 def test_a_result_that_nobody_computed_is_none(world: World):
     """As put there before the step was ever asked: the key can be foretold, the ledger not."""
     world.months(3, rows=300)

@@ -18,6 +18,7 @@ def test_a_promotion_is_told_once(world) -> None:
     assert news_of(world.run(force=True)) == []
 
 
+@pytest.mark.thorough
 def test_nothing_to_do_leaves_no_news(world) -> None:
     world.months(3)
     world.run()

@@ -144,6 +144,7 @@ def test_other_pages_and_words_change_no_key_and_no_decision(
     assert pages == {b"otherwise"}
 
 
+@pytest.mark.thorough
 def test_a_page_stays_as_it_was_drawn_with_its_result(world, otherwise) -> None:
     world.months(3)
     first = world.run()

@@ -119,6 +119,7 @@ def test_each_version_is_bit_identical_and_nothing_is_written(checkout, everfit)
     assert {p: p.stat().st_mtime for p in store.rglob("*") if p.is_file()} == before
 
 
+@pytest.mark.thorough
 def test_no_cache_is_needed(checkout, everfit):
     """All results are gone, and what the recorded run made: only its inputs are left to read."""
     with open_context(settings_in(checkout)) as context:
@@ -219,6 +220,7 @@ def test_changed_code_rebuilds_with_the_recorded_code(by_other_code):
     assert "code " in answer["how"]
 
 
+@pytest.mark.thorough
 def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
     run = by_other_code(
         "steps/train/fit.py",

@@ -285,6 +285,7 @@ def test_it_goes_on_while_ledger_and_store_are_away_and_a_rollback_needs_no_stor
         client.wait("/readyz", lambda told: told["store"]["reachable"])
 
 
+@pytest.mark.thorough
 def test_a_champion_that_cannot_be_verified_does_not_answer(checkout, everfit) -> None:
     with open_context(settings_in(checkout)) as context:
         held = context.ledger.runs("quick")[0].run_key
@@ -313,6 +314,7 @@ def test_a_champion_that_cannot_be_verified_does_not_answer(checkout, everfit) -
     assert everfit("serve", "quick")[0] == 2  # a new server has no version before to go on with
 
 
+@pytest.mark.thorough
 def test_the_first_champion_is_taken_when_it_comes(world) -> None:
     world.load()
     root = world.context.settings.root

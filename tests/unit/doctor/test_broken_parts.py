@@ -210,6 +210,7 @@ def test_addresses_that_are_none(checkout: Checkout) -> None:
     assert {found[check].exit_code for check in ("ledger", "store", "MLflow")} == {2}
 
 
+@pytest.mark.thorough
 def test_a_server_of_mlflow_that_works_and_is_another_deployments(
     checkout: Checkout, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_model_round_trips_to_the_same_bytes_and_predictions(name, tmp_path):
     assert save_model(again)[0] == data
 
 
+@pytest.mark.thorough
 def test_bytes_do_not_depend_on_the_process():
     code = (
         "import runpy,hashlib,sys;space=runpy.run_path(sys.argv[1]);"

@@ -49,7 +49,10 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize("world", DRAWS)
+@pytest.mark.parametrize(
+    "world",
+    [pytest.param(world, marks=[pytest.mark.thorough] * (world == "normal")) for world in DRAWS],
+)
 def test_twenty_slices_of_equal_models_veto_one_time_in_twenty_at_most(world):
     rng = np.random.default_rng(5)
     vetoes, trials = 0, 200
