@@ -12,6 +12,8 @@ from tests.airflow.mail_server import Mails, mail_server
 from tests.airflow.stand import Stand, until
 from tests.services import new_database
 
+pytestmark = pytest.mark.thorough
+
 WITHOUT_TRIGGERS = {"triggers": {}}
 
 

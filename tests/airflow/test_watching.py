@@ -20,6 +20,8 @@ from tests.services import new_database
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
+pytestmark = pytest.mark.thorough
+
 NAMES = ("folder", "twin", "bucket", "queue")
 
 AWS = """

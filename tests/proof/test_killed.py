@@ -34,7 +34,7 @@ def test_on_sqlite(on_sqlite: Lived, which: str, step: str, record_property) -> 
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("which", ["first", "second"])
+@pytest.mark.parametrize("which", [pytest.param("first", marks=pytest.mark.thorough), "second"])
 def test_on_postgresql_and_an_mlflow_server(
     on_services: Lived, which: str, step: str, record_property
 ) -> None:
