@@ -1,6 +1,7 @@
 """Everfit's Airflow plugin; every task process imports it, so it stays light.
 
-An installed package is found by its entry point, a checkout by ``plugins/everfit_plugin.py``.
+An installed package is found by its entry point, a checkout that is not installed by
+``plugins/everfit_plugin.py``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -187,3 +188,35 @@ def test_without_the_provider_nothing_happens(folder):
         ),
     }
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_a_task_has_our_plugin_once_and_that_of_lineage() -> None:
+    """Where a name comes twice, Airflow's tasks leave out every plugin after it."""
+    program = (
+        "from airflow.sdk.plugins_manager import _get_plugins\n"
+        "print([plugin.name for plugin in _get_plugins()[0]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    names = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert names.count("everfit") == 1
+    assert "OpenLineageProviderPlugin" in names
+
+
+def test_a_checkout_that_is_not_installed_has_our_plugin_by_its_folder() -> None:
+    program = (
+        "import importlib.metadata as m, sys, everfit, everfit_airflow\n"
+        "m.entry_points = lambda **asked: ()\n"
+        "sys.path.insert(0, 'plugins')\n"
+        "import everfit_plugin\n"
+        "print(everfit_plugin.EverfitPlugin.name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=REPOSITORY,
+    )
+    assert done.stdout.split() == ["everfit"]

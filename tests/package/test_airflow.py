@@ -71,7 +71,7 @@ def told_of_airflow(one: Environment, folder: Path, **environ: str) -> dict[str,
     return airflow
 
 
-def test_the_doctor_finds_the_plugin_by_its_entry_point_and_in_the_folder(
+def test_the_doctor_finds_the_plugin_by_its_entry_point_though_it_is_in_the_folder_too(
     one: Environment, tmp_path: Path
 ) -> None:
     shutil.copytree(REPOSITORY / "dags" / "pipelines", tmp_path / "dags" / "pipelines")
@@ -81,5 +81,5 @@ def test_the_doctor_finds_the_plugin_by_its_entry_point_and_in_the_folder(
     assert "the plugin is found by its entry point" in by_entry["found"]
     assert not (home / "airflow").exists()
     shutil.copytree(PACKAGES["everfit_airflow"].parent, tmp_path / "plugins")
-    by_folder = told_of_airflow(one, tmp_path, HOME=str(home))
-    assert "the plugin is found by its folder" in by_folder["found"]
+    by_both = told_of_airflow(one, tmp_path, HOME=str(home))
+    assert "the plugin is found by its entry point" in by_both["found"]
