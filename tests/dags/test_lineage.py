@@ -219,4 +219,4 @@ def test_a_checkout_that_is_not_installed_has_our_plugin_by_its_folder() -> None
         check=True,
         cwd=REPOSITORY,
     )
-    assert done.stdout.split() == ["everfit"]
+    assert done.stdout.splitlines()[-1] == "everfit"
