@@ -98,6 +98,7 @@ def test_a_run_where_nothing_changed_is_skipped_and_says_so(airflow, first_runs)
     assert airflow.api.xcom(dag_id, run_id, "plan", "because")
 
 
+@pytest.mark.thorough
 def test_a_forced_run_goes_through_every_step_and_computes_nothing(airflow, first_runs):
     dag_id = "penguins.train"
     run_id = airflow.api.trigger(dag_id, {"force": True, "reason": "once more"})
@@ -115,6 +116,7 @@ def test_a_forced_run_goes_through_every_step_and_computes_nothing(airflow, firs
     assert airflow.api.xcom(dag_id, run_id, "register")["summary"] == first
 
 
+@pytest.mark.thorough
 def test_airflow_finds_what_the_command_line_has_done(airflow, places):
     text = (REPOSITORY / "tests" / "specs" / "penguins.yaml").read_text()
     Path(places["EVERFIT_PIPELINES"], "by_hand.yaml").write_text(text)

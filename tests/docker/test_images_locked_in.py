@@ -45,6 +45,7 @@ def put(made, folder: str, files: dict[str, str]) -> None:
     assert made.put_archive(folder, buffer.getvalue())
 
 
+@pytest.mark.thorough
 def test_the_whole_chain_and_its_monitoring(engine):
     chain = """
     set -e
