@@ -17,8 +17,8 @@ from everfit.contracts.spec.table_schema import ColumnType
 from everfit.data.tables.frames import to_frame
 from everfit.engine.context import Context
 from everfit.ml.model import class_texts, load_model, predict_scores
+from everfit.ml.model.known_texts import known_texts
 from everfit.ml.model.raw_columns import coerce
-from everfit.ml.model.table_encoder import TableEncoder
 from everfit.storage.ledger.records import VersionRecord
 
 if TYPE_CHECKING:
@@ -95,7 +95,11 @@ class ScoringModel:
             pipeline=pipeline,
             columns=columns,
             classes=classes,
-            known=_known_texts(pipeline, columns),
+            known={
+                name: texts
+                for name, texts in known_texts(pipeline).items()
+                if columns.get(name) == "string"
+            },
         )
 
     @property
@@ -165,13 +169,3 @@ class ScoringModel:
                 texts = coerce(column, "string")
                 unseen = texts.notna() & ~texts.isin(self.known[name])
                 missed.unseen[name] += int(unseen.sum())
-
-
-def _known_texts(pipeline: Any, columns: Mapping[str, str]) -> dict[str, Any]:
-    found = {}
-    for _, step in pipeline.steps:
-        for part in step.parts_ if isinstance(step, TableEncoder) else ():
-            name = part["column"]
-            if "texts" in part and not part["hashed"] and columns.get(name) == "string":
-                found[name] = part["texts"]
-    return found

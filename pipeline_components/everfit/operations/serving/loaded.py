@@ -101,6 +101,7 @@ def load_version(pipeline: str, entry: PromotionRecord, context: Context) -> Loa
     """
     from everfit.data.tables.frames import read_table
     from everfit.ml.model import class_texts, load_model
+    from everfit.ml.model.known_texts import known_texts
     from everfit.ml.model.predict import pin_jobs
 
     record = signed_version(pipeline, entry, context)
@@ -131,7 +132,7 @@ def load_version(pipeline: str, entry: PromotionRecord, context: Context) -> Loa
         task=task,
         columns=dict(model.steps[0][1].columns),
         classes=classes,
-        known=_known_texts(model),
+        known={name: frozenset(texts.tolist()) for name, texts in known_texts(model).items()},
         sample=sample,
     )
     published = json.loads(context.store.get(request.evaluated.predictions.digest))
@@ -176,15 +177,3 @@ def _refuse_other_predictions(loaded: LoadedVersion, published: Any, where: str)
         found,
         "Serve it with the libraries it was made with (everfit reproduce names them)",
     )
-
-
-def _known_texts(model: Any) -> dict[str, frozenset[str]]:
-    from everfit.ml.model.table_encoder import TableEncoder
-
-    return {
-        part["column"]: frozenset(part["texts"].tolist())
-        for _, step in model.steps
-        if isinstance(step, TableEncoder)
-        for part in step.parts_
-        if part["kind"] in ("codes", "onehot") and not part["hashed"]
-    }
