@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from everfit.contracts.board import board_key
 from everfit.contracts.settings import Settings
 
 KEY = "everfit.run_key"
@@ -97,8 +98,20 @@ def stored(settings: Settings, unlike: str = "") -> dict[str, str]:
                     key = digest = _digest(data.replace(unlike.encode(), b"RUN"))
             elif key.startswith("results/"):
                 json.loads(data)
+            elif key.startswith(board_key("").removesuffix(".json")):
+                digest = _digest(json.dumps(_timeless(json.loads(data))).encode())
             found[key] = digest
     return found
+
+
+TIMES = {"at", "opened", "decided", "seen", "since", "work", "cost"}
+"""Of a board: when it was, and the CPU time it took; the ledger's are left out as well."""
+
+
+def _timeless(board: Any) -> Any:
+    if isinstance(board, dict):
+        return {name: _timeless(value) for name, value in board.items() if name not in TIMES}
+    return [_timeless(value) for value in board] if isinstance(board, list) else board
 
 
 def _digest(data: bytes) -> str:
