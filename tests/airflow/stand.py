@@ -57,9 +57,12 @@ SCHEDULERS = ("scheduler", "scheduler-2")
 FIRST_DAY = date(2020, 3, 2)
 
 
-def day_csv(number: int, rows: int = 240) -> str:
-    """The trips of one day, the same at every call: the fare follows from miles and minutes."""
-    dice = random.Random(number)
+def day_csv(number: int, rows: int = 240, of: str = "") -> str:
+    """The trips of one day, the same at every call: the fare follows from miles and minutes.
+
+    Every pipeline has trips ``of`` its own: what is judged on the same rows shares a budget.
+    """
+    dice = random.Random(f"{of} {number}")
     began = datetime.combine(day_of(number), datetime.min.time())
     lines = ["picked_up,miles,minutes,zone,fare"]
     for row in range(rows):
@@ -175,13 +178,15 @@ class Stand:
 
     def arrive(self, name: str, days: Iterable[int], rows: int = 240) -> list[str]:
         """Have the spans of those days arrive, each whole at once; gives their names back."""
-        names = []
-        for number in days:
-            names.append(f"{day_of(number)}.csv")
-            hidden = self.data / name / f".{names[-1]}"
-            hidden.write_text(day_csv(number, rows))
-            hidden.rename(self.data / name / names[-1])
-        return names
+        return [self.place(name, number, day_csv(number, rows, name)) for number in days]
+
+    def place(self, name: str, number: int, text: str) -> str:
+        """Have the span of a day arrive with that text, whole at once; gives its name back."""
+        span = f"{day_of(number)}.csv"
+        hidden = self.data / name / f".{span}"
+        hidden.write_text(text)
+        hidden.rename(self.data / name / span)
+        return span
 
     def present(self, name: str) -> list[str]:
         """The spans in the source."""

@@ -24,6 +24,9 @@ from tests.services import new_database
 FIRST = range(3)
 """The days that each pipeline is first trained on, by hand."""
 
+RISEN = range(3, 6)
+"""The days after the fares rose: on the first a fresh model knows no better than the champion."""
+
 PATIENCE = 600.0
 NEVER = {"new_data": {"min_spans": 50}}
 """A condition that does not hold here; its signal must never ring."""
@@ -76,9 +79,9 @@ class Here(Stand):
             return [e for e in ledger.evaluations(name, 500) if e.stage == "wake"]
 
 
-def altered(number: int, change: Callable[[dict[str, str]], None]) -> str:
-    """The trips of a day, each row changed."""
-    rows = list(csv.DictReader(io.StringIO(day_csv(number))))
+def altered(name: str, number: int, change: Callable[[dict[str, str]], None]) -> str:
+    """A pipeline's trips of a day, each row changed."""
+    rows = list(csv.DictReader(io.StringIO(day_csv(number, of=name))))
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -132,8 +135,9 @@ def here(airflow: Any, places: dict[str, str]) -> Iterator[Here]:
     recoded = here.specs / "recoded.yaml"
     spec = yaml.safe_load(recoded.read_text())
     recoded.write_text(yaml.safe_dump({**spec, "train": {**spec["train"], "seed": 1}}))
-    (here.data / "decaying" / f"{day_of(3)}.csv").write_text(altered(3, fares_rise))
-    (here.data / "drifting" / f"{day_of(3)}.csv").write_text(altered(3, trips_lengthen))
+    for number in RISEN:
+        here.place("decaying", number, altered("decaying", number, fares_rise))
+    here.place("drifting", 3, altered("drifting", 3, trips_lengthen))
     here.api.pause("switched.train", True)
     here.arrive("switched", [3])
     here.arrive("cooling", [3])

@@ -155,7 +155,7 @@ class Team:
             self.s3().put_object(
                 Bucket="everfit-data",
                 Key=f"{name}/{day_of(number)}.csv",
-                Body=day_csv(number, rows).encode(),
+                Body=day_csv(number, rows, name).encode(),
             )
 
     def s3(self) -> Any:
