@@ -85,7 +85,13 @@ def test_what_came_while_the_dags_were_paused_is_found_later(stand: Stand, begin
     assert_sound(stand, name, trainings=1)
 
 
-@pytest.mark.parametrize("components", [False, True], ids=["alone", "with_all"])
+@pytest.mark.parametrize(
+    "components",
+    [
+        pytest.param(False, id="alone", marks=pytest.mark.thorough),
+        pytest.param(True, id="with_all"),
+    ],
+)
 def test_schedulers_killed_in_mid_training_end_the_run_once(
     stand: Stand, begin: Begin, components: bool
 ):
