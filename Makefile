@@ -46,7 +46,7 @@ proof:  ## killed, refused, raced and mutated; EVERFIT_PROOF=all for every point
 	@$(PY) -m pytest -q -n auto --dist loadfile tests/proof
 
 thorough:  ## every point and every further case of these parts (hours)
-	@EVERFIT_PROOF=all $(MAKE) --no-print-directory unit proof airflow browser
+	@EVERFIT_PROOF=all $(MAKE) --no-print-directory unit proof airflow browser stack
 
 package:  ## the wheel in empty environments and folders, without a network
 	@$(PY) -m pytest -q tests/package
@@ -98,7 +98,7 @@ restore:  ## FROM=folder: a backup, into an empty stack
 stack-example:  ## months of the example into the stack's bucket
 	@scripts/stack.sh example
 
-stack: setup-dev images  ## the stack, used and broken: trained through Celery, every part killed (minutes)
+stack: setup-dev images  ## the stack, used: trained through Celery, rotated, restored; EVERFIT_PROOF=all: every part killed too
 	@$(AIRFLOW_PY) -m pytest -q tests/stack
 
 format:  ## rewrite the code in the house's format

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+EVERY = os.environ.get("EVERFIT_PROOF", "") == "all"
+"""Whether everything is tried."""
+
 
 def evenly(points: Iterable[int], most: int) -> list[int]:
     """At most so many of the points, evenly; ``EVERFIT_PROOF`` says ``all``, or how many."""

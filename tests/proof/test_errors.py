@@ -62,7 +62,7 @@ def assert_recovers(lived: Lived, name: str, expected: dict[str, object], where:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("refusal", ["full", "read-only"])
+@pytest.mark.parametrize("refusal", ["full", pytest.param("read-only", marks=pytest.mark.thorough)])
 def test_a_disk_that_takes_nothing_from_the_nth_call_on(
     on_sqlite: Lived, step: str, refusal: str
 ) -> None:
@@ -164,8 +164,17 @@ def test_a_disk_that_may_only_be_read(on_sqlite: Lived, step: str) -> None:
     assert code.read_text() == "2" and len(lines) == 1, ended.said
 
 
-@pytest.mark.parametrize("onwards", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize("fault", ["500", "dropped", "cut"])
+@pytest.mark.parametrize(
+    ("fault", "onwards"),
+    [
+        pytest.param("500", False, id="500 once"),
+        pytest.param("500", True, id="500 from then on", marks=pytest.mark.thorough),
+        pytest.param("dropped", False, id="dropped once", marks=pytest.mark.thorough),
+        pytest.param("dropped", True, id="dropped from then on"),
+        pytest.param("cut", False, id="cut once"),
+        pytest.param("cut", True, id="cut from then on", marks=pytest.mark.thorough),
+    ],
+)
 def test_an_mlflow_that_did_it_and_says_otherwise(
     on_services: Lived, fault: Fault, onwards: bool
 ) -> None:

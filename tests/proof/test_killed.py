@@ -27,8 +27,14 @@ FEWER = 3
 MOST_SERVED = {"evaluate": 2, "gate": 3, "register": 6}
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("which", ["first", "second"])
+@pytest.mark.parametrize(
+    ("which", "step"),
+    [
+        *(pytest.param("first", step, marks=pytest.mark.thorough) for step in STEPS[:-1]),
+        ("first", "register"),
+        *(("second", step) for step in STEPS),
+    ],
+)
 def test_on_sqlite(on_sqlite: Lived, which: str, step: str, record_property) -> None:
     kill_everywhere(on_sqlite, f"{which} {step}", MOST[step], record_property)
 

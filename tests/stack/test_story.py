@@ -18,6 +18,7 @@ import yaml
 from everfit_launch.errors import LaunchError
 from everfit_launch.rest import AirflowApi
 from tests.canary import ProcessList, find
+from tests.points import EVERY
 from tests.stack.team import REPOSITORY, Team, docker, refused, until
 
 EXAMPLE = "taxi_fare"
@@ -115,6 +116,7 @@ def test_nothing_of_it_runs_on(team: Team, trained: str) -> None:
     assert not team.components(EXAMPLE, running=False)
 
 
+@pytest.mark.thorough
 def test_a_laptop_makes_the_same_model(team: Team, trained: str, tmp_path: Path) -> None:
     """The same image with nothing but its defaults: folders, SQLite, one process."""
     image = team.parts("lister")[0]["Image"]
@@ -150,8 +152,12 @@ def test_a_laptop_makes_the_same_model(team: Team, trained: str, tmp_path: Path)
 
 
 def test_secrets_rotate_in_the_running_stack(team: Team, trained: str) -> None:
-    """What trains afterwards, in the tests below, does so with the new ones."""
-    rotated = ("everfit_database_password", "airflow_admin_password", "mlflow_admin_password")
+    """What trains afterwards, in the tests below, does so with the new ones.
+
+    In CI one secret that the components use and one that people do.
+    """
+    rotated = ("everfit_database_password", "airflow_admin_password")
+    rotated += ("mlflow_admin_password",) if EVERY else ()
     before = {name: team.secret(name) for name in rotated}
     for name in rotated:
         team.script("rotate", name, timeout=900)
@@ -185,6 +191,7 @@ def _as_everfit(team: Team, password: str) -> str:
     ).strip()
 
 
+@pytest.mark.thorough
 def test_a_new_month_trains_by_itself(team: Team, trained: str) -> None:
     """The example, with its quickest family."""
     spec = yaml.safe_load((REPOSITORY / f"dags/pipelines/{EXAMPLE}.yaml").read_text())
@@ -198,6 +205,7 @@ def test_a_new_month_trains_by_itself(team: Team, trained: str) -> None:
     assert {run["run_type"] for run in team.runs(f"{name}.train")} == {"asset_triggered"}
 
 
+@pytest.mark.thorough
 def test_parts_are_killed_in_mid_run(team: Team, trained: str) -> None:
     """Worker, scheduler and component, each in the midst of somebody's training."""
     with ThreadPoolExecutor(3) as hands:
