@@ -24,7 +24,7 @@ from quality_tables import TABLES, TARGET, Cell, cells
 from threadpoolctl import threadpool_limits
 
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.requests import ColumnRole, TrainRequest
+from everfit.contracts.messages.training import ColumnRole, TrainRequest
 from everfit.contracts.spec.metrics import METRICS
 from everfit.contracts.spec.pipeline import FeatureSpec
 from everfit.contracts.spec.train import FamilySpec, TrainSpec

@@ -110,7 +110,7 @@ class Place:
     def monitor(self) -> dict[str, tuple[float, float, float]]:
         """The monitoring of what has come since."""
         self.done = {}
-        tasks = [task for task in monitoring_tasks() if not task.sweep]
+        tasks = [task for task in monitoring_tasks(self.spec) if not task.sweep]
         again = {"extract": "extract (monitoring)"}
         return {again.get(task.name, task.name): self.perform(task) for task in tasks}
 

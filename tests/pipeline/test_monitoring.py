@@ -16,6 +16,7 @@ from everfit.contracts.messages.monitoring import MonitorRequest, MonitorResult,
 from everfit.contracts.messages.spans import Snapshot
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.settings import Settings
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline as run
 from everfit.engine.context import open_context
 from everfit.steps.monitor.champion_at_work import ChampionAtWork
@@ -38,8 +39,8 @@ def trained(tmp_path_factory):
     return root
 
 
-def without_the_report() -> list[ChainTask]:
-    return [task for task in monitoring_tasks() if task.component != "drift_report"]
+def without_the_report(spec: PipelineSpec) -> list[ChainTask]:
+    return [task for task in monitoring_tasks(spec) if task.component != "drift_report"]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from everfit.contracts import wording
 from everfit.contracts.base import IN_A_KEY
 from everfit.contracts.messages.cards import ModelCard
 from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline
 from everfit.engine.context import open_context
 from everfit.engine.fingerprints import PACKAGE
@@ -103,9 +104,9 @@ def decided(world: World, outcomes: list[Any]) -> list[Any]:
     return found
 
 
-def without_the_drift_report() -> list[ChainTask]:
+def without_the_drift_report(spec: PipelineSpec) -> list[ChainTask]:
     """Its page has a key of its own."""
-    return [task for task in monitoring_tasks() if task.component != "drift_report"]
+    return [task for task in monitoring_tasks(spec) if task.component != "drift_report"]
 
 
 def two_runs_and_a_monitoring(world: World) -> list[list[Any]]:

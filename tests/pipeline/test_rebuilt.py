@@ -14,9 +14,9 @@ from everfit.contracts.messages.requests import (
     EvaluateResult,
     GateResult,
     PrepareResult,
-    TrainResult,
     ValidateResult,
 )
+from everfit.contracts.messages.training import TrainResult
 from everfit.engine.fingerprints import code_digest
 from everfit.storage.mlflow import champion_alias
 from everfit.storage.store import digest_file

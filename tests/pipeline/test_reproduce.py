@@ -223,7 +223,7 @@ def test_changed_code_rebuilds_with_the_recorded_code(by_other_code):
 @pytest.mark.thorough
 def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
     run = by_other_code(
-        "steps/train/fit.py",
+        "ml/families/fitting.py",
         "    fit(estimator, matrix, values, warned)\n",
         "    fit(estimator, matrix, values * 1.01, warned)\n",
     )
@@ -237,7 +237,7 @@ def test_a_change_of_train_names_the_model_and_how_far_it_is(by_other_code):
 @pytest.mark.thorough
 def test_a_change_in_the_last_bits_is_numerically_equal(by_other_code):
     run = by_other_code(
-        "steps/train/fit.py",
+        "ml/families/fitting.py",
         "    fit(estimator, matrix, values, warned)\n",
         "    fit(estimator, matrix, values * (1 + 1e-13), warned)\n",
     )

@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from everfit.cli.main import main
-from everfit.contracts.messages.chain import monitoring_tasks
+from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
 from everfit.contracts.messages.monitoring import MonitorResult
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline
 from everfit.engine.context import open_context
 from everfit.operations.scoring.score import score
@@ -106,8 +107,11 @@ def everfit(capsys):
 @pytest.fixture
 def monitored(monkeypatch):
     """What monitoring says of the one new span; Evidently's report has tests of its own."""
-    tasks = [task for task in monitoring_tasks() if task.component != "drift_report"]
-    monkeypatch.setattr(pipeline, "monitoring_tasks", lambda: tasks)
+
+    def without_the_report(spec: PipelineSpec) -> list[ChainTask]:
+        return [task for task in monitoring_tasks(spec) if task.component != "drift_report"]
+
+    monkeypatch.setattr(pipeline, "monitoring_tasks", without_the_report)
 
     def look(root: Path, path: Path):
         with open_context(settings_in(root)) as context:

@@ -10,6 +10,7 @@ from everfit.champion.approvals import told
 from everfit.champion.lookup import find_version
 from everfit.champion.overrule import named_person, refuse_gone, short_reason
 from everfit.champion.promotion import AWAITS, NOTHING, project_alias, promote_waiting, promotion_of
+from everfit.champion.refit import register_refit_of
 from everfit.champion.servable import check_servable
 from everfit.contracts.errors import UserError
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -95,6 +96,8 @@ def answer(
         served = registry.alias(pipeline)
         if what == "approve":
             entry = promote_waiting(pipeline, record.run_key, context, registry)
+            if entry is not None:
+                register_refit_of(record.run_key, context, registry)
         registry.tag_version(pipeline, number, {AWAITS: NOTHING, TAG: told(approval)})
         champion = project_alias(pipeline, ledger, registry)
     return Answered(

@@ -39,3 +39,12 @@ def pinned_champion(
         verified_champion(champion, order.pipeline.name, context)
         refuse_altered_journal(order.pipeline.name, context)
     return champion
+
+
+def refit_of(champion: ChampionRef, ledger: Ledger, pipeline: str) -> ChampionRef | None:
+    """The judged version that a champion is a refit of; None where it is none."""
+    head = ledger.champion(pipeline)
+    if head is None or head.kind != "refit" or head.run_key != champion.run_key:
+        return None
+    run = ledger.run(head.run_key)
+    return run.champion if run else None

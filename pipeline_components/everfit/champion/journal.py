@@ -18,6 +18,7 @@ from everfit.storage.ledger.records import (
 
 HOW = {
     "promote": "promoted by the gate's verdict",
+    "refit": "fitted on its holdout too, after its promotion",
     "override": "promoted by a person, over the gate",
     "rollback": "rolled back to by a person",
 }

@@ -56,7 +56,7 @@ def intended(request: RegisterRequest, tags: Mapping[str, str], dossier: Digest 
         made=candidate_of(request),
         description=f"{request.decision.verdict}: {request.decision.because}",
         tags=tags,
-        awaits=awaited(request.spec),
+        awaits="" if request.refit_of else awaited(request.spec),
         dossier=dossier,
     )
 
@@ -69,13 +69,18 @@ def awaited(spec: PipelineSpec) -> Awaits:
 
 
 def candidate_of(request: RegisterRequest) -> ChampionRef:
-    """The candidate of a request, before it has a version."""
+    """The candidate of a request, before it has a version.
+
+    One that was refitted has seen the holdout too.
+    """
+    holdout = tuple(span.digest for span in request.holdout)
+    window = tuple(span.digest for span in request.window)
     return champion_made(
         request.run_key,
         request.prepared,
         request.evaluated,
-        tuple(span.digest for span in request.window),
-        tuple(span.digest for span in request.holdout),
+        (*window, *holdout) if request.refit_of else window,
+        holdout,
     )
 
 
@@ -263,12 +268,12 @@ def _promote(
         None where another run was promoted meanwhile.
     """
     ledger = context.ledger
-    answer = ledger.approval(recorded.run_key)
+    answer, run = ledger.approval(recorded.run_key), ledger.run(recorded.run_key)
     entry = PromotionRecord(
         sequence=judged_by.sequence + 1 if judged_by else 1,
         version=recorded.version,
         run_key=recorded.run_key,
-        kind="promote",
+        kind="refit" if run and run.trigger.run_type == "refit" else "promote",
         reason=_reason_of(recorded.run_key, ledger),
         person=answer.person if answer else "",
     )

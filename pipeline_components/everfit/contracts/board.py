@@ -165,7 +165,7 @@ class Entry(Frozen):
     """An entry of the champion's journal."""
 
     version: int
-    kind: Literal["promote", "override", "rollback"]
+    kind: Literal["promote", "refit", "override", "rollback"]
     reason: str
     person: str
     at: str = Field(description="ISO time, UTC")

@@ -26,6 +26,7 @@ NEEDS: dict[Component, tuple[Need, ...]] = {
     "extract": ("store", "source"),
     "watch": ("store", "source"),
     "register": ("store", "registry"),
+    "fall_back": ("store", "registry"),
     "drift_report": ("store", "registry"),
     "promote": ("store", "registry"),
     "reconcile": ("store", "registry"),
@@ -36,7 +37,7 @@ NEEDS: dict[Component, tuple[Need, ...]] = {
 alone.
 """
 
-SIGNERS: frozenset[Component] = frozenset({"register", "promote", "reconcile"})
+SIGNERS: frozenset[Component] = frozenset({"register", "fall_back", "promote", "reconcile"})
 """The components that sign what they record, and so are given the private key."""
 
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}

@@ -9,7 +9,15 @@ from everfit.contracts.messages.steps import Component
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
 
-AFTER: tuple[Component, ...] = ("plan", "monitor", "gate", "register", "promote", "reconcile")
+AFTER: tuple[Component, ...] = (
+    "plan",
+    "monitor",
+    "gate",
+    "register",
+    "fall_back",
+    "promote",
+    "reconcile",
+)
 """The steps that change it."""
 
 Publish = Callable[[PipelineSpec, Context], None]

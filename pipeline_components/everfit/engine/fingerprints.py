@@ -157,6 +157,7 @@ _STEPS: dict[Made, Code] = {
         *_CHAMPION,
         *_WORDS,
     ),
+    "refit": _beside_a_run("steps/refit", "data/tables", "ml/families", "ml/model", "ml/scoring"),
     "plan": _beside_a_run(
         "steps/plan",
         "champion/agreement",
@@ -176,6 +177,7 @@ _STEPS: dict[Made, Code] = {
         "ml/profiles",
         "ml/scoring",
     ),
+    "fall_back": _beside_a_run("steps/fall_back", "champion", "data/tables", "ml/model"),
     "drift_report": _beside_a_run("steps/drift_report"),
     "promote": _beside_a_run("steps/promote", "champion", "data/tables", "ml/model"),
     "reconcile": _beside_a_run("steps/reconcile", "champion", "data/tables", "ml/model"),
@@ -374,6 +376,11 @@ def own_checks(paths: Sequence[str]) -> dict[str, Digest]:
         files = file.parent.glob("*.py") if spec.submodule_search_locations else [file]
         found[path] = source_digest({one.name: one.read_bytes() for one in files})
     return found
+
+
+def refit_key(run_key: Digest) -> Digest:
+    """The identity of a run's refit, which is a run of its own: same spec and spans, same code."""
+    return digest_of({"refit_of": run_key})
 
 
 def run_key(

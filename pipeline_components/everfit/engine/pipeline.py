@@ -135,7 +135,7 @@ def monitor_pipeline(
     UserError
         If the spec names an image for one of the steps: none of them is run.
     """
-    tasks = list(monitoring_tasks())
+    tasks = list(monitoring_tasks(spec))
     refuse_own_images(spec, (task.component for task in tasks))
     run = ChainRun(spec, context, trigger or Trigger())
     outcomes: list[Outcome] = []

@@ -167,7 +167,11 @@ def recent_trainings(
         return None
     budget = spec.triggers.budget
     begin = context.clock() - duration(budget.per)
-    opened = [moment(run.at) for run in context.ledger.find_runs(pipeline)]
+    opened = [
+        moment(run.at)
+        for run in context.ledger.find_runs(pipeline)
+        if run.trigger.run_type != "refit"
+    ]
     used = sum(at is not None and at > begin for at in opened)
     return Trainings(used=used, limit=budget.trainings, per=budget.per)
 

@@ -51,20 +51,30 @@ def describe_monitoring(spec: PipelineSpec) -> str:
     lines = [
         f"Compares every new span of `{spec.source.address}` with the champion of `{spec.name}`.",
         "",
-        "- **watch** lists the source; where no span is new, the next three are skipped",
+        "- **watch** lists the source; where no span is new, the tasks before `wake` are skipped",
         "- **extract** reads the new spans, once",
         f"- **monitor** compares {columns} with the champion's window (a score of "
         f"{plain(monitor.effect)} matters, {percent(monitor.level)} false alarms a span) and its "
         f"loss with that on its holdout{after}",
+        *_fall_back(spec),
         "- **drift_report** adds Evidently's report",
         "- **wake** evaluates all conditions, and wakes the training for each that holds: "
         + _signals(spec),
-        "- **measured** only lets the run fail where one of the first four did",
+        "- **measured** only lets the run fail where one of the tasks before `wake` did",
         *triggered_by(spec),
         "",
         WORDS,
     ]
     return "\n".join(lines)
+
+
+def _fall_back(spec: PipelineSpec) -> list[str]:
+    if not spec.train.refit:
+        return []
+    return [
+        "- **fall_back** lets the judged model serve again, where `monitor` finds its refit "
+        "surely worse"
+    ]
 
 
 def _signals(spec: PipelineSpec) -> str:

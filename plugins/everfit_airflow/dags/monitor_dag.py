@@ -50,7 +50,7 @@ def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
 def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
     tasks: dict[str, ComponentOperator] = {}
     last: ComponentOperator | None = None
-    for each in monitoring_tasks():
+    for each in monitoring_tasks(spec):
         if each.sweep:
             # The report is for people: no training waits for it.
             tasks["monitor"] >> ComponentOperator(

@@ -114,6 +114,7 @@ LINKS: dict[Component, tuple[BaseOperatorLink, ...]] = {
     "gate": (DecisionReportLink(), ModelCardLink(), DataReportLink()),
     "register": (MlflowRunLink(), DecisionReportLink(), ModelCardLink(), DataReportLink()),
     "monitor": (MonitorReportLink(),),
+    "fall_back": (MonitorReportLink(),),
     "promote": (DecisionReportLink(),),
     "drift_report": (DriftReportLink(), MonitorReportLink(), MlflowRunLink()),
 }

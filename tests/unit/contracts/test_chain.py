@@ -49,12 +49,12 @@ def test_a_training_goes_from_plan_to_register_with_a_task_for_each_family():
 
 def test_every_task_comes_after_those_it_reads_from():
     assert reads_only_what_is_done(list(training_tasks(SPEC)))
-    assert reads_only_what_is_done(list(monitoring_tasks()))
+    assert reads_only_what_is_done(list(monitoring_tasks(SPEC)))
     assert not reads_only_what_is_done(list(training_tasks(SPEC))[::-1])
 
 
 def test_monitoring_ends_with_a_sweep_that_reads_nothing():
-    *measuring, sweep = monitoring_tasks()
+    *measuring, sweep = monitoring_tasks(SPEC)
     assert [task.name for task in measuring] == ["watch", "extract", "monitor", "drift_report"]
     assert sweep == ChainTask("plan", (), sweep=True)
 

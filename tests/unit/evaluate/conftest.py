@@ -13,7 +13,8 @@ import pytest
 
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.planning import ChampionRef
-from everfit.contracts.messages.requests import ColumnRole, EvaluateRequest, TrainResult
+from everfit.contracts.messages.requests import EvaluateRequest
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from everfit.contracts.spec.margins import Margin
 from everfit.engine.context import Context
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from everfit.contracts.errors import SourceError, Unavailable
-from everfit.contracts.messages.requests import ColumnRole, TrainResult
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from everfit.contracts.spec.gate import StabilitySpec
 from everfit.data.tables.frames import type_name
 from everfit.steps.evaluate.disturbed import MISSING_ROWS, MOST_FEATURES, disturbed, missing, noisy

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from everfit.contracts.messages.requests import ColumnRole
+from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.spec.expression import MAX_LENGTH, columns_of
 from everfit.contracts.spec.gate import SliceSpec
 from everfit.contracts.spec.margins import Margin

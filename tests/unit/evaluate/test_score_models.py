@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from everfit.contracts.messages.requests import TrainResult
+from everfit.contracts.messages.training import TrainResult
 from everfit.ml.scoring.resampling import entity_codes
 from everfit.steps.evaluate.score_models import best
 

@@ -16,14 +16,9 @@ from everfit.contracts.base import digest_of
 from everfit.contracts.messages.evaluations import EvaluatedSpan, HoldoutEvaluation
 from everfit.contracts.messages.evidence import Disturbed, SliceScore, SliceSearch
 from everfit.contracts.messages.planning import ChampionRef
-from everfit.contracts.messages.requests import (
-    ColumnRole,
-    EvaluateResult,
-    GateRequest,
-    PrepareResult,
-    TrainResult,
-)
+from everfit.contracts.messages.requests import EvaluateResult, GateRequest, PrepareResult
 from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from everfit.contracts.messages.verdicts import Bound, Comparison, Estimate
 from everfit.contracts.spec.gate import GateSpec
 

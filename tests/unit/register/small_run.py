@@ -10,15 +10,14 @@ from everfit.contracts.base import canonical_json, digest_bytes, digest_of
 from everfit.contracts.messages.cards import CardTable, ModelCard
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.requests import (
-    ColumnRole,
     EvaluateResult,
     GateResult,
     PrepareResult,
     RegisterRequest,
-    TrainResult,
 )
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.steps import Trigger
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from everfit.contracts.messages.verdicts import Comparison, Estimate
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context

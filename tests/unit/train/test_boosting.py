@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from everfit.contracts.errors import UserError
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.requests import ColumnRole, TrainRequest
+from everfit.contracts.messages.training import ColumnRole, TrainRequest
 from everfit.contracts.spec.families import FAMILIES
 from everfit.contracts.spec.pipeline import FeatureSpec
 from everfit.contracts.spec.train import FamilySpec, TrainSpec

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from everfit.contracts.errors import SourceError, UserError
-from everfit.contracts.messages.requests import PrepareRequest, TrainRequest
+from everfit.contracts.messages.requests import PrepareRequest
 from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.training import TrainRequest
 from everfit.contracts.spec.pipeline import FeatureSpec
 from everfit.contracts.spec.train import FamilySpec
 from everfit.data.tables.frames import read_table
@@ -168,7 +169,7 @@ from pathlib import Path
 from everfit.engine.context import pin_threads
 pin_threads(1)
 from types import SimpleNamespace
-from everfit.contracts.messages.requests import TrainRequest
+from everfit.contracts.messages.training import TrainRequest
 from everfit.engine.progress import LogProgress
 from everfit.storage.store import open_store
 from everfit.steps.train.step import Train

@@ -17,7 +17,7 @@ from everfit.champion.version.made_with import made_as_told, made_here
 from everfit.contracts.base import canonical_json, digest_of
 from everfit.contracts.errors import Unavailable
 from everfit.contracts.messages.dossier import Dossier
-from everfit.contracts.messages.requests import TrainResult
+from everfit.contracts.messages.training import TrainResult
 from everfit.engine.fingerprints import (
     code_digest,
     digest_of_code,

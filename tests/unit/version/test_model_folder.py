@@ -12,7 +12,7 @@ import yaml
 from everfit.champion.version.made_with import made_here
 from everfit.champion.version.model_code import source_files
 from everfit.champion.version.model_folder import distributions, model_folder, modules_of, signature
-from everfit.contracts.messages.requests import ColumnRole, TrainResult
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from tests.unit.register.small_run import fitted
 
 COLUMNS = (

@@ -58,6 +58,7 @@ def store_dossier(request: RegisterRequest, context: Context) -> Digest:
         package=source_digest(below),
         lock=store.put("requirements.txt", lock(context.settings.root)),
         environment=environment(),
+        judged=dossier_digest(request.refit_of, context.ledger) if request.refit_of else None,
     )
     kept = store.put("dossier.json", canonical_json(dossier))
     context.ledger.record_result("dossier", request.run_key, kept.digest)

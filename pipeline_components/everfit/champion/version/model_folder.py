@@ -17,7 +17,7 @@ import yaml
 from everfit.champion.version.made_with import MadeWith
 from everfit.champion.version.model_code import OURS, source_files
 from everfit.champion.version.run_log import MLFLOW_TYPES
-from everfit.contracts.messages.requests import ColumnRole, TrainResult
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 
 MODEL = "model.skops"
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from everfit.contracts.errors import shortlist
-from everfit.contracts.messages.requests import ColumnRole, RegisterRequest
+from everfit.contracts.messages.requests import RegisterRequest
 from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.messages.verdicts import Estimate
 from everfit.engine.fingerprints import spec_digest
 from everfit.storage.mlflow.base import (
@@ -133,6 +134,8 @@ def tags(request: RegisterRequest) -> dict[str, str]:
         "mlflow.source.name": f"everfit run {spec.name}",
         "mlflow.source.type": "JOB",
     }
+    if request.refit_of:
+        values["everfit.refit_of"] = request.refit_of
     if spec.tags:
         values["everfit.tags"] = ",".join(spec.tags)
     if request.evaluated.not_finite:

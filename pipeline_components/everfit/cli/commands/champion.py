@@ -21,7 +21,7 @@ class Champion(TypedDict):
     since: str
     until: str | None
     """Null: it serves today."""
-    kind: Literal["promote", "override", "rollback"]
+    kind: Literal["promote", "refit", "override", "rollback"]
     reason: str
     run_key: str
     verdict: Literal["promote", "hold", "reject"] | None

@@ -22,7 +22,7 @@ class Promoted(TypedDict):
     """False: the version was champion already."""
     sequence: int
     """Its place in the journal."""
-    kind: Literal["promote", "override", "rollback"]
+    kind: Literal["promote", "refit", "override", "rollback"]
     reason: str
     at: str
 

@@ -102,7 +102,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
-    tasks = [*judging_tasks(spec), *measuring_tasks()]
+    tasks = [*judging_tasks(spec), *measuring_tasks(spec)]
     refuse_own_images(spec, dict.fromkeys(task.component for task in tasks))
     policies = _policies(options, spec)
     pin_threads(spec.train.threads)

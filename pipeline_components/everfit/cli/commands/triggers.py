@@ -25,6 +25,7 @@ _TRIGGERED_BY = {
     "scheduled": "the schedule",
     "asset": "an asset event",
     "backfill": "a backfill",
+    "refit": "a promotion",
 }
 
 

@@ -6,7 +6,7 @@ Whoever runs the chain (in one process, as a replay, as tasks of Airflow) walks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from everfit.contracts.spec.images import Component
@@ -20,21 +20,24 @@ CHAIN: dict[Component, tuple[Component, ...]] = {
     "train": ("prepare",),
     "evaluate": ("plan", "prepare", "train"),
     "gate": ("plan", "validate", "prepare", "evaluate"),
-    "register": ("plan", "validate", "prepare", "evaluate", "gate"),
+    "refit": ("prepare", "evaluate", "gate"),
+    "register": ("plan", "validate", "prepare", "evaluate", "gate", "refit"),
 }
 """Component of a training → the components whose results it reads, in running order.
 
 Some read ``plan`` for the champion alone: an image of somebody's own, which reaches the store and
-no ledger, knows it from nowhere else.
+no ledger, knows it from nowhere else. ``refit`` is in the trainings whose spec asks for it.
 """
 
 MONITORING: dict[Component, tuple[Component, ...]] = {
     "watch": (),
     "extract": ("watch",),
     "monitor": ("watch", "extract"),
+    "fall_back": ("monitor",),
     "drift_report": ("monitor",),
 }
-"""The same of monitoring; ``plan`` then sweeps: it says whether training should be woken."""
+"""The same of monitoring; ``fall_back`` is in those whose spec asks for refits. ``plan`` then
+sweeps: it says whether training should be woken."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def training_tasks(spec: PipelineSpec) -> Iterator[ChainTask]:
     >>> [task.name for task in training_tasks(spec)][3:6]
     ['prepare', 'train linear', 'train extra_trees']
     """
-    for component, upstream in CHAIN.items():
+    for component, upstream in _wanted(CHAIN, spec):
         if component == "train":
             for family in spec.train.families:
                 yield ChainTask(component, upstream, family=family.name)
@@ -82,8 +85,21 @@ def training_tasks(spec: PipelineSpec) -> Iterator[ChainTask]:
             yield ChainTask(component, upstream)
 
 
-def monitoring_tasks() -> Iterator[ChainTask]:
+def monitoring_tasks(spec: PipelineSpec) -> Iterator[ChainTask]:
     """The tasks of monitoring; the last, plan's sweep, reads none of the others' results."""
-    for component, upstream in MONITORING.items():
+    for component, upstream in _wanted(MONITORING, spec):
         yield ChainTask(component, upstream)
     yield ChainTask("plan", (), sweep=True)
+
+
+OF_REFITS: tuple[Component, ...] = ("refit", "fall_back")
+
+
+def _wanted(
+    chain: Mapping[Component, tuple[Component, ...]], spec: PipelineSpec
+) -> Iterator[tuple[Component, tuple[Component, ...]]]:
+    """The components that a spec asks for, with what they read of the others."""
+    left_out = () if spec.train.refit else OF_REFITS
+    for component, upstream in chain.items():
+        if component not in left_out:
+            yield component, tuple(name for name in upstream if name not in left_out)

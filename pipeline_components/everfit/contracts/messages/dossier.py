@@ -22,4 +22,7 @@ class Dossier(Frozen):
         description="digest of that source; the run has that of the part that decides"
     )
     lock: Artifact = Field(description="requirements with hashes, or the versions installed")
+    judged: Digest | None = Field(
+        None, description="of a refit: the dossier of the version whose settings were fitted"
+    )
     environment: dict[str, str] = Field(description="python, machine, versions, kernel variables")

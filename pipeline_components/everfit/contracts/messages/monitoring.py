@@ -63,9 +63,9 @@ EXTREME = 4.0
 
 
 class AttainableLoss(Frozen):
-    """How much worse the champion scores on a span than a fresh model does."""
+    """How much worse the champion scores on a span than another model does."""
 
-    score: float = Field(description="a fresh model's score on the same rows")
+    score: float = Field(description="the other model's score on the same rows")
     worse: float = Field(description="positive: the champion is worse; in the metric's unit")
     low: float = Field(description="one-sided lower bound of ``worse`` at 95 %, rows paired")
 
@@ -93,6 +93,12 @@ class Rise(Frozen):
     method: str
     attainable: AttainableLoss | None = Field(
         None, description="against a model trained on the newest spans before; None: not known"
+    )
+    judged: AttainableLoss | None = Field(
+        None,
+        # As if there were no such field: of a champion that is no refit there is none.
+        exclude_if=lambda judged: judged is None,
+        description="of a refit on its first spans: against the judged model it was made from",
     )
 
     @property
@@ -215,6 +221,9 @@ class WatchResult(Frozen):
         (), description="span and result of monitor of this champion's evaluations so far, in order"
     )
     at: str = Field("", description="ISO time of the look: which labels are due")
+    judged: ChampionRef | None = Field(
+        None, description="the judged model that a refit stands for, on the refit's first spans"
+    )
 
 
 class MonitorRequest(Frozen):
@@ -236,6 +245,11 @@ class MonitorRequest(Frozen):
     )
     earlier: tuple[tuple[str, Digest], ...] = Field(
         (), description="span and result of monitor of this champion's evaluations so far, in order"
+    )
+    judged: ChampionRef | None = Field(
+        None,
+        exclude_if=lambda judged: judged is None,
+        description="scored on the same rows, where the champion is a refit on its first spans",
     )
 
 
@@ -273,6 +287,27 @@ class DriftReportResult(Frozen):
     page: Report | None = Field(None, description="the monitor page")
     mlflow_run: str | None = None
     mlflow_experiment: str = ""
+
+
+class FallBackRequest(Frozen):
+    """Go back to the judged model where its refit is surely worse."""
+
+    pipeline: PipelineSpec
+    champion: int = Field(description="version that was measured")
+    evaluations: tuple[SpanEvaluation, ...]
+
+
+class FallBackResult(Frozen):
+    """Which version serves, and why."""
+
+    champion: int = Field(description="the version that serves now")
+    before: int | None = Field(None, description="the refit it was gone back from")
+    because: str
+    changed: bool = Field(
+        False,
+        exclude=True,  # of the attempt: asked once more the same is found, and told to nobody
+        description="this attempt went back",
+    )
 
 
 SCRIPTED_PAGE = b"<!DOCTYPE html><!-- made by Everfit: a page that draws itself -->"

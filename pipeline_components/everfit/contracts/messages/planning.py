@@ -16,7 +16,8 @@ from everfit.contracts.spec.pipeline import PipelineSpec
 Decision = Literal["train", "skip", "wait", "idle"]
 """Train; nothing to train (skip); a trigger fired but is held back (wait); none fired (idle)."""
 
-RunType = Literal["manual", "scheduled", "asset", "backfill", "cli"]
+RunType = Literal["manual", "scheduled", "asset", "backfill", "cli", "refit"]
+"""What triggered a run; ``refit``: the promotion of a run whose settings are fitted once more."""
 
 PERSON: frozenset[RunType] = frozenset({"manual", "cli"})
 """Runs that a person asked for: no condition has to hold."""

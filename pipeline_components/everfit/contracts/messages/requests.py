@@ -6,7 +6,7 @@ canonical JSON under the request's content key and referred to by their own dige
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,7 @@ from everfit.contracts.messages.planning import ChampionRef, Trigger
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Refusal, RowTimes, Snapshot, Span, SpanRef
 from everfit.contracts.messages.steps import Component
+from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainResult
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
 from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
 from everfit.contracts.spec.margins import Intention, Margin
@@ -34,7 +35,6 @@ from everfit.contracts.spec.pipeline import FeatureSpec, PipelineSpec
 from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.source import SourceSpec
 from everfit.contracts.spec.table_schema import TableSchema
-from everfit.contracts.spec.train import FamilySpec
 
 
 class ExtractRequest(Frozen):
@@ -175,17 +175,6 @@ class DeliveredBefore(Frozen):
     columns: tuple[str, ...] = Field((), description="what was compared, beside the target")
 
 
-class ColumnRole(Frozen):
-    """A column of the prepared tables."""
-
-    name: str
-    type: str = Field(description="integer, float, string, boolean or timestamp")
-    role: Literal["feature", "target", "time", "entity", "key", "kept"] = Field(
-        description="only features are shown to a model"
-    )
-    distinct: int | None = Field(None, description="distinct training values of a string column")
-
-
 class PrepareResult(Frozen):
     """Two Parquet tables and the proof that they share nothing.
 
@@ -214,52 +203,6 @@ class PrepareResult(Frozen):
         None, description="the data report with the rows left out; None where there was none"
     )
     proof: Artifact = Field(description="JSON: row digests of both sides, counts, overlaps (0)")
-
-
-class TrainRequest(Frozen):
-    """Fit one family."""
-
-    task: Task
-    metric: str
-    target: str
-    classes: tuple[str, ...] | None
-    positive: str | int | float | bool | None = None
-    train: Artifact
-    columns: tuple[ColumnRole, ...]
-    time: str | None
-    entity: tuple[str, ...]
-    features: FeatureSpec
-    family: FamilySpec
-    trials: int
-    folds: int
-    search_rows: int
-    seed: int
-    threads: int
-
-
-class Trial(Frozen):
-    """One parameter setting and its cross-validated score."""
-
-    params: dict[str, Any]
-    score: float | None = Field(
-        description="mean over the folds it was scored on; None where one failed"
-    )
-    spread: float | None = Field(description="standard deviation over folds")
-    folds: int = Field(
-        0, description="folds it was scored on: fewer than there are where others were better"
-    )
-
-
-class TrainResult(Frozen):
-    """A fitted model in canonical skops bytes."""
-
-    family: str
-    model: Artifact
-    params: dict[str, Any]
-    cv_score: float
-    trials: tuple[Trial, ...]
-    trusted: tuple[str, ...] = Field(description="types the file holds beyond skops' defaults")
-    rows: int
 
 
 class EvaluateRequest(Frozen):
@@ -401,6 +344,12 @@ class RegisterRequest(Frozen):
     data_report: Report | None
     code: Digest
     environment: Digest
+    refit: RefitResult | None = Field(
+        None, description="the same settings fitted on the holdout too; None: not asked for"
+    )
+    refit_of: Digest | None = Field(
+        None, description="of a version that was refitted: run key of the one that was judged"
+    )
     upstream: dict[Component, tuple[Digest, ...]] = Field(
         default_factory=dict, description="component → digests of the results this was made of"
     )
@@ -412,6 +361,9 @@ class RegisterResult(Frozen):
     mlflow_run: str
     mlflow_experiment: str = Field("", description="MLflow's number of the experiment, for links")
     version: int | None = Field(description="None where the verdict was not promote")
+    refit: int | None = Field(
+        None, description="the version whose model was fitted on the holdout too, where asked for"
+    )
     champion: int | None = Field(description="the version the alias names")
     superseded: bool = Field(
         False, description="another run was promoted meanwhile: the version stays a challenger"

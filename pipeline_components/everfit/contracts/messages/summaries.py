@@ -125,11 +125,22 @@ class GateSummary(StepSummary):
     warnings: tuple[str, ...] = Field((), description="titles of the checks that warn")
 
 
+class RefitSummary(StepSummary):
+    """The model fitted on the holdout too."""
+
+    component: Literal["refit"] = "refit"
+    family: str = Field("", description="empty where no model was made")
+    rows: int | None = Field(None, description="of window and holdout")
+
+
 class RegisterSummary(StepSummary):
     """Which version the run has, and which serves."""
 
     component: Literal["register"] = "register"
     version: int | None = Field(description="None where the verdict was not promote")
+    refit: int | None = Field(
+        None, description="the version whose model was fitted on the holdout too, where asked for"
+    )
     champion: int | None = Field(description="the version that serves now")
     mlflow_run: str
     superseded: bool = Field(
@@ -178,6 +189,14 @@ class MonitorSummary(StepSummary):
     rises: tuple[Worse, ...] = ()
 
 
+class FallBackSummary(StepSummary):
+    """Whether the judged model serves again."""
+
+    component: Literal["fall_back"] = "fall_back"
+    champion: int = Field(description="the version that serves now")
+    before: int | None = Field(None, description="the refit it was gone back from")
+
+
 class DriftReportSummary(StepSummary):
     """Who made the page."""
 
@@ -218,9 +237,11 @@ Summary = Annotated[
     | TrainSummary
     | EvaluateSummary
     | GateSummary
+    | RefitSummary
     | RegisterSummary
     | WatchSummary
     | MonitorSummary
+    | FallBackSummary
     | DriftReportSummary
     | PromoteSummary
     | ReconcileSummary,

@@ -42,6 +42,13 @@ class TrainSpec(Frozen):
     search_rows: int = Field(
         200_000, ge=100, description="rows the search sees at most; the winner is refitted on all"
     )
+    refit: bool = Field(
+        False,
+        # As if there were no such field: a spec without it is the same as before there was one.
+        exclude_if=lambda refit: not refit,
+        description="after a promotion, fit the winner's settings on window and holdout, and serve "
+        "that model ([refit](../explanation/refit.md))",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="of every random choice")
     threads: int = Field(1, ge=1, le=64, description="part of the run key: it can change bits")
 

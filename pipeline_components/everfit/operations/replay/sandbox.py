@@ -14,9 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from everfit.champion.current import current_champion, refit_of
 from everfit.champion.promotion import candidate_of
+from everfit.champion.refit import open_refit
 from everfit.contracts.errors import NothingToDo
 from everfit.contracts.messages.chain import ChainTask, monitoring_tasks, training_tasks
+from everfit.contracts.messages.monitoring import MonitorResult
 from everfit.contracts.messages.planning import Trigger
 from everfit.contracts.messages.requests import GateResult, RegisterRequest
 from everfit.contracts.messages.steps import Outcome
@@ -26,14 +29,16 @@ from everfit.engine.context import Context
 from everfit.engine.pipeline import ChainRun
 from everfit.engine.upstream import Upstream
 from everfit.operations.replay.moments import Arrival
+from everfit.steps.fall_back.step import worse_than_judged
 from everfit.steps.register.step import Register
 from everfit.storage.ledger import open_ledger
 from everfit.storage.ledger.records import PromotionRecord, VersionRecord
 
 
-def measuring_tasks() -> list[ChainTask]:
+def measuring_tasks(spec: PipelineSpec) -> list[ChainTask]:
     """What a replay does of monitoring: not the report, nor the sweep, which it makes itself."""
-    return [one for one in monitoring_tasks() if one.component in ("watch", "extract", "monitor")]
+    measuring = ("watch", "extract", "monitor")
+    return [one for one in monitoring_tasks(spec) if one.component in measuring]
 
 
 def judging_tasks(spec: PipelineSpec) -> list[ChainTask]:
@@ -61,10 +66,14 @@ class Sandbox:
         run = self._run(Trigger(run_type="asset", reason="replayed"))
         outcome = None
         try:
-            for task in measuring_tasks():
+            for task in measuring_tasks(self.spec):
                 outcome = run.perform(task)
         except NothingToDo:
             return None
+        if outcome is not None:
+            self._fall_back(
+                MonitorResult.model_validate_json(self.context.store.get(outcome.result))
+            )
         return outcome
 
     def wake(self, trigger: Trigger) -> GateResult | None:
@@ -79,10 +88,28 @@ class Sandbox:
         order, context = run.order(register), run.scratch(register)
         request = Register().request(order, Upstream(order, context), context)
         self._register(request)
+        if (refit := open_refit(request, self.context)) is not None:
+            self._register(refit)
         return request.decision
 
     def _run(self, trigger: Trigger) -> ChainRun:
         return ChainRun(self.spec, self.context, trigger)
+
+    def _fall_back(self, measured: MonitorResult) -> None:
+        """What fall_back does, without a registry."""
+        ledger, name = self.context.ledger, self.spec.name
+        head, champion = ledger.champion(name), current_champion(ledger, name)
+        judged = refit_of(champion, ledger, name) if champion else None
+        worse = worse_than_judged(self.spec, measured.evaluations) if judged else ""
+        if worse and head is not None and judged is not None:
+            entry = PromotionRecord(
+                sequence=head.sequence + 1,
+                version=judged.version,
+                run_key=judged.run_key,
+                kind="rollback",
+                reason=worse,
+            )
+            ledger.promote(name, entry)
 
     def _register(self, request: RegisterRequest) -> None:
         """What register does, without a registry."""
@@ -107,7 +134,7 @@ class Sandbox:
                     sequence=head.sequence + 1 if head else 1,
                     version=version.version,
                     run_key=request.run_key,
-                    kind="promote",
+                    kind="refit" if request.refit_of else "promote",
                     reason=request.decision.because,
                 ),
             )

@@ -114,6 +114,8 @@ def _check(dossier: Dossier, called: str) -> None:
         )
     if request.spec.gate.checks:  # of the user's own code, which judges and is in no model
         return
+    if dossier.judged is not None:  # its key is that of the judged run, which is rebuilt first
+        return
     key = run_key(request.spec, request.window, request.holdout, request.code, request.environment)
     if key != request.run_key:
         raise UserError(

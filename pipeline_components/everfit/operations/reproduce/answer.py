@@ -9,7 +9,9 @@ from pydantic import Field
 from everfit.contracts.base import Digest, Frozen
 from everfit.contracts.wording import number
 
-StepName = Literal["snapshots", "columns", "training table", "holdout table", "model"]
+StepName = Literal[
+    "snapshots", "columns", "training table", "holdout table", "model", "refitted model"
+]
 
 NEAR = 1e-6
 """Largest difference of predictions, relative to the largest of them, that rounding explains."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from everfit.contracts.errors import IntegrityError
 from everfit.contracts.messages.dossier import Dossier
-from everfit.contracts.messages.requests import TrainResult
+from everfit.contracts.messages.training import TrainResult
 from everfit.operations.reproduce.answer import Apart
 from everfit.storage.store import Store
 

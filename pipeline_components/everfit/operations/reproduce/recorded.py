@@ -74,7 +74,8 @@ def read_recorded(pipeline: str, record: VersionRecord, store: Store) -> Recorde
             called,
             f"its model is {model[:12]}, and the ledger's {record.champion.model.digest[:12]}",
         )
-    named = {name: images.get(name, images.get("default")) for name in ("prepare", "train")}
+    made_in = ("prepare", "train", *(("refit",) if document.get("judged") else ()))
+    named = {name: images.get(name, images.get("default")) for name in made_in}
     if any(named.values()):
         made = " and ".join(f"{name} in {image}" for name, image in named.items() if image)
         raise UserError(

@@ -8,9 +8,10 @@ from everfit.contracts import wording
 from everfit.contracts.errors import IntegrityError, shortlist
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.planning import PlanResult
-from everfit.contracts.messages.requests import PrepareResult, TrainResult, ValidateResult
+from everfit.contracts.messages.requests import PrepareResult, ValidateResult
 from everfit.contracts.messages.statistics import SpanStatistics
-from everfit.operations.reproduce.answer import NEAR, Apart, RebuildStep
+from everfit.contracts.messages.training import TrainResult
+from everfit.operations.reproduce.answer import NEAR, Apart, RebuildStep, StepName
 from everfit.operations.reproduce.recorded_run import Rebuild
 from everfit.storage.store import blob_key
 
@@ -148,16 +149,18 @@ def apart_from(work: Rebuild, trained: TrainResult) -> Apart | None:
         return None
     from everfit.operations.reproduce.compare_models import predictions_apart
 
-    scratch = work.context.scratch / "compared"
+    scratch = work.context.scratch / f"compared-{trained.model.digest[:12]}"
     scratch.mkdir()
     return predictions_apart(work.dossier, trained, work.context.store, work.real, scratch)
 
 
-def model(recorded: TrainResult, found: TrainResult, apart: Apart | None) -> RebuildStep:
+def model(
+    name: StepName, recorded: TrainResult, found: TrainResult, apart: Apart | None
+) -> RebuildStep:
     """The model's bytes, and where they differ what train says of it."""
     if found.model.digest == recorded.model.digest:
         told = f"{found.model.name}, {found.model.size:,} bytes, digest {found.model.digest[:12]}"
-        return RebuildStep(name="model", state="same", told=told)
+        return RebuildStep(name=name, state="same", told=told)
     lines = [
         f"bytes: {found.model.size:,} of digest {found.model.digest[:12]}, recorded are "
         f"{recorded.model.size:,} of {recorded.model.digest[:12]}"
@@ -177,7 +180,7 @@ def model(recorded: TrainResult, found: TrainResult, apart: Apart | None) -> Reb
         )
     near = apart is not None and apart.relative <= NEAR
     return RebuildStep(
-        name="model",
+        name=name,
         state="equal" if near else "differs",
         told=shortlist(lines, 3, "; "),
         differs=tuple(lines),

@@ -9,7 +9,7 @@ import numpy as np
 
 from everfit.contracts.errors import EverfitError, Unavailable, told
 from everfit.contracts.messages.evidence import Disturbed
-from everfit.contracts.messages.requests import ColumnRole
+from everfit.contracts.messages.training import ColumnRole
 from everfit.ml.scoring.resampling import Floats
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from everfit.contracts.messages.evidence import SliceScore, SliceSearch
-from everfit.contracts.messages.requests import ColumnRole
+from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.spec.metrics import METRICS
 from everfit.data.tables.evaluate_expression import is_true
 from everfit.ml.scoring.metric_sums import exact_score

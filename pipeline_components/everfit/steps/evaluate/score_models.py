@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from everfit.contracts.messages.evidence import Calibration, FairnessGap, SliceScore, SliceSearch
-from everfit.contracts.messages.requests import EvaluateRequest, TrainResult
+from everfit.contracts.messages.requests import EvaluateRequest
+from everfit.contracts.messages.training import TrainResult
 from everfit.contracts.messages.verdicts import Comparison, Estimate
 from everfit.contracts.spec.metrics import METRICS
 from everfit.ml.scoring.resampling import Design, Floats, entity_codes, resample

@@ -6,14 +6,10 @@ import logging
 
 from everfit.champion.current import pinned_champion
 from everfit.contracts.base import canonical_json, digest_bytes
-from everfit.contracts.messages.requests import (
-    EvaluateRequest,
-    EvaluateResult,
-    PrepareResult,
-    TrainResult,
-)
+from everfit.contracts.messages.requests import EvaluateRequest, EvaluateResult, PrepareResult
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.messages.summaries import EvaluateSummary
+from everfit.contracts.messages.training import TrainResult
 from everfit.contracts.spec.gate import StabilitySpec
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport

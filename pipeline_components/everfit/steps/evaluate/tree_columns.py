@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from everfit.contracts.messages.requests import ColumnRole
+from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.spec.expression import FUNCTIONS
 from everfit.data.tables.frames import type_name
 from everfit.ml.scoring.resampling import Floats

@@ -12,6 +12,7 @@ from everfit.champion.version.signing import verified_champion
 from everfit.contracts.base import digest_of
 from everfit.contracts.errors import IntegrityError, shortlist
 from everfit.contracts.messages.monitoring import MonitorRequest, Rise
+from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.spec.metrics import METRICS, metric_title
 from everfit.engine.context import Context
@@ -98,6 +99,7 @@ class ChampionAtWork:
                 self.metrics,
                 labelled=rows.share,
                 fresh=fresh,
+                judged=self._judged(rows),
             )
         else:
             why = (
@@ -123,13 +125,26 @@ class ChampionAtWork:
         scores, why = attainable.answers(self.model, self.classes, span, rows, before)
         return (None if scores is None else self._scored(rows, scores)), why
 
+    def _judged(self, rows: Rows) -> Scored | None:
+        """What the judged model answers that the champion is a refit of; None where it is none."""
+        judged = self.request.judged
+        if judged is None:
+            return None
+        scores, _ = champion_predictions(
+            lambda: self._load(judged), rows.frame, self.spec.task, self.classes
+        )
+        return None if scores is None else self._scored(rows, scores[rows.labelled])
+
     @cached_property
     def model(self) -> Any:
         """Its model, signature of the record and digest verified."""
-        verified_champion(self.champion, self.spec.name, self.context)
+        return self._load(self.champion)
+
+    def _load(self, champion: ChampionRef) -> Any:
+        verified_champion(champion, self.spec.name, self.context)
         families = self.spec.train.families
         trusted = tuple(family.estimator for family in families if family.estimator)
-        return load_model(self.context.store, self.champion.model, self.context.scratch, trusted)
+        return load_model(self.context.store, champion.model, self.context.scratch, trusted)
 
     @cached_property
     def classes(self) -> tuple[str, ...] | None:

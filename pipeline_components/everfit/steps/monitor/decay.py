@@ -32,6 +32,7 @@ def rises(
     *,
     labelled: float,
     fresh: Scored | None = None,
+    judged: Scored | None = None,
     source: Literal["champion", "logged"] = "champion",
 ) -> tuple[tuple[Rise, ...], list[str]]:
     """Compare a span's scores with the reference.
@@ -53,6 +54,8 @@ def rises(
     fresh : Scored, optional
         A fresh model's answers to the same rows: both are resampled alike, so that what makes a
         row hard for both counts for nothing.
+    judged : Scored, optional
+        The same of the judged model that the champion is a refit of.
     source : str
         Whose answers they are.
 
@@ -68,6 +71,7 @@ def rises(
     resampling = resample(design.chosen(row_losses(metrics[0], scored)), 2 * SURE - 1)
     exact, drawn = _scores(scored, resampling, metrics)
     attainable = _scores(fresh, resampling, metrics) if fresh is not None else None
+    before_refit = _scores(judged, resampling, metrics) if judged is not None else None
     found, notes = [], []
     for metric in metrics:
         current = exact[metric]
@@ -97,6 +101,9 @@ def rises(
                 attainable=None
                 if attainable is None
                 else _excess(metric, (exact, drawn), attainable, resampling.units),
+                judged=None
+                if before_refit is None
+                else _excess(metric, (exact, drawn), before_refit, resampling.units),
             )
         )
     return tuple(found), notes
@@ -117,7 +124,7 @@ def _scores(scored: Scored, resampling: Resampling, metrics: Sequence[str]) -> S
 
 
 def _excess(metric: str, ours: Scores, theirs: Scores, units: int) -> AttainableLoss | None:
-    """How much worse than a fresh model; None where it is undefined."""
+    """How much worse than another model; None where it is undefined."""
     sign = -METRICS[metric].sign
     worse = sign * (ours[0][metric] - theirs[0][metric])
     with np.errstate(invalid="ignore"):

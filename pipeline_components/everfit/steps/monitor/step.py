@@ -80,6 +80,7 @@ class Monitor(Step[MonitorRequest, MonitorResult]):
                 if item.rules and item.span.name in named
             },
             earlier=watched.earlier,
+            judged=watched.judged,
         )
 
     def run(self, request: MonitorRequest, context: Context) -> MonitorResult:

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 
 from everfit.contracts.errors import SourceError
 from everfit.contracts.messages.left_out import LEFT_OUT
-from everfit.contracts.messages.requests import ColumnRole, DeliveredBefore, PrepareRequest
+from everfit.contracts.messages.requests import DeliveredBefore, PrepareRequest
 from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.training import ColumnRole
 from everfit.data.tables.frames import PIECE, ROW, SHOWN
 from everfit.data.tables.row_digests import newest_versions, numbered
 from everfit.steps.prepare.classes import class_list, of_classes, settle_target

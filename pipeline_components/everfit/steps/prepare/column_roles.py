@@ -19,7 +19,8 @@ slice      a column only a slice reads
 from __future__ import annotations
 
 from everfit.contracts.errors import SourceError, shortlist
-from everfit.contracts.messages.requests import ColumnRole, PrepareRequest
+from everfit.contracts.messages.requests import PrepareRequest
+from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.spec.expression import columns_of
 from everfit.data.tables.frames import RESERVED
 

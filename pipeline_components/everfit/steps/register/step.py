@@ -6,14 +6,12 @@ import logging
 
 from everfit.champion.agreement import refuse_other_registry
 from everfit.champion.current import pinned_champion
-from everfit.champion.promotion import intended, make_version, project_alias, settled
-from everfit.champion.version.dossier import store_dossier
-from everfit.champion.version.made_with import made_here
-from everfit.champion.version.report.card import judged_card, registered_card
-from everfit.champion.version.run_files import began, run_files
-from everfit.champion.version.run_log import run_log
+from everfit.champion.promotion import project_alias
+from everfit.champion.refit import register_refit
+from everfit.champion.registration import PARTS, Registered, register_run
+from everfit.champion.version.report.card import registered_card
 from everfit.contracts.base import Digest, digest_of
-from everfit.contracts.errors import IntegrityError, RequestError
+from everfit.contracts.errors import RequestError
 from everfit.contracts.messages.planning import PlanResult
 from everfit.contracts.messages.requests import (
     EvaluateResult,
@@ -25,10 +23,10 @@ from everfit.contracts.messages.requests import (
 )
 from everfit.contracts.messages.steps import Component, News, Order
 from everfit.contracts.messages.summaries import RegisterSummary
+from everfit.contracts.messages.training import RefitResult
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
-from everfit.storage.ledger.records import VersionRecord
 from everfit.storage.mlflow import open_registry, run_page
 
 log = logging.getLogger(__name__)
@@ -58,78 +56,48 @@ class Register(Step[RegisterRequest, RegisterResult]):
             data_report=prepared.report or validated.report,
             code=planned.code,
             environment=planned.environment,
+            refit=upstream.one("refit", RefitResult) if upstream.has("refit") else None,
             upstream=_upstream(order, validated.run_key, context),
         )
 
     def run(self, request: RegisterRequest, context: Context) -> RegisterResult:
         """Make MLflow and the journal say what was decided; a second time changes nothing."""
-        pipeline, candidate = request.spec.name, request.evaluated.candidate
-        ledger = context.ledger
-        recorded = ledger.version(request.run_key)
-        if recorded and recorded.champion.model.digest != candidate.model.digest:
-            raise IntegrityError(
-                "REGISTER-MODEL",
-                f"{pipeline} run {request.run_key[:12]}",
-                "one run has one model",
-                f"version {recorded.version} is registered with "
-                f"{recorded.champion.model.digest[:12]}, "
-                f"and this attempt trained {candidate.model.digest[:12]}",
-                "Look for unseeded randomness in the pipeline's own estimators",
-            )
-        dossier = recorded.dossier if recorded else store_dossier(request, context)
-        opened = began(request, context)
-        card = judged_card(request, opened, context)
-        logged = run_log(request, opened, card[0])
-        superseded, awaits, made = False, "", recorded is None
+        pipeline = request.spec.name
         with open_registry(context.settings, pipeline) as registry:
             refuse_other_registry(pipeline, context, registry, may_be_lost=True)
-            context.progress.update("register", 0, 3)
-            place = registry.ensure_run(
-                logged,
-                lambda run: dict(run_files(request, run, opened, made_here(), card, context)),
-                known=recorded.mlflow_run if recorded else None,
-            )
-            context.progress.update("register", 1, 3)
-            if request.decision.verdict == "promote":
-                tags = {
-                    key: value for key, value in logged.tags.items() if key.startswith("everfit.")
-                }
-                recorded = make_version(
-                    intended(request, tags, dossier), place.run, context, registry
-                )
-                state = settled(request, recorded, context)
-                superseded, awaits = state.superseded, state.awaits
-                registry.tag_version(pipeline, recorded.version, state.tags)
-            context.progress.update("register", 2, 3)
+            done = register_run(request, context, registry)
+            refitted = register_refit(request, context, registry)
             served = registry.alias(pipeline)
-            champion = project_alias(pipeline, ledger, registry)
-            context.progress.update("register", 3, 3)
-        if superseded:
+            champion = project_alias(pipeline, context.ledger, registry)
+            context.progress.update("register", PARTS, PARTS)
+        if done.superseded:
             log.warning(
                 "%s: another run was promoted in the meantime; version %s stays a challenger",
                 pipeline,
-                recorded.version if recorded else None,
+                done.version.version if done.version else None,
             )
+        shown, about = (request, done) if refitted is None else (refitted.request, refitted)
         return RegisterResult(
-            mlflow_run=place.run,
-            mlflow_experiment=place.experiment,
-            version=recorded.version if recorded else None,
+            mlflow_run=about.mlflow_run,
+            mlflow_experiment=about.mlflow_experiment,
+            version=done.version.version if done.version else None,
+            refit=refitted.version.version if refitted and refitted.version else None,
             champion=champion,
-            superseded=superseded,
-            awaits=awaits,
-            changed=_changed(recorded, made, superseded or bool(awaits), served, champion),
-            because=request.decision.because,
-            model=candidate.model,
+            superseded=done.superseded,
+            awaits=done.awaits,
+            changed=_changed(done, refitted, served, champion),
+            because=shown.decision.because,
+            model=shown.evaluated.candidate.model,
             card=context.store.put(
                 "model_card.html",
                 registered_card(
-                    request,
-                    opened,
-                    recorded,
+                    shown,
+                    about.opened,
+                    about.version,
                     context,
                     champion=champion,
-                    awaits=awaits,
-                    superseded=superseded,
+                    awaits=done.awaits,
+                    superseded=about.superseded,
                 ),
             ),
         )
@@ -145,6 +113,7 @@ class Register(Step[RegisterRequest, RegisterResult]):
         return StepReport(
             summary=RegisterSummary(
                 version=result.version,
+                refit=result.refit,
                 champion=result.champion,
                 mlflow_run=result.mlflow_run,
                 superseded=result.superseded,
@@ -157,19 +126,18 @@ class Register(Step[RegisterRequest, RegisterResult]):
 
 
 def _changed(
-    recorded: VersionRecord | None,
-    made: bool,
-    challenger: bool,
-    served: int | None,
-    champion: int | None,
+    done: Registered, refitted: Registered | None, served: int | None, champion: int | None
 ) -> bool:
     """Whether this attempt made a champion, or a version that is not to be one, or not yet.
 
     The alias is set last, so an attempt that died before it leaves the news to the next.
     """
-    if recorded is None:
+    if done.version is None:
         return False
-    return made if challenger else champion == recorded.version and served != champion
+    if done.superseded or done.awaits:
+        return done.made
+    ours = {one.version.version for one in (done, refitted) if one and one.version}
+    return champion in ours and served != champion
 
 
 def _news(result: RegisterResult) -> tuple[News, ...]:
@@ -186,7 +154,7 @@ def _news(result: RegisterResult) -> tuple[News, ...]:
         what = f"version {result.version} would be the champion"
         why = f"The pipeline only observes. The gate said: {result.because}"
         return (News(kind="held", what=what, why=why, report="decision_report"),)
-    what = f"version {result.version} is the champion"
+    what = f"version {result.champion} is the champion"
     return (News(kind="promoted", what=what, why=result.because, report="decision_report"),)
 
 

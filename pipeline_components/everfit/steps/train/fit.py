@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from everfit.contracts.messages.requests import TrainRequest, Trial
-from everfit.ml.families.resolve import ReadyFamily, family_of
+from everfit.contracts.messages.training import TrainRequest, Trial
+from everfit.ml.families.fitting import fit_on_all, fitted_on, log_warnings
+from everfit.ml.families.preparation import preparation
+from everfit.ml.families.resolve import family_of
 from everfit.ml.model.class_names import class_codes
 from everfit.steps.train.folds import make_folds
-from everfit.steps.train.preparation import Preparation, preparation
-from everfit.steps.train.search import Progress, Search, Warned, build, fit
+from everfit.steps.train.search import Progress, Search
 from everfit.steps.train.search_settings import settings_to_try
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
     from everfit.data.tables.row_digests import Hashes
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,58 +76,16 @@ def fit_family(
         classes=None if request.classes is None else truth[some],
     )
     prepared = preparation(request, frame, family)
-    values = _values(target, request)
+    values = fitted_on(target, request.task)
     del target
     search = Search(request, family, prepared, settings)
     trials, best = search.run(
         prepared.apply(frame.iloc[some]), truth[some], values[some], folds, progress
     )
-    model = _refit(family, trials[best].params, prepared, frame, values, search.warned)
-    _log_warnings(request.family.name, search.warned)
+    model = fit_on_all(family, trials[best].params, prepared, frame, values, search.warned)
+    log_warnings(request.family.name, search.warned)
     progress(search.steps, search.steps)
     return Fitted(model, trials[best].params, float(trials[best].score or 0.0), trials)
-
-
-def _refit(
-    family: ReadyFamily,
-    params: dict[str, Any],
-    prepared: Preparation,
-    frame: pd.DataFrame,
-    values: Any,
-    warned: Warned,
-) -> Pipeline:
-    from sklearn.pipeline import Pipeline
-
-    from everfit.ml.model.predict import pin_jobs
-
-    encoder = prepared.encoder()
-    matrix = encoder.fit_transform(prepared.apply(frame))
-    # The raw columns are encoded now; fitting needs the memory more.
-    frame.drop(columns=list(frame.columns), inplace=True)
-    estimator = build(family, params, len(values), encoder)
-    fit(estimator, matrix, values, warned)
-    steps: list[tuple[str, Any]] = [("columns", prepared.raw)]
-    if prepared.derived is not None:
-        steps.append(("derive", prepared.derived))
-    model = Pipeline([*steps, ("encode", encoder), ("model", estimator)])
-    pin_jobs(model)
-    return model
-
-
-def _log_warnings(family: str, warned: Warned) -> None:
-    """A line for each kind of warning, however many fits gave it."""
-    for kind, (count, first) in sorted(warned.items()):
-        log.info("%s: %d × %s while fitting: %s", family, count, kind, first)
-
-
-def _values(target: pd.Series[Any], request: TrainRequest) -> Any:
-    """What an estimator is fitted on: numbers, or classes in their own type."""
-    if request.task == "regression":
-        return target.to_numpy(dtype=np.float64)
-    if isinstance(target.dtype, pd.StringDtype):
-        # Fixed-width text: an array of Python objects has no canonical bytes.
-        return target.to_numpy(dtype=object).astype(str)
-    return target.to_numpy()
 
 
 def _truth(target: pd.Series[Any], request: TrainRequest) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,16 +15,17 @@ import numpy as np
 import pandas as pd
 
 from everfit.contracts.errors import UserError
-from everfit.contracts.messages.requests import TrainRequest, Trial
+from everfit.contracts.messages.training import TrainRequest, Trial
 from everfit.contracts.spec.metrics import METRICS, metric_title
+from everfit.ml.families.fitting import Warned, build, fit
+from everfit.ml.families.preparation import Preparation
 from everfit.ml.families.resolve import ReadyFamily
-from everfit.ml.families.rounds import fit_until_best, rounds_for_all
+from everfit.ml.families.rounds import rounds_for_all
 from everfit.ml.model.class_names import class_codes, class_text
 from everfit.ml.model.table_encoder import TableEncoder
 from everfit.ml.scoring.metric_sums import exact_score
 from everfit.ml.scoring.scored import Scored
 from everfit.steps.train.folds import Places
-from everfit.steps.train.preparation import Preparation
 
 log = logging.getLogger(__name__)
 
@@ -214,38 +214,6 @@ def _in_race(settings: int, folds_done: int, races: bool) -> int:
     for _ in range(folds_done if races else 0):
         settings = max(min(settings, LEAST_IN_RACE), math.ceil(settings / 2))
     return settings
-
-
-def build(family: ReadyFamily, params: dict[str, Any], rows: int, encoder: TableEncoder) -> Any:
-    """An unfitted estimator with these parameters and what goes with the rows and the encoding."""
-    estimator = family.build({**params, **family.bounds(rows, len(encoder.names_), params)})
-    name = family.categories_as
-    if name is not None and encoder.categorical_ and name not in params:
-        estimator.set_params(**{name: list(encoder.categorical_)})
-    return estimator
-
-
-Warned = dict[str, tuple[int, str]]
-"""Kind of warning → how often it came, and the first one's first line."""
-
-
-def fit(
-    estimator: Any, matrix: Any, values: Any, warned: Warned, held: tuple[Any, Any] | None = None
-) -> int:
-    """Fit; given rows held out, until they are predicted no better: the rounds that took, or 0."""
-    rounds = 0
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        if held is None:
-            estimator.fit(matrix, values)
-        else:
-            rounds = fit_until_best(estimator, matrix, values, *held)
-    for warning in caught:
-        kind = warning.category.__name__
-        text = " ".join(str(warning.message).split())[:200]
-        count, first = warned.get(kind, (0, text))
-        warned[kind] = (count + 1, first)
-    return rounds
 
 
 def _predictions(estimator: Any, matrix: Any, request: TrainRequest) -> Any:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from everfit.contracts.errors import RequestError, UserError, shortlist
-from everfit.contracts.messages.requests import PrepareResult, TrainRequest, TrainResult
+from everfit.contracts.errors import RequestError, shortlist
+from everfit.contracts.messages.requests import PrepareResult
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.messages.summaries import TrainSummary
+from everfit.contracts.messages.training import TrainRequest, TrainResult
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
+from everfit.ml.families.request import train_request
 
 
 class Train(Step[TrainRequest, TrainResult]):
@@ -31,24 +33,7 @@ class Train(Step[TrainRequest, TrainResult]):
                 f"it names {order.family!r}",
                 "Run the chain from its beginning",
             )
-        return TrainRequest(
-            task=spec.task,
-            metric=spec.primary_metric,
-            target=spec.target.name,
-            classes=prepared.classes,
-            positive=spec.target.positive,
-            train=prepared.train,
-            columns=prepared.columns,
-            time=spec.time,
-            entity=spec.entity,
-            features=spec.features,
-            family=families[order.family],
-            trials=spec.train.trials,
-            folds=spec.train.folds,
-            search_rows=spec.train.search_rows,
-            seed=spec.train.seed,
-            threads=spec.train.threads,
-        )
+        return train_request(spec, families[order.family], prepared)
 
     def run(self, request: TrainRequest, context: Context) -> TrainResult:
         """Search, fit and save."""
@@ -56,8 +41,7 @@ class Train(Step[TrainRequest, TrainResult]):
 
         from everfit.data.tables.entity_digests import read_entities
         from everfit.data.tables.frames import read_table
-        from everfit.ml.model.load import untrusted
-        from everfit.ml.model.save import save_model
+        from everfit.ml.families.fitting import save_fitted
         from everfit.steps.train.fit import fit_family
 
         name = request.family.name
@@ -73,16 +57,7 @@ class Train(Step[TrainRequest, TrainResult]):
                 entities,
                 lambda done, total: context.progress.update(f"training {name}", done, total),
             )
-        data, types = save_model(fitted.model)
-        own = (request.family.estimator,) if request.family.estimator else ()
-        if refused := untrusted(types, own):
-            raise UserError(
-                "TRAIN-TYPES",
-                f"family {name}",
-                "a model may hold only types that are safe to load",
-                f"this one holds {shortlist(refused)}",
-                "Name another estimator",
-            )
+        data, types = save_fitted(fitted.model, request.family)
         return TrainResult(
             family=name,
             model=context.store.put(f"{name}.skops", data),

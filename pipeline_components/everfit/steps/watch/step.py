@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from everfit.champion.current import current_champion
+from everfit.champion.current import current_champion, refit_of
 from everfit.contracts.errors import NothingToDo, SourceError
 from everfit.contracts.messages.monitoring import WatchRequest, WatchResult
 from everfit.contracts.messages.steps import Order
@@ -21,6 +21,9 @@ from everfit.engine.upstream import Upstream
 from everfit.steps.watch.due_spans import DueSpans, World
 
 log = logging.getLogger(__name__)
+
+WATCHED_BESIDE = 3
+"""Spans on which a refit is scored beside the judged model it was made from."""
 
 
 class Watch(Step[WatchRequest, WatchResult]):
@@ -66,6 +69,8 @@ class Watch(Step[WatchRequest, WatchResult]):
             log_reader=log_reader,
         )
         result = DueSpans(spec, world).result()
+        if champion is not None and len(world.monitored) < WATCHED_BESIDE:
+            result = result.model_copy(update={"judged": refit_of(champion, ledger, spec.name)})
         log.info("%s watch: %s", spec.name, result.because)
         for note in (*result.notes, *logs.notes):
             log.info("%s watch: %s", spec.name, note)

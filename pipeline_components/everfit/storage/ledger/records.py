@@ -115,8 +115,9 @@ class PromotionRecord(Frozen):
     sequence: int
     version: int
     run_key: Digest
-    kind: Literal["promote", "override", "rollback"]
-    """By the gate's verdict, or by a person: to a version it did not make champion, or back."""
+    kind: Literal["promote", "refit", "override", "rollback"]
+    """By the gate's verdict; by a refit of what it promoted; by a person, to a version it did not
+    make champion, or back."""
     reason: str
     at: str = ""
     person: str = ""

@@ -8,7 +8,8 @@ from typing import Any
 
 from everfit.contracts import wording
 from everfit.contracts.messages.cards import CardTable, ModelCard
-from everfit.contracts.messages.requests import EvaluateRequest, TrainResult
+from everfit.contracts.messages.requests import EvaluateRequest
+from everfit.contracts.messages.training import TrainResult
 from everfit.contracts.spec.metrics import METRICS
 from everfit.reporting.model_card import card_page, unjudged
 from everfit.steps.evaluate.score_models import HoldoutScores

@@ -35,6 +35,7 @@ TRIGGERED_BY: dict[RunType, str] = {
     "asset": "an event",
     "backfill": "a backfill",
     "cli": "a person, at the command line",
+    "refit": "the promotion before it",
 }
 """What triggered a run, for people."""
 

@@ -9,6 +9,7 @@ from typing import Literal
 from everfit.contracts.base import Digest
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.verdicts import VerdictName
+from everfit.engine.fingerprints import refit_key
 from everfit.storage.ledger import Ledger
 
 
@@ -30,6 +31,8 @@ class PastRun:
     """A person was asked for approval, and refused."""
     logged: bool = True
     """MLflow shows it."""
+    refit_missing: bool = False
+    """It is champion, and its refitted model is made and not registered yet."""
 
     @property
     def unfinished(self) -> str:
@@ -42,6 +45,8 @@ class PastRun:
             return "was accepted but is not registered yet"
         if not self.promoted and not self.superseded and not self.awaits and not self.refused:
             return f"is registered as version {self.version} but not promoted yet"
+        if self.refit_missing:
+            return f"is champion as version {self.version}, and its refit is not registered yet"
         return ""
 
     @property
@@ -81,13 +86,19 @@ def find_run(
     if record is None:
         return None
     verdict, version = ledger.verdict(run_key), ledger.version(run_key)
-    promoted = superseded = False
+    promoted = superseded = refit_missing = False
     answer = ledger.approval(run_key) if version is not None and version.awaits else None
     if version is not None:
         head = ledger.champion(pipeline)
         promoted = any(entry.run_key == run_key for entry in ledger.history(pipeline))
         pinned = record.champion.sequence if record.champion else 0
         superseded = head is not None and head.sequence != pinned
+        refit_missing = (
+            head is not None
+            and head.run_key == run_key
+            and ledger.result("refitted", run_key) is not None
+            and ledger.version(refit_key(run_key)) is None
+        )
     return PastRun(
         run_key=run_key,
         champion=record.champion,
@@ -98,4 +109,5 @@ def find_run(
         awaits=version.awaits if version is not None and answer is None else "",
         refused=answer is not None and answer.answer == "refuse",
         logged=verdict is None or verdict.verdict == "promote" or is_logged(run_key),
+        refit_missing=refit_missing,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from everfit.contracts.messages.requests import TrainRequest
+from everfit.contracts.messages.training import TrainRequest
 from everfit.ml.families.resolve import ReadyFamily
 from everfit.ml.model.derived_columns import DerivedColumns
 from everfit.ml.model.raw_columns import RawColumns

@@ -1,0 +1,1 @@
+"""Refit: the accepted candidate's settings, fitted on the holdout's rows as well."""
