@@ -19,6 +19,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "train": {"family": "linear", "cv_score": 0.5, "trials": 1, "rows": 3},
     "evaluate": {"candidate": "linear", "baseline": "median", "rows": 1},
     "gate": {"verdict": "hold"},
+    "refit": {},
     "register": {
         "version": None,
         "champion": None,
@@ -28,6 +29,7 @@ LEAST: dict[str, dict[str, Any]] = {
     },
     "watch": {"spans": 1, "evaluate": 1, "champion": 1},
     "monitor": {"spans": 1, "champion": 1, "newest": "a", "state": "measured", "inputs": 0.0},
+    "fall_back": {"champion": 1},
     "drift_report": {"evidently": True},
     "promote": {"version": 1, "champion": 1, "state": "champion"},
     "reconcile": {

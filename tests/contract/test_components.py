@@ -87,6 +87,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     patch.setattr(chain, "perform", recording)
     with open_context(settings) as context:
         world = World(context)
+        world.spec["train"]["refit"] = True
         world.months(3, rows=300)
         world.run()
         world.months(5, rows=300)
@@ -238,11 +239,11 @@ def test_killed_at_many_points_and_run_again_it_gives_the_same(
         if component in CACHED:
             assert outcome.result == expected.result
         with open_context(settings) as context:
-            assert len(context.ledger.versions("quick")) <= 1
+            assert len(context.ledger.versions("quick")) <= 2
     assert killed >= len(points) - 1
 
 
-def test_the_recorded_chain_ended_with_one_version(recorded) -> None:
+def test_the_recorded_chain_ended_with_the_judged_version_and_its_refit(recorded) -> None:
     with open_context(recorded.settings) as context:
-        assert [record.version for record in context.ledger.versions("quick")] == [1]
+        assert [record.version for record in context.ledger.versions("quick")] == [1, 2]
         assert context.ledger.champion("quick").version == 1

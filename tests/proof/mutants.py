@@ -240,7 +240,7 @@ MUTANTS = (
     ),
     Mutant(
         "another model is taken for the same run",
-        "steps/register/step.py",
+        "champion/registration.py",
         "    if recorded and recorded.champion.model.digest != candidate.model.digest:\n",
         "    if False:\n",
         f"{REGISTER}test_another_model_for_a_registered_run_is_refused",

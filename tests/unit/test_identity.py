@@ -128,6 +128,7 @@ def test_no_core_of_a_step_imports_a_page() -> None:
     drawing = ("validate", "prepare", "evaluate", "gate", "register", "monitor", "drift_report")
     assert {path for path, found in core.items() if found} == {
         *(f"steps/{name}/step.py" for name in drawing),
+        "champion/registration.py",
         "champion/repair/rebuild.py",
     }
 
@@ -342,8 +343,9 @@ RUN = {"run", "validate", "prepare", "train", "evaluate", "gate"}
         ("steps/plan/step.py", {"plan"}),
         ("steps/register/step.py", {"register"}),
         ("steps/monitor/drift.py", {"monitor"}),
-        ("champion/explain.py", {"register", "promote", "reconcile"}),
-        ("ml/families/resolve.py", {"run", "train"}),
+        ("champion/explain.py", {"register", "fall_back", "promote", "reconcile"}),
+        ("ml/families/resolve.py", {"run", "train", "refit"}),
+        ("steps/refit/compare.py", {"refit"}),
         (
             "ml/profiles/bins.py",
             {"run", "validate", "monitor", "span_statistics", "target_profiles"} | PAGE,

@@ -127,16 +127,16 @@ def test_two_settings_are_scored_on_every_fold_and_the_winner_is_one_of_them(nam
 
 
 def test_the_newest_fold_says_how_many_rounds_where_there_is_time(monkeypatch):
-    from everfit.steps.train import search
+    from everfit.ml.families import fitting
 
     found = []
-    original = search.fit_until_best
+    original = fitting.fit_until_best
 
     def noted(*given):
         found.append(original(*given))
         return found[-1]
 
-    monkeypatch.setattr(search, "fit_until_best", noted)
+    monkeypatch.setattr(fitting, "fit_until_best", noted)
     for time in ("a", None):
         found.clear()
         request = asked(shipped(load_diabetes), "lightgbm", trials=1, time=time)

@@ -248,7 +248,8 @@ def test_an_entity_is_read_by_expressions_and_never_encoded(context):
 
 
 def test_the_search_sees_few_rows_and_the_winner_all(context, monkeypatch):
-    from everfit.steps.train import fit, search
+    from everfit.ml.families import fitting
+    from everfit.steps.train import search
 
     sizes = []
     original = search.fit
@@ -257,7 +258,7 @@ def test_the_search_sees_few_rows_and_the_winner_all(context, monkeypatch):
         sizes.append(len(values))
         return original(estimator, matrix, values, *others)
 
-    for module in (fit, search):
+    for module in (fitting, search):
         monkeypatch.setattr(module, "fit", counted)
     task, table = synthetic(context)
     result = Train().run(request_for(task, table, search_rows=100, trials=1), context)

@@ -256,6 +256,11 @@ class PipelineSpec(Frozen):
                     f"the target is computed from {column!r}: list it in features.drop, or in "
                     "features.keep if it is known when a prediction is made"
                 )
+        if self.train.refit and self.holdout.spans is None:
+            problems.append(
+                "train.refit needs a holdout of spans: of a share of the rows it would learn all, "
+                "and leave none to judge the next candidate on"
+            )
         problems += self._group_problems()
         hidden = self.hidden_columns
         for name, text in self.features.derive.items():
