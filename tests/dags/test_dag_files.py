@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from everfit.contracts.messages.chain import CHAIN
+from everfit.contracts.messages.chain import training_tasks
+from everfit.contracts.spec.load import load_spec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DAG_FILE = REPOSITORY / "dags" / "everfit_pipelines.py"
@@ -103,14 +104,31 @@ def test_the_chain_is_a_line_of_tasks_with_train_mapped(folder):
     assert dag.get_task("train").expand_input.value == {"family": ["linear", "extra_trees"]}
 
 
-def test_every_result_a_step_reads_is_there_before_it_starts(folder):
+def test_where_refits_are_asked_for_one_is_made_before_anything_is_registered(folder):
+    refits(folder)
     dag = load(folder).dags["fares.train"]
-    for component, needs in CHAIN.items():
+    assert dag.get_task("gate").downstream_task_ids == {"refit"}
+    assert dag.get_task("refit").downstream_task_ids == {"register"}
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_every_result_a_step_reads_is_there_before_it_starts(folder, refit):
+    if refit:
+        refits(folder)
+    dag = load(folder).dags["fares.train"]
+    chain = training_tasks(load_spec(folder / "fares.yaml"))
+    for component, needs in {task.component: task.upstream for task in chain}.items():
         before = dag.get_task(component).get_flat_relative_ids(upstream=True)
         assert set(needs) <= before
         task = dag.get_task(component)
         reads = task.partial_kwargs["reads"] if task.is_mapped else task.reads
         assert tuple(reads) == needs
+
+
+def refits(folder: Path) -> None:
+    """Have the pipeline ask for refits."""
+    text = (folder / "fares.yaml").read_text()
+    (folder / "fares.yaml").write_text(text.replace("train: {", "train: {refit: true, "))
 
 
 def test_the_specs_values_are_the_dags(folder):

@@ -20,7 +20,7 @@ from airflow.timetables.base import TimeRestriction
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from everfit.contracts.errors import SpecError
-from everfit.contracts.messages.chain import MONITORING
+from everfit.contracts.messages.chain import monitoring_tasks
 from everfit.contracts.spec.load import load_spec
 from everfit_airflow.dags import schedules
 from everfit_airflow.dags.assets import signals_in_words, signals_of, wake_alias
@@ -100,10 +100,21 @@ def test_its_tasks_are_a_line_that_ends_in_a_wake_whatever_became_of_it(folder):
     assert {"everfit", "monitor", "regression", "taxi"} == dag.tags
 
 
+def test_where_refits_are_asked_for_one_can_be_gone_back_from_before_training_is_woken(folder):
+    text = (folder / "fares.yaml").read_text()
+    (folder / "fares.yaml").write_text(text.replace("train: {", "train: {refit: true, "))
+    dag = dag_of("monitor")
+    assert dag.get_task("monitor").downstream_task_ids == {"fall_back"}
+    assert dag.get_task("fall_back").downstream_task_ids == {"drift_report", "wake"}
+    assert "**fall_back**" in dag.doc_md
+
+
 def test_every_result_a_task_reads_is_there_before_it_starts(folder):
     dag = dag_of("monitor")
-    for component, reads in MONITORING.items():
-        task = dag.get_task(component)
+    for each in monitoring_tasks(load_spec(folder / "fares.yaml")):
+        if each.sweep:
+            continue
+        task, reads = dag.get_task(each.component), each.upstream
         assert tuple(task.reads) == reads
         assert set(reads) <= task.get_flat_relative_ids(upstream=True)
     assert dag.get_task(WAKE).component == "plan"

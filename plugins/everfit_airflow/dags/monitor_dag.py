@@ -53,7 +53,7 @@ def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
     for each in monitoring_tasks(spec):
         if each.sweep:
             # The report is for people: no training waits for it.
-            tasks["monitor"] >> ComponentOperator(
+            tasks.get("fall_back", tasks["monitor"]) >> ComponentOperator(
                 task_id=WAKE,
                 component=each.component,
                 spec_file=spec_file,

@@ -13,6 +13,7 @@ const SHAPES = {
   ],
   well: () => [svg("path", { d: "m2 8.5 4 4 8-9", stroke: "currentColor", "stroke-width": 2.5, fill: "none" })],
   promote: () => [svg("path", { d: "M8 2 14.5 13h-13Z", fill: "currentColor" })],
+  refit: () => [svg("path", { d: "M8 3 13.5 12.5h-11Z", stroke: "currentColor", "stroke-width": 2, fill: "none" })],
   hold: () => [svg("path", { d: "M5 3v10M11 3v10", stroke: "currentColor", "stroke-width": 3 })],
   reject: () => [svg("path", { d: "M3 3 13 13M13 3 3 13", stroke: "currentColor", "stroke-width": 3 })],
   rollback: () => [

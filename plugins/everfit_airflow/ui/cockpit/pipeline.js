@@ -20,7 +20,7 @@ function charted(board) {
   board.scores.forEach((one) => one.drifted.forEach((name) => drifted.set(name, (drifted.get(name) ?? new Set()).add(spans.indexOf(one.span)))));
   const columns = [...drifted].map(([name, places]) => ({ name, places: [...places] })).sort((a, b) => b.places.length - a.places.length);
   const marks = [
-    ...board.runs.filter((run) => run.verdict && run.span).map((run) => ({ place: spans.indexOf(run.span), kind: run.verdict })),
+    ...board.runs.filter((run) => run.verdict && run.span && run.trigger !== "refit").map((run) => ({ place: spans.indexOf(run.span), kind: run.verdict })),
     ...board.journal.filter((entry) => entry.kind !== "promote" && entry.span).map((entry) => ({ place: spans.indexOf(entry.span), kind: entry.kind })),
   ].filter((one) => one.place >= 0);
   const rows = new Map();
@@ -157,7 +157,7 @@ function runsSection(board) {
 
 function decisionsSection(board) {
   const people = [
-    ...board.journal.filter((entry) => entry.kind !== "promote").map((entry) => ({ ...entry, what: entry.kind })),
+    ...board.journal.filter((entry) => !["promote", "refit"].includes(entry.kind)).map((entry) => ({ ...entry, what: entry.kind })),
     ...board.answers.map((answer) => ({ ...answer, what: answer.answer })),
   ].sort((a, b) => b.at.localeCompare(a.at));
   const rows = people.map((one) => [time(one.at), one.person || TEXT.none, WORDS.kinds[one.what](TEXT.version(one.version)), one.reason || TEXT.none]);

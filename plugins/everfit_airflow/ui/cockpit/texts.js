@@ -122,7 +122,7 @@ export const TEXT = {
       approve: (version) => `approved ${version}`,
       refuse: (version) => `refused ${version}`,
     },
-    marks: { promote: "promoted", hold: "held", reject: "rejected", rollback: "rolled back", override: "overruled" },
+    marks: { promote: "promoted", refit: "refitted", hold: "held", reject: "rejected", rollback: "rolled back", override: "overruled" },
     span: "Span",
     versionColumn: "Version",
     attainableColumn: "Attainable",
