@@ -31,6 +31,15 @@ LEAST: dict[str, dict[str, Any]] = {
     "monitor": {"spans": 1, "champion": 1, "newest": "a", "state": "measured", "inputs": 0.0},
     "fall_back": {"champion": 1},
     "drift_report": {"evidently": True},
+    "score": {
+        "scored": 1,
+        "rows": 3,
+        "already": 0,
+        "refused": 0,
+        "unscored": 0,
+        "versions": (1,),
+        "output": "s3://models/scores",
+    },
     "promote": {"version": 1, "champion": 1, "state": "champion"},
     "reconcile": {
         "pipeline": "fares",

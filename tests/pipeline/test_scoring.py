@@ -21,7 +21,7 @@ from everfit.contracts.spec.load import load_spec
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline
 from everfit.engine.context import open_context
-from everfit.operations.scoring.score import score
+from everfit.steps.score.score import score
 from tests.contract.killing import killed_at
 from tests.world import World, new_checkout, settings_in
 

@@ -343,12 +343,12 @@ RUN = {"run", "validate", "prepare", "train", "evaluate", "gate"}
         ("steps/plan/step.py", {"plan"}),
         ("steps/register/step.py", {"register"}),
         ("steps/monitor/drift.py", {"monitor"}),
-        ("champion/explain.py", {"register", "fall_back", "promote", "reconcile"}),
+        ("champion/explain.py", {"register", "fall_back", "score", "promote", "reconcile"}),
         ("ml/families/resolve.py", {"run", "train", "refit"}),
         ("steps/refit/compare.py", {"refit"}),
         (
             "ml/profiles/bins.py",
-            {"run", "validate", "monitor", "span_statistics", "target_profiles"} | PAGE,
+            {"run", "validate", "monitor", "score", "span_statistics", "target_profiles"} | PAGE,
         ),
     ],
 )

@@ -179,23 +179,28 @@ class Pipeline:
 
     def score(
         self,
-        output: str | Path,
+        output: str | Path | None = None,
         *,
         input: str | Path | None = None,
-        version: str | int = "champion",
+        spans: int | Literal["all"] | None = None,
+        version: str | int | None = None,
         as_of: datetime | None = None,
     ) -> pd.DataFrame:
         """Write the champion's predictions for whole spans, once for a version.
 
         Parameters
         ----------
-        output : str or Path
-            A folder or ``s3://bucket/prefix``, a file a span; or one ``.parquet`` or ``.csv`` file.
+        output : str or Path, optional
+            A folder or ``s3://bucket/prefix``, a file a span; one ``.parquet`` or ``.csv`` file; or
+            ``sql:connection:table``. Default ``score.output`` of the spec.
         input : str or Path, optional
-            A path, a glob, ``s3://…``, ``https://…`` or ``sql:connection:table``; default the
-            pipeline's own source.
-        version : str or int
-            ``champion``, or a version's number.
+            A path, a glob, ``s3://…``, ``https://…`` or ``sql:connection:table``; default
+            ``score.input`` of the spec, else the pipeline's own source.
+        spans : int or "all", optional
+            The newest so many; default ``score.spans`` of the spec, else all.
+        version : str or int, optional
+            ``champion``, ``challenger`` or a version's number; default ``score.version`` of the
+            spec, else ``champion``.
         as_of : datetime, optional
             The champion of then; UTC where it names no zone.
 
@@ -211,16 +216,27 @@ class Pipeline:
             If nothing can be scored, or a service is away.
         """
         from everfit.engine.context import open_context, pin_threads
+        from everfit.engine.own_images import refuse_own_images
 
+        refuse_own_images(self.spec, ("extract", "score"))
         pin_threads(self.spec.train.threads)
-        from everfit.operations.scoring.score import score
+        from everfit.steps.score.request import placed, request_of, score_request
 
-        when = as_of.replace(tzinfo=as_of.tzinfo or UTC) if as_of else None
-        address = None if input is None else str(input)
+        def given(address: str | Path | None) -> str | None:
+            return None if address is None else placed(str(address), Path.cwd())
+
+        when = as_of.replace(tzinfo=as_of.tzinfo or UTC).isoformat() if as_of else None
+        request = request_of(
+            self.spec,
+            self.settings.root,
+            input=given(input),
+            output=given(output),
+            spans=spans,
+            version=None if version is None else str(version),
+            as_of=when,
+        )
         with open_context(self.settings) as context:
-            found = score(
-                self.spec, context, str(output), input=address, version=str(version), as_of=when
-            )
+            found = score_request(request, context)
         return _frame([one.model_dump(mode="json") for one in found])
 
     def runs(

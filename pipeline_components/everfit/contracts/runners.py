@@ -25,6 +25,7 @@ NEEDS: dict[Component, tuple[Need, ...]] = {
     "plan": ("store", "source", "registry"),
     "extract": ("store", "source"),
     "watch": ("store", "source"),
+    "score": ("store", "source"),
     "register": ("store", "registry"),
     "fall_back": ("store", "registry"),
     "drift_report": ("store", "registry"),

@@ -51,7 +51,7 @@ KERNEL_VARIABLES = (
 
 IN_NO_KEY: dict[str, Any] = {
     **dict.fromkeys(
-        ("description", "owner", "tags", "triggers", "monitor", "notify", "images"), True
+        ("description", "owner", "tags", "triggers", "monitor", "score", "notify", "images"), True
     ),
     "gate": {"mode", "approval"},
     "target": {"unit"},
@@ -121,11 +121,13 @@ AROUND_A_RUN = (
     "contracts/messages/dossier",
     "contracts/messages/monitoring",
     "contracts/messages/people",
+    "contracts/messages/scoring",
     "contracts/messages/trigger_facts",
     "contracts/spec/cron",
     "contracts/spec/monitor",
     "contracts/spec/notices",
     "contracts/spec/quiet_times",
+    "contracts/spec/score",
     "contracts/spec/triggers",
 )
 """What wakes a run, who hears of it and what is measured afterwards: the models of the spec's
@@ -179,6 +181,16 @@ _STEPS: dict[Made, Code] = {
     ),
     "fall_back": _beside_a_run("steps/fall_back", "champion", "data/tables", "ml/model"),
     "drift_report": _beside_a_run("steps/drift_report"),
+    "score": _beside_a_run(
+        "steps/score",
+        "champion",
+        "data/tables",
+        "engine/own_images",
+        "engine/reading",
+        "ml/model",
+        "ml/profiles",
+        *_SOURCES,
+    ),
     "promote": _beside_a_run("steps/promote", "champion", "data/tables", "ml/model"),
     "reconcile": _beside_a_run("steps/reconcile", "champion", "data/tables", "ml/model"),
 }

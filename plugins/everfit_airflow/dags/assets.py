@@ -13,12 +13,14 @@ from airflow.sdk import Asset, AssetAlias, AssetWatcher
 from airflow.sdk.definitions.asset import AssetUriRef
 
 from everfit.contracts.messages.planning import Signal
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.triggers import TriggerSpec
 from everfit.contracts.spec.triggers.kinds import DUE, SIGNALS
 
 SCHEME = "everfit"
 GROUP = "everfit"
 SOURCE = "source"
+CHAMPION, NEW_SPANS, PREDICTIONS = "champion", "new_spans", "predictions"
 
 
 def source_asset(pipeline: str, watchers: Iterable[AssetWatcher]) -> Asset:
@@ -50,6 +52,31 @@ def wake_alias(pipeline: str) -> AssetAlias:
     return AssetAlias(name=f"{pipeline}.wake", group=GROUP)
 
 
+def champion_asset(pipeline: str) -> Asset:
+    """The champion: an event each time that a task makes another version champion."""
+    return Asset(name=f"{pipeline}.{CHAMPION}", uri=_uri(pipeline, CHAMPION), group=GROUP)
+
+
+def champion_alias() -> AssetAlias:
+    """What a task names as its outlet that may make a version champion."""
+    return AssetAlias(name="everfit.champions", group=GROUP)
+
+
+def scores_by_champion(spec: PipelineSpec) -> bool:
+    """Whether a new champion is news to the pipeline's scoring."""
+    return spec.score is not None and CHAMPION in spec.score.on
+
+
+def new_spans_asset(pipeline: str) -> Asset:
+    """Spans that monitoring has found and read."""
+    return Asset(name=f"{pipeline}.{NEW_SPANS}", uri=_uri(pipeline, NEW_SPANS), group=GROUP)
+
+
+def predictions_asset(pipeline: str) -> Asset:
+    """Predictions: an event for each run that has published some."""
+    return Asset(name=f"{pipeline}.{PREDICTIONS}", uri=_uri(pipeline, PREDICTIONS), group=GROUP)
+
+
 def signals_of(triggers: TriggerSpec) -> tuple[Signal, ...]:
     """What can wake the training: the signals of its conditions, and always ``due``.
 
@@ -65,7 +92,7 @@ def signals_in_words(uris: Iterable[str]) -> str:
     """The signals behind asset events, for the ledger: ``drift, new_data``."""
     parts = (urlsplit(uri) for uri in uris)
     names = {part.path.strip("/") for part in parts if part.scheme == SCHEME}
-    return ", ".join(name for name in (SOURCE, *SIGNALS) if name in names)
+    return ", ".join(n for n in (SOURCE, CHAMPION, NEW_SPANS, *SIGNALS) if n in names)
 
 
 def _uri(pipeline: str, name: str) -> str:

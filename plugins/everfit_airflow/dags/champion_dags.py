@@ -16,6 +16,7 @@ from everfit.contracts.errors import SpecError, UserError
 from everfit.contracts.messages.people import PersonRequest
 from everfit.contracts.messages.steps import Component
 from everfit.contracts.spec.load import NAME, find_spec, load_spec, spec_paths
+from everfit_airflow.dags.assets import champion_alias
 from everfit_airflow.dags.describe import WORDS
 from everfit_airflow.dags.schedules import Schedule
 from everfit_airflow.observability.notifying import notices_of_any
@@ -215,7 +216,13 @@ def named_in(context: Context) -> str:
 def _promote(folder: str, names: Sequence[str]) -> DAG:
     form = {"pipeline": _pipeline(names), "version": VERSION, "run": RUN, "reason": REASON}
     with _dag(PROMOTE, "Makes a version champion over the gate, with a reason.") as dag:
-        ChampionOperator(task_id="promote", component="promote", what="promote", folder=folder)
+        ChampionOperator(
+            task_id="promote",
+            component="promote",
+            what="promote",
+            folder=folder,
+            outlets=[champion_alias()],
+        )
     return _with_form(dag, form)
 
 
@@ -228,7 +235,13 @@ def _rollback(folder: str, names: Sequence[str]) -> DAG:
     )
     form = {"pipeline": _pipeline(names), "version": version, "reason": REASON}
     with _dag(ROLLBACK, "Goes back to a version that was champion, with a reason.") as dag:
-        ChampionOperator(task_id="promote", component="promote", what="rollback", folder=folder)
+        ChampionOperator(
+            task_id="promote",
+            component="promote",
+            what="rollback",
+            folder=folder,
+            outlets=[champion_alias()],
+        )
     return _with_form(dag, form)
 
 

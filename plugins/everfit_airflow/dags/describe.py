@@ -5,6 +5,7 @@ from __future__ import annotations
 from everfit.contracts.spec.margins import required_in_words
 from everfit.contracts.spec.metrics import METRICS, metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.score import ScoreEvent
 from everfit.contracts.wording import percent, plain, setting
 from everfit_airflow.dags.assets import signals_of
 from everfit_airflow.dags.triggered_by import triggered_by
@@ -75,6 +76,36 @@ def _fall_back(spec: PipelineSpec) -> list[str]:
         "- **fall_back** lets the judged model serve again, where `monitor` finds its refit "
         "surely worse"
     ]
+
+
+EVENTS: dict[ScoreEvent, str] = {
+    "champion": "a new champion",
+    "new_data": "spans that monitoring has found",
+}
+
+
+def describe_scoring(spec: PipelineSpec) -> str:
+    """Markdown: what is scored, by which version, when, and where predictions go."""
+    score = spec.score
+    assert score is not None
+    zone = spec.triggers.timezone
+    when = [f"a tick of `{score.schedule}` ({zone})"] if score.schedule else []
+    when += [EVENTS[event] for event in score.on]
+    spans = "every span" if score.spans == "all" else f"the newest {score.spans}"
+    lines = [
+        f"Predicts spans with a version of `{spec.name}`, each span once for a version.",
+        "",
+        f"- **Input** `{score.input or spec.source.address}`, {spans}",
+        f"- **Version** {score.version}",
+        f"- **Output** `{score.output}`",
+        f"- **Triggered by** a person{''.join(f', {one}' for one in when)}",
+        "",
+        "Where every span is scored already the task is skipped. A span that cannot be scored "
+        "stops no other, and the run fails once the others are done.",
+        "",
+        WORDS,
+    ]
+    return "\n".join(lines)
 
 
 def _signals(spec: PipelineSpec) -> str:

@@ -1,4 +1,4 @@
-"""All DAGs of a repository: two for each YAML of a folder, and three by which people decide.
+"""All DAGs of a repository: two or three for each YAML, and three by which people decide.
 
 A DAG file of two lines makes them (``from everfit.airflow import dags`` and ``dags(__file__)``).
 """
@@ -39,7 +39,7 @@ def specs_beside(dag_file: str | Path) -> Path:
 
 
 def dags_of_pipelines(folder: Path) -> None:
-    """Two DAGs for each YAML of a folder; in a task's process only its own.
+    """The DAGs of each YAML of a folder; in a task's process only its own.
 
     A YAML that is no pipeline is left out, so that it takes no other down; Airflow shows it as an
     import error of its own (``spec_errors.py``).

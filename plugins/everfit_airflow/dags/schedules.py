@@ -1,13 +1,14 @@
-"""When the two DAGs of a pipeline run: by the clock, or at an event of an asset."""
+"""When the DAGs of a pipeline run: by the clock, or at an event of an asset."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from hashlib import sha256
 
 from airflow.sdk import (
+    Asset,
     AssetAny,
     AssetOrTimeSchedule,
     AssetWatcher,
@@ -18,8 +19,16 @@ from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.asset import BaseAsset
 
 from everfit.contracts.errors import SpecError
+from everfit.contracts.spec.cron import numeric_cron
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit_airflow.dags.assets import signal_asset, signals_of, source_asset
+from everfit.contracts.spec.score import ScoreEvent
+from everfit_airflow.dags.assets import (
+    champion_asset,
+    new_spans_asset,
+    signal_asset,
+    signals_of,
+    source_asset,
+)
 
 Schedule = BaseTimetable | BaseAsset | None
 
@@ -60,6 +69,27 @@ def monitoring_schedule(spec: PipelineSpec, environ: Mapping[str, str] | None = 
     if not watchers:
         return sweep
     return AssetOrTimeSchedule(timetable=sweep, assets=[source_asset(spec.name, watchers)])
+
+
+EVENTS: dict[ScoreEvent, Callable[[str], Asset]] = {
+    "champion": champion_asset,
+    "new_data": new_spans_asset,
+}
+"""What ``score.on`` names → the asset of a pipeline."""
+
+
+def scoring_schedule(spec: PipelineSpec) -> Schedule:
+    """The cron schedule and the events of ``score``; None: a person starts it."""
+    score = spec.score
+    if score is None:
+        return None
+    zone = spec.triggers.timezone
+    events = AssetAny(*(EVENTS[event](spec.name) for event in score.on)) if score.on else None
+    if score.schedule is None:
+        return events
+    cron = numeric_cron(score.schedule)
+    ticks = CronTriggerTimetable(cron, timezone=zone, run_immediately=NOTHING_PAST)
+    return AssetOrTimeSchedule(timetable=ticks, assets=events) if events else ticks
 
 
 def sweep_minutes(environ: Mapping[str, str]) -> int:

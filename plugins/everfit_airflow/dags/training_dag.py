@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Param
 
 from everfit.contracts.messages.chain import training_tasks
 from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit_airflow.dags.assets import champion_alias, scores_by_champion
 from everfit_airflow.dags.describe import describe, first_line
 from everfit_airflow.dags.schedules import Schedule
 from everfit_airflow.observability.notifying import notices
@@ -90,6 +91,8 @@ def _chain(spec: PipelineSpec, spec_file: str) -> None:
             "spec_file": spec_file,
             "reads": first.upstream,
         }
+        if component == "register" and scores_by_champion(spec):
+            given["outlets"] = [champion_alias()]
         task: Any
         if first.family is None:
             task = ComponentOperator(**given)
@@ -106,4 +109,5 @@ def _chain(spec: PipelineSpec, spec_file: str) -> None:
         # Imported here: a pipeline that asks nobody has no use for it.
         from everfit_airflow.operators.approval import approval_tasks
 
-        approval_tasks(spec_file, after=last)
+        outlets = [champion_alias()] if scores_by_champion(spec) else []
+        approval_tasks(spec_file, after=last, outlets=outlets)

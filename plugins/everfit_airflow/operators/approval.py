@@ -12,7 +12,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Param
+from airflow.sdk import AssetAlias, Param
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -137,10 +137,13 @@ class AnswerOperator(ComponentOperator):
         )
 
 
-def approval_tasks(spec_file: str, after: Any) -> None:
-    """Append the two tasks to a training DAG."""
+def approval_tasks(spec_file: str, after: Any, outlets: Sequence[AssetAlias] = ()) -> None:
+    """Append the two tasks to a training DAG; the answer may have events of the outlets."""
     ask = ApprovalOperator(task_id=ASK, spec_file=spec_file)
-    after >> ask >> AnswerOperator(task_id=ANSWER, component="promote", spec_file=spec_file)
+    answer = AnswerOperator(
+        task_id=ANSWER, component="promote", spec_file=spec_file, outlets=list(outlets)
+    )
+    after >> ask >> answer
 
 
 def registered(context: Context) -> Outcome | None:

@@ -11,11 +11,19 @@ from airflow.sdk import Asset, BaseOperator
 from everfit.contracts.errors import SpecError
 from everfit.contracts.messages.people import PersonRequest
 from everfit.contracts.messages.steps import Component, Outcome
+from everfit.contracts.messages.summaries import PromoteSummary, RegisterSummary
 from everfit.contracts.spec.load import load_spec
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit_airflow.dags.assets import signal_asset, signals_of, wake_alias
+from everfit_airflow.dags.assets import (
+    champion_alias,
+    champion_asset,
+    scores_by_champion,
+    signal_asset,
+    signals_of,
+    wake_alias,
+)
 from everfit_airflow.operators.failures import UserActionRequired
-from everfit_airflow.operators.orders import AirflowRun, make_order
+from everfit_airflow.operators.orders import AirflowRun, make_order, scoring_by_form
 from everfit_airflow.operators.performing import RunsComponents
 from everfit_airflow.ui.links import LINKS
 
@@ -38,6 +46,7 @@ COLOURS: dict[Component, str] = {
     "monitor": "#ede7f6",
     "fall_back": "#e8f5e9",
     "drift_report": "#fff8e1",
+    "score": "#e3f2fd",
     "promote": "#e8f5e9",
     "reconcile": "#f3e5f5",
 }
@@ -49,7 +58,7 @@ class ComponentOperator(RunsComponents, BaseOperator):
     Parameters
     ----------
     component : str
-        A component of training or monitoring, ``promote`` or ``reconcile``.
+        A component of training or monitoring, ``score``, ``promote`` or ``reconcile``.
     spec_file : str
         The pipeline's YAML; read again when the task runs.
     family : str, optional
@@ -100,6 +109,7 @@ class ComponentOperator(RunsComponents, BaseOperator):
             upstream,
             self.sweep,
             self.requested(context),
+            scoring_by_form(context["params"], spec) if self.component == "score" else None,
         )
         outcome = self.perform(order, self.spec_file, context, upstream)
         if self.sweep:
@@ -108,6 +118,8 @@ class ComponentOperator(RunsComponents, BaseOperator):
                 from everfit_airflow.watching import remember_consumed
 
                 remember_consumed(context)
+        if champion_alias() in self.outlets and scores_by_champion(spec):
+            tell_champion(spec, outcome, context)
         return outcome.model_dump(mode="json")
 
     def requested(self, _context: Context, /) -> PersonRequest | None:
@@ -160,6 +172,20 @@ def newest_of(events: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
         return ()
     by = max(every, key=lambda event: event.timestamp).source_run_id
     return tuple(uri for uri, found in events.items() if any(e.source_run_id == by for e in found))
+
+
+def tell_champion(spec: PipelineSpec, outcome: Outcome, context: Context) -> None:
+    """Send an event where a version was made champion."""
+    match outcome.summary:
+        case RegisterSummary(version=version, champion=champion) if version == champion:
+            made = version
+        case PromoteSummary(version=version, champion=champion) if version == champion:
+            made = version
+        case _:
+            made = None
+    if made is not None:
+        alias = context["outlet_events"][champion_alias()]
+        alias.add(champion_asset(spec.name), extra={"version": made})
 
 
 def wake_training(spec: PipelineSpec, outcome: Outcome, context: Context) -> None:

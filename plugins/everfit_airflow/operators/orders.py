@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from everfit.contracts.base import Digest
 from everfit.contracts.messages.people import PersonRequest
+from everfit.contracts.messages.scoring import ScoreOptions
 from everfit.contracts.messages.steps import (
     Component,
     Order,
@@ -20,6 +21,7 @@ from everfit.contracts.messages.steps import (
     Trigger,
 )
 from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.score import database_in
 from everfit_airflow.dags.assets import signals_in_words
 from everfit_airflow.operators.failures import UserActionRequired
 
@@ -73,6 +75,7 @@ def make_order(
     upstream: Mapping[Component, Sequence[Any]],
     sweep: bool = False,
     requested: PersonRequest | None = None,
+    scoring: ScoreOptions | None = None,
 ) -> Order:
     """The order of one task.
 
@@ -86,6 +89,8 @@ def make_order(
         Of plan: only say what a wake would come to.
     requested : PersonRequest, optional
         Of promote: what a person asks of the champion.
+    scoring : ScoreOptions, optional
+        Of score: how the run differs from the spec.
 
     Raises
     ------
@@ -106,6 +111,7 @@ def make_order(
             ),
             sweep=sweep,
             requested=requested,
+            scoring=scoring,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -154,6 +160,43 @@ def requested_by_form(
     )
 
 
+def scoring_by_form(form: Mapping[str, Any], spec: PipelineSpec) -> ScoreOptions | None:
+    """What the form of ``<name>.score`` asks; None where it is left as it is.
+
+    Parameters
+    ----------
+    form : mapping
+        ``spans``, ``input``, ``version``, ``as_of`` and ``output``.
+    spec : PipelineSpec
+        A run gets the credentials of the connections that it names, and of no other.
+
+    Raises
+    ------
+    UserActionRequired
+        If a field is not what it must be, or names another connection.
+    """
+    names = ("input", "version", "as_of", "output")
+    given: dict[str, Any] = {
+        name: text for name in names if (text := str(form.get(name) or "").strip())
+    }
+    if (spans := _number_or_all("spans", form.get("spans"))) is not None:
+        given["spans"] = spans
+    for name in ("input", "output"):
+        place = database_in(given.get(name, ""))
+        known = spec.connections_of("score")
+        if place is not None and place[0] not in known:
+            raise _bad_form(
+                name,
+                f"names a connection of the spec ({', '.join(known) or 'there is none'}); found "
+                f"{place[0]!r}",
+            )
+    try:
+        return ScoreOptions(**given) if given else None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _bad_form(".".join(map(str, first["loc"])), f"is not so: {first['msg']}") from None
+
+
 def _text(value: Any) -> str:
     return " ".join(str(value if value is not None else "").split())
 
@@ -175,6 +218,10 @@ def _digests(name: Component, outcomes: Sequence[Any]) -> tuple[Digest, ...]:
 
 
 def _window(value: Any) -> int | Literal["all"] | None:
+    return _number_or_all("window", value)
+
+
+def _number_or_all(field: str, value: Any) -> int | Literal["all"] | None:
     text = str(value if value is not None else "").strip()
     if not text:
         return None
@@ -186,7 +233,7 @@ def _window(value: Any) -> int | Literal["all"] | None:
         number = 0
     if number < 1:
         raise UserActionRequired(
-            f"ORDER window: a window is empty, all, or a number of spans from 1; "
+            f"ORDER {field}: a {field.rstrip('s')} is empty, all, or a number of spans from 1; "
             f"found {text[:20]!r}. Correct the run's form."
         )
     return number

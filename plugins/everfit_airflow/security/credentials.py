@@ -90,7 +90,7 @@ def credentials(
     Parameters
     ----------
     spec : PipelineSpec
-        Its source may name a connection.
+        Its source may name a connection, and so may what is scored and where predictions go.
     component : str
         What it reaches decides; see ``contracts.runners.NEEDS``.
     connections : Connections
@@ -114,7 +114,8 @@ def credentials(
     if "store" in reached:
         found = _aws(connections.aws, found) | _ledger(connections.ledger)
     if "source" in reached:
-        found |= _source(spec.source.connection_name, environ)
+        for name in spec.connections_of(component):
+            found |= _source(name, environ)
     if "registry" in reached:
         found = _mlflow(connections.mlflow, found)
     found = _keys(connections.signing, found, environ, signs=component in SIGNERS)
@@ -205,10 +206,8 @@ def _ledger(name: str | None) -> dict[str, str]:
     return {"EVERFIT_LEDGER": database_url(_connection(name, "ledger"))}
 
 
-def _source(name: str | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """The source's; where it is missing, the component says so, and how to give it."""
-    if name is None:
-        return {}
+def _source(name: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """A table's; where it is missing, the component says so, and how to give it."""
     variable = variable_of(name)
     if variable in environ:
         return {variable: environ[variable]}

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from everfit.contracts.messages.steps import Component, Ended, Outcome
-from everfit.contracts.messages.summaries import PromoteSummary, ReconcileSummary, Summary
+from everfit.contracts.messages.summaries import (
+    PromoteSummary,
+    ReconcileSummary,
+    ScoreSummary,
+    Summary,
+)
+from everfit.contracts.wording import count
 
 REPORTS: dict[str, tuple[Component, str]] = {
     "decision_report": ("gate", "Decision report"),
@@ -33,8 +39,8 @@ MLFLOW: tuple[Component, ...] = ("register", "drift_report")
 LAST: Component = "register"
 """The component that draws a report anew, with what became of the candidate: the model card."""
 
-DECIDED = ("promote", "reconcile")
-"""The tasks of the DAGs by which people decide; the tab shows their summaries."""
+DECIDED = ("promote", "reconcile", "score")
+"""The tasks of DAGs without a report of their own; the tab shows their summaries."""
 
 STATES = {
     "champion": "is the champion",
@@ -57,7 +63,7 @@ class RunSoFar:
     because: Sequence[tuple[str, str]] = ()
     """Component and the line of it that failed, or had nothing to do."""
     decided: Sequence[Summary] = ()
-    """Summaries of what people had done: promotions, answers, repairs."""
+    """Summaries of what people had done (promotions, answers, repairs), and of scoring."""
 
     def digest(self, report: str) -> str | None:
         """Which page of the store a report is."""
@@ -111,4 +117,11 @@ def _lines(summary: Summary) -> list[str]:
             lines = [*(f"repaired: {text}" for text in summary.repaired), *summary.for_a_person]
             more = done + left - len(lines)
             return [head, *lines, *([f"and {more} more, in the log"] if more > 0 else [])]
+        case ScoreSummary():
+            by = ", ".join(f"v{version}" for version in summary.versions)
+            what = f"{count(summary.scored, 'span')} with {count(summary.rows, 'row')}"
+            lines = [f"{count(summary.already, 'span')} scored before"] if summary.already else []
+            if summary.unscored:
+                lines.append(f"{count(summary.unscored, 'row')} without a finite prediction")
+            return [f"{what} scored by {by}", f"output: {summary.output}", *lines, *summary.notes]
     return []

@@ -9,10 +9,10 @@ import pytest
 
 from everfit.contracts.errors import UserError
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.operations.scoring.destination import Bucket, Folder, Receipt, open_destination
-from everfit.operations.scoring.read_input import Reader, open_input
-from everfit.operations.scoring.whole_query import whole_query
-from everfit.operations.scoring.write import key_columns, table_schema
+from everfit.steps.score.destination import Bucket, Folder, Receipt, open_destination
+from everfit.steps.score.read_input import Reader, open_input
+from everfit.steps.score.whole_query import whole_query
+from everfit.steps.score.write import key_columns, table_schema
 
 SPEC = PipelineSpec.model_validate(
     {
@@ -103,11 +103,13 @@ def test_a_receipt_that_is_none_of_ours_counts_for_nothing(tmp_path: Path) -> No
     )
     folder.note("b/a.parquet", receipt)
     assert folder.receipt("b/a.parquet") == receipt
-    folder.refuse_others("b/a.parquet", "/jan/a.csv")
+    folder.refuse_others("b/a.parquet", "made", "/jan/a.csv")
+    with pytest.raises(UserError, match=r"SCORE-TAKEN .*; it holds those of the pipeline made"):
+        folder.refuse_others("b/a.parquet", "other", "/jan/a.csv")
     with pytest.raises(UserError, match=r"SCORE-TAKEN .*; it holds those of /jan/a.csv"):
-        folder.refuse_others("b/a.parquet", "/feb/a.csv")
+        folder.refuse_others("b/a.parquet", "made", "/feb/a.csv")
     (tmp_path / "b" / "_scored" / "a.parquet.json").write_text("{}")
     assert folder.receipt("b/a.parquet") is None
     (tmp_path / "b" / "a.parquet").write_bytes(b"x")
     with pytest.raises(UserError, match="SCORE-TAKEN"):
-        folder.refuse_others("b/a.parquet")
+        folder.refuse_others("b/a.parquet", "made")

@@ -59,5 +59,5 @@ def test_monitoring_ends_with_a_sweep_that_reads_nothing():
     assert sweep == ChainTask("plan", (), sweep=True)
 
 
-def test_every_component_is_in_a_chain_or_a_persons():
-    assert {*CHAIN, *MONITORING, "promote", "reconcile"} == set(get_args(Component))
+def test_every_component_is_in_a_chain_or_has_a_dag_of_its_own():
+    assert {*CHAIN, *MONITORING, "score", "promote", "reconcile"} == set(get_args(Component))

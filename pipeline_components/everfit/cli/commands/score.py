@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from everfit.cli.command import Command, Group
@@ -13,7 +14,7 @@ from everfit.contracts.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from everfit.operations.scoring.score import ScoredSpan
+    from everfit.contracts.messages.scoring import ScoredSpan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,20 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="URI",
-        help="a path, a glob, s3://…, https://… or sql:CONNECTION:TABLE (default: the pipeline's "
-        "own source)",
+        help="a path, a glob, s3://…, https://… or sql:CONNECTION:TABLE (default: score.input of "
+        "the spec, else the pipeline's own source)",
     )
     parser.add_argument(
         "--output",
-        required=True,
         metavar="URI",
-        help="a folder or s3://bucket/prefix, a file a span; or one .parquet or .csv file",
+        help="a folder or s3://bucket/prefix, a file a span; one .parquet or .csv file; or "
+        "sql:CONNECTION:TABLE (default: score.output of the spec)",
+    )
+    parser.add_argument(
+        "--spans",
+        type=_spans_asked,
+        metavar="N",
+        help="the newest N spans, or all (default: score.spans of the spec, else all)",
     )
     parser.add_argument(
         "--version",
-        default="champion",
         metavar="N",
-        help="champion (default) or a version's number",
+        help="champion, challenger or a version's number (default: score.version of the spec, else "
+        "champion)",
     )
     parser.add_argument(
         "--as-of",
@@ -49,29 +56,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Score, and say what could not be."""
-    from everfit.champion.journal import moment_of
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
     from everfit.engine.context import open_context, pin_threads
-    from everfit.operations.scoring.version import EACH_SPAN
+    from everfit.engine.own_images import refuse_own_images
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
-    as_of: Any = options.as_of
-    if as_of not in (None, EACH_SPAN):
-        as_of = moment_of(as_of)
+    refuse_own_images(spec, ("extract", "score"))
     pin_threads(spec.train.threads)
-    from everfit.operations.scoring.score import score
+    from everfit.steps.score.request import placed, request_of, score_request
 
+    def given(address: str | None) -> str | None:
+        return placed(address, Path.cwd()) if address else None
+
+    request = request_of(
+        spec,
+        settings.root,
+        input=given(options.input),
+        output=given(options.output),
+        spans=options.spans,
+        version=options.version,
+        as_of=options.as_of,
+    )
     with open_context(settings, terminal.progress()) as context:
-        found = score(
-            spec,
-            context,
-            options.output,
-            input=options.input,
-            version=options.version,
-            as_of=as_of,
-        )
+        found = score_request(request, context)
     terminal.document([one.model_dump(mode="json") for one in found])
     scored = [one for one in found if one.state == "scored"]
     refused = [one for one in found if one.state == "refused"]
@@ -86,6 +95,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if not refused:
         return 0
     return EXIT_RETRY if all(one.retry for one in refused) else EXIT_USER
+
+
+def _spans_asked(text: str) -> int | str:
+    """A number of spans from 1, or all."""
+    if text == "all":
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("is a number from 1, or all")
+    return int(text)
 
 
 def _spans(number: int) -> str:
@@ -106,7 +124,7 @@ def _facts(one: ScoredSpan) -> Iterable[tuple[str, str]]:
 
 
 def _answer() -> Any:
-    from everfit.operations.scoring.score import ScoredSpan
+    from everfit.contracts.messages.scoring import ScoredSpan
 
     return list[ScoredSpan]
 
@@ -115,7 +133,7 @@ COMMAND = Command(
     group=Group.WORK_ON,
     help="predict whole files, tables or queries with the champion",
     description="Reads what the pipeline could read, predicts it with the champion in batches, and "
-    "writes a file of predictions for each span that its version has not scored yet.",
+    "writes the predictions of each span that its version has not scored yet to a file or a table.",
     add_arguments=add_arguments,
     run=run,
     answer=_answer,
@@ -123,6 +141,7 @@ COMMAND = Command(
     "  everfit score taxi_fare --input new/ --output scores/\n"
     "  everfit score taxi_fare --input today.csv --output today.parquet\n"
     "  everfit score churn --input sql:warehouse:customers --output s3://ml/churn/\n"
+    "  everfit score churn --output sql:warehouse:ml.churn_scores --spans 1\n"
     "  everfit score taxi_fare --output scores/ --as-of 2026-03-31",
     page="how-to/scoring.md",
 )

@@ -17,6 +17,7 @@ from everfit.contracts.errors import RequestError
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.people import PersonRequest
 from everfit.contracts.messages.planning import RunType, Signal, Trigger
+from everfit.contracts.messages.scoring import ScoreOptions
 from everfit.contracts.messages.summaries import StepSummary, Summary
 from everfit.contracts.spec.images import Component
 from everfit.contracts.spec.notices import News
@@ -55,6 +56,11 @@ class Order(Frozen):
     options: RunOptions = RunOptions()
     sweep: bool = Field(False, description="plan: only say what a wake would come to")
     requested: PersonRequest | None = Field(None, description="promote: what a person asks")
+    scoring: ScoreOptions | None = Field(
+        None,
+        exclude_if=lambda scoring: scoring is None,
+        description="score: how this run differs from the spec",
+    )
 
     @property
     def effective_pipeline(self) -> PipelineSpec:

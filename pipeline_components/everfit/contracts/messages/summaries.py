@@ -206,6 +206,23 @@ class DriftReportSummary(StepSummary):
     mlflow_run: str = ""
 
 
+class ScoreSummary(StepSummary):
+    """What was scored, and what could not be."""
+
+    component: Literal["score"] = "score"
+    scored: int = Field(description="spans")
+    rows: int
+    already: int = Field(description="spans whose predictions were there")
+    refused: int = Field(description="spans")
+    unscored: int = Field(description="rows for which the model gave no finite number")
+    versions: tuple[int, ...] = Field(description="that scored")
+    output: str
+    first_refusal: str = ""
+    notes: tuple[str, ...] = Field(
+        (), description="cells that could not be read and texts that training did not have"
+    )
+
+
 class PromoteSummary(StepSummary):
     """Which version it was about, and which serves now."""
 
@@ -243,6 +260,7 @@ Summary = Annotated[
     | MonitorSummary
     | FallBackSummary
     | DriftReportSummary
+    | ScoreSummary
     | PromoteSummary
     | ReconcileSummary,
     Field(discriminator="component"),

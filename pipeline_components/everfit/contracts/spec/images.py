@@ -22,6 +22,7 @@ Component = Literal[
     "monitor",
     "fall_back",
     "drift_report",
+    "score",
     "promote",
     "reconcile",
 ]

@@ -18,6 +18,7 @@ from everfit.contracts.spec.metrics import METRICS, PRIMARY, Task, metric_proble
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.contracts.spec.notices import Address
 from everfit.contracts.spec.row_rules import RuleAction, checked_rules
+from everfit.contracts.spec.score import ScoreSpec
 from everfit.contracts.spec.source import Column, SourceSpec
 from everfit.contracts.spec.table_schema import TableSchema
 from everfit.contracts.spec.train import TrainSpec
@@ -210,6 +211,13 @@ class PipelineSpec(Frozen):
     monitor: MonitorSpec = Field(
         MonitorSpec(), description="how new spans are compared with what the champion knows"
     )
+    score: ScoreSpec | None = Field(
+        None,
+        # As if there were no such field, for a spec without one: so it has no DAG, and an image
+        # made before there was this field can read its orders.
+        exclude_if=lambda score: score is None,
+        description="batch scoring by a DAG of its own ([batch scoring](../how-to/scoring.md))",
+    )
     notify: tuple[Address, ...] = Field(
         (),
         description="who is told: ``slack:#channel``, ``smtp:team@example.org``, ``apprise:tag``; "
@@ -262,6 +270,7 @@ class PipelineSpec(Frozen):
                 "and leave none to judge the next candidate on"
             )
         problems += self._group_problems()
+        problems += self._score_problems()
         hidden = self.hidden_columns
         for name, text in self.features.derive.items():
             leaks = sorted(columns_of(text) & hidden)
@@ -296,6 +305,29 @@ class PipelineSpec(Frozen):
                     f"gate.fairness.{number}.metric of a {self.task} is one of {', '.join(allowed)}"
                 )
         return problems
+
+    def _score_problems(self) -> Iterator[str]:
+        """Events that nothing would ever send."""
+        if self.score is None or "new_data" not in self.score.on:
+            return
+        if self.score.input is not None:
+            yield (
+                "score.on: new_data is of the pipeline's own source, and score.input is another: "
+                "give score a schedule"
+            )
+        elif not self.triggers.automatic:
+            yield (
+                "score.on: new_data is found by monitoring, which runs by itself only where there "
+                "are triggers: give score a schedule, or add triggers"
+            )
+
+    def connections_of(self, component: Component) -> tuple[str, ...]:
+        """The connections whose credentials a component needs for tables it reads or writes."""
+        named = self.source.connection_name
+        own = (named,) if named else ()
+        if component != "score" or self.score is None:
+            return own
+        return tuple(dict.fromkeys((*own, *self.score.connections)))
 
     def image_of(self, component: Component) -> str | None:
         """The image that the pipeline names for a component; None: the installation's."""

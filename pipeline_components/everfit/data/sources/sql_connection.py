@@ -23,8 +23,15 @@ def read_only(connection: Any) -> None:
         connection.rollback()
 
 
-def url_of(name: str) -> Any:
+def url_of(name: str, purpose: str = "a sql source") -> Any:
     """The SQLAlchemy URL that a variable holds.
+
+    Parameters
+    ----------
+    name : str
+        Of the variable.
+    purpose : str
+        What the connection is for, for messages.
 
     Raises
     ------
@@ -38,7 +45,7 @@ def url_of(name: str) -> Any:
         raise CredentialsError(
             "SOURCE-CONNECTION",
             name,
-            "the connection of a sql source must be set",
+            f"the connection of {purpose} must be set",
             "there is no such variable",
             f"Set {name} to a SQLAlchemy URL such as postgresql+psycopg://user:password@host/db",
         )

@@ -15,7 +15,7 @@ from everfit.contracts.messages.steps import News, Order
 from everfit.contracts.messages.summaries import ExtractSummary
 from everfit.contracts.spec.row_rules import columns_of_rules
 from everfit.contracts.spec.source import SourceSpec
-from everfit.data.sources import SourceOfFiles, SourceOfRows, SpanRefused, open_source
+from everfit.data.sources import Source, SourceOfFiles, SourceOfRows, SpanRefused, open_source
 from everfit.data.sources.prediction_log import as_source
 from everfit.data.sources.reader import reader_digest
 from everfit.engine.context import Context
@@ -64,6 +64,23 @@ class Extract(Step[ExtractRequest, ExtractResult]):
             logged, refused_logs = _read(logs, context)
             refused = (*refused, *refused_logs)
         return ExtractResult(snapshots=snapshots, refused=refused, logged=logged)
+
+    def snapshot(
+        self,
+        request: ExtractRequest,
+        source: Source,
+        ref: SpanRef,
+        context: Context,
+        progress: Callable[[float], None],
+    ) -> Snapshot:
+        """Snapshot one span of a source that is open, for a step that reads spans of its own.
+
+        Raises
+        ------
+        SpanRefused
+            If it cannot be read.
+        """
+        return _maker(request, source, context)(ref, progress)
 
     def record(
         self, request: ExtractRequest, result: ExtractResult, context: Context, order: Order
@@ -147,7 +164,8 @@ def _read(
         for record in context.ledger.spans(request.pipeline)
         if record.reader == _reader(request)
     }
-    make = _maker(request, context)
+    source = open_source(_with_columns_of_rules(request), context.settings)
+    make = _maker(request, source, context)
     snapshots: list[Snapshot] = []
     refused: list[Refusal] = []
     whole = sum(ref.size or 1 for ref in request.spans)
@@ -231,9 +249,8 @@ def _found(record: SpanRecord | None, ref: SpanRef, context: Context) -> Snapsho
 
 
 def _maker(
-    request: ExtractRequest, context: Context
+    request: ExtractRequest, source: Source, context: Context
 ) -> Callable[[SpanRef, Callable[[float], None]], Snapshot]:
-    source = open_source(_with_columns_of_rules(request), context.settings)
     if isinstance(source, SourceOfRows):
         from everfit.steps.extract.rows_snapshot import snapshot_rows
 

@@ -1,8 +1,9 @@
-"""Where predictions are written: whole files that appear in one step, and a receipt of each.
+"""Where predictions are published, each span's once for a version, with a receipt.
 
-A file counts once its receipt says so. The receipt is written before the file (a file of that name
-is ours from then on) and again after it, with what the file is: so whoever finds both knows whether
-the file is the one that the receipt speaks of.
+In a folder or a bucket a span has a whole file that appears in one step, and counts once its
+receipt says so. The receipt is written before the file (a file of that name is ours from then on)
+and again after it, with what the file is: so whoever finds both knows whether the file is the one
+that the receipt speaks of. In a table (``table.py``) rows and receipt are of one transaction.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
@@ -32,6 +33,8 @@ RECEIPTS = "_scored"
 
 LEFTOVER_SECONDS = 3600
 """A file written aside that nobody has touched for so long has lost its writer."""
+
+DATABASE = "sql:"
 
 Form = Literal["parquet", "csv"]
 
@@ -62,68 +65,66 @@ class Receipt(Frozen):
 
 
 class Destination(ABC):
-    """A folder or a prefix that files of predictions are published in."""
+    """A place that predictions are published in; those of a span by a version have a name there."""
 
     address: str
+    others: ClassVar[str] = "is a file"
+    replaced: ClassVar[str] = "a file of the same name"
+
+    def name(self, span: str, version: int, form: Form) -> str:
+        """What the predictions of a span by a version are called."""
+        return f"{span.strip('/')}.v{version}.{form}"
+
+    def where(self, name: str) -> str:
+        """Where they are, for people."""
+        return f"{self.address}/{name}"
 
     @abstractmethod
     def staged(self, name: str, scratch: Path) -> Path:
         """Where to write a file before it counts."""
 
     @abstractmethod
-    def publish(self, path: Path, name: str) -> str:
-        """Have a staged file appear under its name in one step; returns its state."""
+    def publish(self, path: Path, name: str, receipt: Receipt) -> Receipt:
+        """Have what a staged file holds appear in one step, with its receipt, which is returned."""
 
     @abstractmethod
     def state(self, name: str) -> str | None:
-        """The state of the file of that name; None where there is none."""
+        """The state of what is there under a name; None where there is nothing."""
 
     @abstractmethod
-    def _read(self, name: str) -> bytes | None: ...
-
-    @abstractmethod
-    def _write(self, name: str, data: bytes) -> None: ...
-
     def receipt(self, name: str) -> Receipt | None:
-        """The receipt of a file; None where there is none of ours."""
-        data = self._read(_receipt_of(name))
-        try:
-            return Receipt.model_validate_json(data) if data is not None else None
-        except ValidationError:
-            return None
+        """The receipt of what is there; None where there is none of ours."""
 
-    def note(self, name: str, receipt: Receipt) -> None:
-        """Write the receipt of a file."""
-        self._write(_receipt_of(name), canonical_json(receipt))
-
-    def refuse_others(self, name: str, source: str | None = None) -> None:
-        """Make sure that a file of that name is ours to replace.
+    def refuse_others(self, name: str, pipeline: str, source: str | None = None) -> None:
+        """Make sure that what is there under a name is ours to replace.
 
         Parameters
         ----------
-        name : str
+        name, pipeline : str
         source : str, optional
-            Where the span lies that is scored: the file must be of no other span that happens to
-            have its name. None: whoever names the file replaces it.
+            Where the span lies that is scored: what is there must be of no other span that happens
+            to have its name. None: whoever names a file replaces it.
 
         Raises
         ------
         UserError
-            If it is there and has no receipt, or that of another span.
+            If it is there and has no receipt, or that of another pipeline or span.
         """
         known = self.receipt(name)
         if known is None and self.state(name) is not None:
-            found = "there is a file that it did not write"
+            found = f"there {self.others} that it did not write"
+        elif known is not None and known.pipeline != pipeline:
+            found = f"it holds those of the pipeline {known.pipeline}"
         elif known is not None and source is not None and known.source != source:
             found = f"it holds those of {known.source}"
         else:
             return
         raise UserError(
             "SCORE-TAKEN",
-            f"{self.address}/{name}",
-            "predictions are written to a new file, or to the one of the same span",
+            self.where(name),
+            f"predictions replace nothing but those of the same span in {self.replaced}",
             found,
-            "Name another output, or remove the file",
+            "Name another output, or remove what is there",
         )
 
     def refuse_input(self, source: Source, single: str | None) -> None:
@@ -148,7 +149,40 @@ class Destination(ABC):
         """Whether a source reads all that is written here."""
 
 
-class Folder(Destination):
+class Files(Destination):
+    """A place of files, each with a receipt in a file beside it."""
+
+    @abstractmethod
+    def _appear(self, path: Path, name: str) -> str:
+        """Have a staged file appear under its name in one step; returns its state."""
+
+    @abstractmethod
+    def _read(self, name: str) -> bytes | None: ...
+
+    @abstractmethod
+    def _write(self, name: str, data: bytes) -> None: ...
+
+    def publish(self, path: Path, name: str, receipt: Receipt) -> Receipt:
+        """The receipt, the file, and the receipt with what the file is."""
+        self.note(name, receipt)
+        done = receipt.model_copy(update={"state": self._appear(path, name)})
+        self.note(name, done)
+        return done
+
+    def receipt(self, name: str) -> Receipt | None:
+        """Of a file."""
+        data = self._read(_receipt_of(name))
+        try:
+            return Receipt.model_validate_json(data) if data is not None else None
+        except ValidationError:
+            return None
+
+    def note(self, name: str, receipt: Receipt) -> None:
+        """Write the receipt of a file."""
+        self._write(_receipt_of(name), canonical_json(receipt))
+
+
+class Folder(Files):
     """A folder of this machine."""
 
     def __init__(self, folder: Path) -> None:
@@ -172,7 +206,7 @@ class Folder(Destination):
                     left.unlink()
         return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
-    def publish(self, path: Path, name: str) -> str:
+    def _appear(self, path: Path, name: str) -> str:
         """Sync and rename."""
         state = digest_file(path)
         with path.open("rb") as file:
@@ -198,12 +232,12 @@ class Folder(Destination):
         path = self.staged(name, self.folder)
         try:
             path.write_bytes(data)
-            self.publish(path, name)
+            self._appear(path, name)
         finally:
             path.unlink(missing_ok=True)
 
 
-class Bucket(Destination):
+class Bucket(Files):
     """A prefix in S3."""
 
     def __init__(self, bucket: str, prefix: str) -> None:
@@ -221,7 +255,7 @@ class Bucket(Destination):
         """A private file; an object appears whole or not at all."""
         return scratch / f"scored-{secrets.token_hex(4)}{PurePosixPath(name).suffix}"
 
-    def publish(self, path: Path, name: str) -> str:
+    def _appear(self, path: Path, name: str) -> str:
         """Upload, in parts where it is large."""
         with self._explained() as client:
             client.upload_file(str(path), self._bucket, self._key(name))
@@ -300,8 +334,8 @@ def open_destination(address: str, settings: Settings) -> tuple[Destination, str
     Parameters
     ----------
     address : str
-        A folder or ``s3://bucket/prefix``, which takes a file for each span; or one file, which
-        ends with ``.parquet`` or ``.csv`` and takes one span.
+        A folder or ``s3://bucket/prefix``, which takes a file for each span; one file, which ends
+        with ``.parquet`` or ``.csv`` and takes one span; or ``sql:connection:table``.
     settings : Settings
         ``{data}`` stands for its data folder.
 
@@ -317,6 +351,10 @@ def open_destination(address: str, settings: Settings) -> tuple[Destination, str
     UserError
         If nothing can be written there.
     """
+    if address.startswith(DATABASE):
+        from everfit.steps.score.table import table_at
+
+        return table_at(address), None, "parquet"
     scheme = scheme_of(address)
     text = address.replace("{data}", str(settings.data)).removeprefix("file://").rstrip("/")
     head, _, last = text.rpartition("/")
@@ -326,10 +364,10 @@ def open_destination(address: str, settings: Settings) -> tuple[Destination, str
         raise UserError(
             "SCORE-OUTPUT",
             "--output",
-            "predictions are written to a folder, to s3://bucket/prefix, or to a file that ends "
-            "with .parquet or .csv",
+            "predictions are written to a folder, to s3://bucket/prefix, to a file that ends with "
+            ".parquet or .csv, or to sql:CONNECTION:TABLE",
             f"it is {address[:80]!r}" if "@" not in address else f"it is of {scheme}://",
-            "Name one of these",
+            "Name one of these; the URL of a database is kept in EVERFIT_CONN_<CONNECTION>",
         )
     if text.startswith("s3://"):
         place = head if single else text

@@ -6,52 +6,30 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
-from pydantic import Field
 
 from everfit.champion.servable import check_columns
-from everfit.contracts.base import Frozen, digest_of
+from everfit.contracts.base import digest_of
 from everfit.contracts.clock import iso
 from everfit.contracts.errors import CredentialsError, IntegrityError, SourceError, UserError
+from everfit.contracts.messages.scoring import ScoredSpan
 from everfit.contracts.messages.spans import Snapshot, SpanRef
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.data.sources import SpanRefused
+from everfit.contracts.spec.score import SpanCount
+from everfit.data.sources import SpanRefused, open_source
 from everfit.data.tables.column_types import type_name
 from everfit.engine.context import Context
-from everfit.engine.own_images import refuse_own_images
 from everfit.ml.profiles.cache import remove_copy
-from everfit.operations.scoring.destination import Destination, Form, Receipt, open_destination
-from everfit.operations.scoring.model import Missed, ScoringModel
-from everfit.operations.scoring.read_input import Input, Reader, open_input
-from everfit.operations.scoring.version import CHAMPION, Versions
-from everfit.operations.scoring.write import Rows, key_columns, table_schema, writer
+from everfit.steps.score.destination import Destination, Form, Receipt, open_destination
+from everfit.steps.score.model import Missed, ScoringModel
+from everfit.steps.score.read_input import Input, Reader, open_input
+from everfit.steps.score.version import CHAMPION, Versions
+from everfit.steps.score.write import Rows, key_columns, table_schema, writer
 
 BATCH_ROWS = 65_536
 """Rows in memory at a time."""
-
-
-class ScoredSpan(Frozen):
-    """What became of one span."""
-
-    span: str
-    state: Literal["scored", "already", "refused"] = Field(
-        description="``already``: its predictions by this version were there"
-    )
-    version: int | None = Field(None, description="null where it was refused")
-    output: str | None = Field(None, description="where its predictions are")
-    rows: int = 0
-    unscored: int = Field(0, description="rows whose prediction is empty: it was no finite number")
-    unreadable: dict[str, int] = Field(
-        default_factory=dict, description="column → cells not of its type, taken as missing"
-    )
-    unseen: dict[str, int] = Field(
-        default_factory=dict, description="column → cells with a text not seen in training"
-    )
-    notes: tuple[str, ...] = Field((), description="what was left out or read in another way")
-    refusal: str | None = Field(None, description="why it was not scored")
-    retry: bool = Field(False, description="whether another try may succeed without a change")
 
 
 @dataclass(frozen=True)
@@ -72,8 +50,8 @@ class _Job:
         return Reader(self.spec, self.source, model.columns, self.keys)
 
     def name(self, ref: SpanRef, version: int) -> str:
-        """The file of a span's predictions."""
-        return self.single or f"{ref.name.strip('/')}.v{version}.{self.form}"
+        """What a span's predictions are called at the destination."""
+        return self.single or self.destination.name(ref.name, version, self.form)
 
 
 def score(
@@ -84,6 +62,7 @@ def score(
     input: str | None = None,
     version: str = CHAMPION,
     as_of: datetime | str | None = None,
+    spans: SpanCount = "all",
 ) -> list[ScoredSpan]:
     """Score every span of an input that is not scored by its version yet.
 
@@ -96,9 +75,11 @@ def score(
     input : str, optional
         See ``open_input``; default the pipeline's own source.
     version : str
-        ``champion`` or a number.
+        ``champion``, ``challenger`` or a number.
     as_of : datetime or "span", optional
         The champion of then, or each span's by its own end.
+    spans : int or "all"
+        The newest so many.
 
     Returns
     -------
@@ -114,18 +95,19 @@ def score(
     Unavailable
         If a service does not answer; what was published stays.
     """
-    refuse_own_images(spec, ("extract",))
     versions = Versions(spec, context, version, as_of)
     source = open_input(spec, input, context)
     destination, single, form = open_destination(output, context.settings)
     job = _Job(spec, context, versions, source, destination, single, form, key_columns(spec))
     refs = _listed(job)
+    refs = refs if spans == "all" else refs[-spans:]
     return [_one(ref, job, number, len(refs)) for number, ref in enumerate(refs)]
 
 
 def _listed(job: _Job) -> tuple[SpanRef, ...]:
     source = job.source.open(job.source.spec)
-    job.destination.refuse_input(source, job.single)
+    for read in (source, open_source(job.spec.source, job.context.settings)):
+        job.destination.refuse_input(read, job.single)
     listing = source.list()
     if not listing.spans:
         raise SourceError(
@@ -182,7 +164,7 @@ def _scored(ref: SpanRef, job: _Job, report: Callable[[float], None]) -> ScoredS
     snapshot = reader.snapshot(ref, context, lambda share: report(0.5 * share))
     if known is not None and known.digest == snapshot.span.digest:
         return _result(known, job.destination, name, "already")
-    job.destination.refuse_others(name, source if job.single is None else None)
+    job.destination.refuse_others(name, job.spec.name, source if job.single is None else None)
     receipt = Receipt(
         pipeline=job.spec.name,
         version=record.version,
@@ -234,28 +216,29 @@ def _publish(
                     done += batch.num_rows
                     report(done / span.rows)
         _refuse_useless(model, missed, span.name)
-        destination.note(name, receipt)
-        state = destination.publish(staged, name)
+        counted = {
+            "rows": done,
+            "scored_at": iso(scored_at),
+            **_counted(job, model, missed, snapshot),
+        }
+        return destination.publish(staged, name, receipt.model_copy(update=counted))
     finally:
         staged.unlink(missing_ok=True)
         remove_copy(path, context)
+
+
+def _counted(job: _Job, model: ScoringModel, missed: Missed, snapshot: Snapshot) -> dict[str, Any]:
+    """What could not be used, as a receipt has it."""
     unreadable = Counter({n: k for n, k in missed.unreadable.items() if k})
     for reading in snapshot.readings:
         if reading.kind == "unreadable" and reading.column in model.columns:
             unreadable[reading.column] += reading.odd - reading.blank
-    receipt = receipt.model_copy(
-        update={
-            "rows": done,
-            "unscored": missed.unscored,
-            "unreadable": dict(sorted((+unreadable).items())),
-            "unseen": dict(sorted((+missed.unseen).items())),
-            "notes": (*job.source.notes, *snapshot.notes),
-            "scored_at": iso(scored_at),
-            "state": state,
-        }
-    )
-    destination.note(name, receipt)
-    return receipt
+    return {
+        "unscored": missed.unscored,
+        "unreadable": dict(sorted((+unreadable).items())),
+        "unseen": dict(sorted((+missed.unseen).items())),
+        "notes": (*job.source.notes, *snapshot.notes),
+    }
 
 
 def _refuse_useless(model: ScoringModel, missed: Missed, span: str) -> None:
@@ -278,7 +261,7 @@ def _result(
 ) -> ScoredSpan:
     return ScoredSpan(
         state=state,
-        output=f"{destination.address}/{name}",
+        output=destination.where(name),
         **receipt.model_dump(
             include={"span", "version", "rows", "unscored", "unreadable", "unseen", "notes"}
         ),

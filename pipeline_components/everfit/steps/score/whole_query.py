@@ -9,20 +9,20 @@ from typing import Any
 
 from everfit.contracts.errors import UserError
 from everfit.contracts.messages.spans import SpanRef
+from everfit.contracts.spec.score import database_in
 from everfit.contracts.spec.source import SqlSourceSpec
 from everfit.data.sources.source import Fetching, Listing
 from everfit.data.sources.sql import BATCH_ROWS, SqlSource
 from everfit.data.sources.sql_connection import read_only, translated_errors, url_of
 from everfit.data.sources.sql_query import check_query
+from everfit.steps.score.destination import DATABASE
 
-SCHEME = "sql:"
-_ADDRESS = re.compile(r"sql:([a-z][a-z0-9_]{0,62}):(.+)", re.DOTALL)
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def is_database(address: str) -> bool:
     """Whether an address is of a database."""
-    return address.startswith(SCHEME)
+    return address.startswith(DATABASE)
 
 
 def whole_query(address: str, reading: dict[str, Any]) -> SqlSourceSpec:
@@ -39,7 +39,7 @@ def whole_query(address: str, reading: dict[str, Any]) -> SqlSourceSpec:
     UserError
         If it is neither.
     """
-    found = _ADDRESS.fullmatch(address.strip())
+    found = database_in(address)
     if found is None:
         raise UserError(
             "SCORE-INPUT",
@@ -48,20 +48,29 @@ def whole_query(address: str, reading: dict[str, Any]) -> SqlSourceSpec:
             f"it is {address[:60]!r}",
             "Name the connection whose URL is in EVERFIT_CONN_<NAME>",
         )
-    table = found[2].strip()
+    connection, table = found
     query = f"SELECT * FROM {table}" if _TABLE.fullmatch(table) else table  # noqa: S608
-    return SqlSourceSpec(connection=found[1], query=query, watermark="*", **reading)
+    return SqlSourceSpec(connection=connection, query=query, watermark="*", **reading)
 
 
 class WholeQuery(SqlSource):
     """Every row that a query gives now, in a fixed order; nothing is cut by time."""
 
+    @property
+    def connection(self) -> str:
+        """The connection that reads it."""
+        return self._source.connection
+
+    @property
+    def table(self) -> str | None:
+        """The table that is read; None where a query is."""
+        name = self._source.query.removeprefix("SELECT * FROM ")
+        return name if _TABLE.fullmatch(name) else None
+
     def list(self) -> Listing:
         """One span, named after its table; only reading it says whether it has changed."""
-        table = self._source.query.removeprefix("SELECT * FROM ")
-        name = table if _TABLE.fullmatch(table) else "query"
         where = f"{self._source.address}:{self._source.query}"
-        return Listing((SpanRef(name=name, fingerprint="", location=where),))
+        return Listing((SpanRef(name=self.table or "query", fingerprint="", location=where),))
 
     @contextmanager
     def fetch_rows(self, ref: SpanRef) -> Iterator[Fetching]:  # noqa: ARG002  (there is one)

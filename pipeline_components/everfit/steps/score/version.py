@@ -13,10 +13,10 @@ from everfit.contracts.clock import moment
 from everfit.contracts.errors import UserError
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
-from everfit.operations.scoring.model import ScoringModel
+from everfit.steps.score.model import ScoringModel
 from everfit.storage.ledger.records import VersionRecord
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 EACH_SPAN = "span"
 """In the place of a time: each span by the champion of its own end."""
 
@@ -30,7 +30,7 @@ class Versions:
     spec : PipelineSpec
     context : Context
     version : str
-        ``champion`` or a number.
+        ``champion``, ``challenger`` (the newest version, later than the champion) or a number.
     as_of : datetime or "span", optional
         The champion of then; ``span``: of each span's end.
 
@@ -113,11 +113,28 @@ class Versions:
 
     def _chosen(self) -> VersionRecord:
         ledger, name = self.context.ledger, self.spec.name
+        if self.version == CHALLENGER:
+            return self._challenger()
         if self.version != CHAMPION:
             return find_version(ledger, name, version_number(self.version))
         if isinstance(self.as_of, datetime):
             return self._champion_at(self.as_of, name)
         return self.current()
+
+    def _challenger(self) -> VersionRecord:
+        head = self.context.ledger.champion(self.spec.name)
+        champion = head.version if head else 0
+        known = self.context.ledger.versions(self.spec.name)
+        newest = max(known, key=lambda record: record.version, default=None)
+        if newest is None or newest.version <= champion:
+            raise UserError(
+                "SCORE-CHALLENGER",
+                self.spec.name,
+                "a challenger is a version later than the champion",
+                f"the newest is the champion, v{champion}" if champion else "there is no version",
+                "Name another with --version, or wait for one",
+            )
+        return newest
 
     def _champion_at(self, when: datetime, where: str) -> VersionRecord:
         found = reigns(self.context.ledger, self.spec.name)

@@ -21,11 +21,12 @@ from everfit.contracts.spec.source import (
     scheme_of,
 )
 from everfit.contracts.spec.table_schema import ColumnSchema, ColumnType, TableSchema
-from everfit.data.sources import Source, SourceOfFiles, SourceOfRows, open_source
+from everfit.data.sources import Source, open_source
 from everfit.data.sources.listing import has_known_suffix
 from everfit.data.sources.reader import reader_digest
 from everfit.engine.context import Context
-from everfit.operations.scoring.whole_query import WholeQuery, is_database, whole_query
+from everfit.engine.reading import snapshot_of
+from everfit.steps.score.whole_query import WholeQuery, is_database, whole_query
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,4 @@ class Reader:
         SpanRefused
             If it cannot be read.
         """
-        if isinstance(self._source, SourceOfRows):
-            from everfit.steps.extract.rows_snapshot import snapshot_rows
-
-            return snapshot_rows(self._request, self._source, ref, context, progress)
-        assert isinstance(self._source, SourceOfFiles)
-        from everfit.steps.extract.snapshot import snapshot_file
-
-        return snapshot_file(self._request, self._source, ref, context, progress)
+        return snapshot_of(self._request, self._source, ref, context, progress)

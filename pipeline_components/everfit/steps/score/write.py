@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from everfit.contracts.errors import UserError, shortlist
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.operations.scoring.destination import Form
+from everfit.steps.score.destination import Form
 
 ROW = "row"
 """Where no column names a row: its place in the span, from 1."""

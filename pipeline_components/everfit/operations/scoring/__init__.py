@@ -1,1 +1,0 @@
-"""Batch scoring: the champion's predictions for whole spans, written as a prediction log."""

@@ -1,0 +1,1 @@
+"""Batch scoring: predictions of whole spans by one version, published once."""
