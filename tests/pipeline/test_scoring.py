@@ -14,13 +14,16 @@ import pytest
 import yaml
 
 from everfit.cli.main import main
+from everfit.contracts.errors import NothingToDo, UserError
 from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
 from everfit.contracts.messages.monitoring import MonitorResult
-from everfit.contracts.messages.steps import Trigger
+from everfit.contracts.messages.scoring import ScoreOptions
+from everfit.contracts.messages.steps import Order, Trigger
 from everfit.contracts.spec.load import load_spec
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline
 from everfit.engine.context import open_context
+from everfit.engine.execute import perform
 from everfit.steps.score.score import score
 from tests.contract.killing import killed_at
 from tests.world import World, new_checkout, settings_in
@@ -180,6 +183,91 @@ def test_a_file_that_changed_is_scored_again_in_its_place(checkout, everfit) -> 
     (checkout / "out.csv").write_text("altered")
     code, _, _ = everfit("quick", "--input", "data/trips/2018-04.csv", "--output", "out.csv")
     assert (code, len(pd.read_csv("out.csv"))) == (0, 100)
+
+
+def order(root: Path, score_block: dict[str, object], **options: object) -> Order:
+    """An order to score, for a spec with such a block; the form's fields are its options."""
+    path = root / "dags/pipelines/quick.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "score": score_block}))
+    scoring = ScoreOptions.model_validate(options) if options else None
+    return Order(component="score", pipeline=load_spec(path), scoring=scoring)
+
+
+def test_the_step_scores_what_the_spec_says_and_then_has_nothing_to_do(checkout, everfit) -> None:
+    asked = order(checkout, {"output": "out", "spans": 2})
+    with open_context(settings_in(checkout)) as context:
+        done = perform(asked, context)
+        assert done.summary.shown() == {
+            "scored": 2,
+            "rows": 1000,
+            "already": 0,
+            "refused": 0,
+            "unscored": 0,
+            "versions": "1",
+            "output": (checkout / "out").as_posix(),
+        }
+        assert files(checkout / "out") == [f"2018-0{n}.csv.v1.parquet" for n in (3, 4)]
+        with pytest.raises(
+            NothingToDo, match=r"SCORE-DONE quick: .*all 2 spans were scored before"
+        ):
+            perform(asked, context)
+        asked = order(checkout, {"output": "out"}, input="data/trips/2018-01.csv", output="x.csv")
+        perform(asked, context)
+        assert len(pd.read_csv("x.csv")) == 500
+        asked = order(checkout, {"output": "out", "version": "challenger"})
+        with pytest.raises(UserError, match=r"SCORE-CHALLENGER quick: .*the champion, v1"):
+            perform(asked, context)
+    code, _, _ = everfit("quick", "--version", "champion", "--spans", "all")
+    assert code == 0
+    assert len(files(checkout / "out")) == 4
+    assert everfit("quick", "--spans", "0", "--output", "out")[0] == 2
+
+
+def test_the_step_fails_where_a_span_is_refused_once_the_others_are_done(checkout) -> None:
+    (checkout / "new").mkdir()
+    trips = pd.read_csv("data/trips/2018-04.csv")
+    trips.drop(columns="trip_distance").to_csv("new/a.csv", index=False)
+    trips.to_csv("new/b.csv", index=False)
+    with open_context(settings_in(checkout)) as context:
+        with pytest.raises(
+            UserError, match=r"SCORE-REFUSED quick: .*1 of 2 were refused: CHAMPION"
+        ):
+            perform(order(checkout, {"input": "new", "output": "out"}), context)
+        assert files(checkout / "out") == ["b.csv.v1.parquet"]
+        perform(order(checkout, {"input": "new", "output": "out2", "spans": 1}), context)
+
+
+def test_without_an_output_the_command_says_where_to_name_one(checkout, everfit) -> None:
+    code, _, complaint = everfit("quick")
+    assert code == 2
+    assert complaint.startswith("SCORE-OUTPUT quick: scoring must be told where predictions go; ")
+
+
+def test_a_table_is_filled_once_and_an_output_is_never_scored(
+    checkout, everfit, monkeypatch
+) -> None:
+    sqlite3.connect("out.db").close()
+    monkeypatch.setenv("EVERFIT_CONN_OUT", f"sqlite:///{checkout / 'out.db'}")
+    code, shown, _ = everfit("quick", "--output", "sql:out:scores", "--spans", "2")
+    assert (code, shown.count("500 rows scored by v1")) == (0, 2)
+    everfit("quick", "--output", "files", "--spans", "1")
+    with sqlite3.connect("out.db") as database:
+        rows = pd.read_sql("SELECT * FROM scores WHERE span = '2018-04.csv'", database)
+        assert len(pd.read_sql("SELECT * FROM scores", database)) == 1000
+        database.execute("DELETE FROM scores WHERE span = '2018-04.csv' AND row > 3")
+    written = pd.read_parquet("files/2018-04.csv.v1.parquet")
+    assert list(rows) == list(written)
+    assert np.array_equal(rows["prediction"], written["prediction"])
+    code, shown, _ = everfit("quick", "--output", "sql:out:scores")
+    assert [line for line in shown.splitlines() if "rows scored" in line] == [
+        f"2018-0{n}.csv  500 rows scored by v1" for n in (1, 2, 4)
+    ]
+    code, shown, _ = everfit("quick", "--output", "sql:out:scores")
+    assert shown == "Nothing to do. All 4 spans are scored by v1 already.\n"
+    arguments = ("--input", "sql:out:scores", "--output", "sql:out:scores")
+    code, _, complaint = everfit("quick", *arguments)
+    assert code == 2
+    assert complaint.startswith("SCORE-OUTPUT sql:out:scores: predictions lie apart from what is")
 
 
 @pytest.mark.parametrize("ending", ["", "/all.parquet", "/all.csv"])

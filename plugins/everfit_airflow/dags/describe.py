@@ -80,7 +80,7 @@ def _fall_back(spec: PipelineSpec) -> list[str]:
 
 EVENTS: dict[ScoreEvent, str] = {
     "champion": "a new champion",
-    "new_data": "spans that monitoring has found",
+    "new_spans": "spans that monitoring has found",
 }
 
 

@@ -12,7 +12,7 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, TriggerRule
 
 from everfit.contracts.messages.chain import monitoring_tasks
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit_airflow.dags.assets import new_spans_asset, source_ref, wake_alias
+from everfit_airflow.dags.assets import NEW_SPANS, new_spans_asset, source_ref, wake_alias
 from everfit_airflow.dags.describe import describe_monitoring
 from everfit_airflow.dags.schedules import Schedule
 from everfit_airflow.observability.notifying import notices
@@ -48,7 +48,7 @@ def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
 
 
 def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
-    told = spec.score is not None and "new_data" in spec.score.on
+    told = spec.score is not None and NEW_SPANS in spec.score.on
     tasks: dict[str, ComponentOperator] = {}
     last: ComponentOperator | None = None
     for each in monitoring_tasks(spec):

@@ -73,7 +73,7 @@ def monitoring_schedule(spec: PipelineSpec, environ: Mapping[str, str] | None = 
 
 EVENTS: dict[ScoreEvent, Callable[[str], Asset]] = {
     "champion": champion_asset,
-    "new_data": new_spans_asset,
+    "new_spans": new_spans_asset,
 }
 """What ``score.on`` names → the asset of a pipeline."""
 

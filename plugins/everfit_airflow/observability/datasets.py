@@ -19,10 +19,12 @@ from everfit.contracts.messages.summaries import (
     EvaluateSummary,
     ExtractSummary,
     RegisterSummary,
+    ScoreSummary,
     TrainSummary,
 )
 from everfit.contracts.runners import needs
 from everfit.contracts.settings import Settings
+from everfit.contracts.spec.score import database_in
 from everfit.contracts.spec.source import AddressedSource
 
 
@@ -71,7 +73,7 @@ def read_by(work: Work) -> list[Named]:
 
 
 def written_by(work: Work) -> list[Named]:
-    """Its own result, and the version where one was registered."""
+    """Its own result, and the version that was registered or the predictions that were made."""
     outcome, component = work.outcome, work.order.component
     if outcome is None:
         return []
@@ -79,15 +81,27 @@ def written_by(work: Work) -> list[Named]:
     summary = outcome.summary
     if isinstance(summary, RegisterSummary) and summary.version is not None:
         return [made, model(work, str(summary.version))]
+    if isinstance(summary, ScoreSummary):
+        return [made, data_set_at(work, summary.output)._replace(rows=summary.rows)]
     return [made]
 
 
 def source(work: Work) -> Named:
     """The table: the folder or the prefix of its files, or the connection that is asked."""
-    spec = work.order.pipeline.source
+    order = work.order
+    if order.component == "score" and order.scored_input is not None:
+        return data_set_at(work, order.scored_input)
+    spec = order.pipeline.source
     if not isinstance(spec, AddressedSource):
-        return Named(f"connection://{spec.connection}", work.order.pipeline.name)
-    uri = spec.uri.replace("{data}", str(work.settings.data))
+        return Named(f"connection://{spec.connection}", order.pipeline.name)
+    return data_set_at(work, spec.uri)
+
+
+def data_set_at(work: Work, address: str) -> Named:
+    """What an address names: a folder, a prefix, or a table of a connection."""
+    if (table := database_in(address)) is not None:
+        return Named(f"connection://{table[0]}", table[1])
+    uri = address.replace("{data}", str(work.settings.data))
     parts = urlsplit(uri)
     folder = _before_glob(uri if parts.scheme == "" else unquote(parts.path))
     if parts.scheme in ("", "file"):

@@ -63,6 +63,12 @@ class Order(Frozen):
     )
 
     @property
+    def scored_input(self) -> str | None:
+        """What score reads in this run; None: the pipeline's own source."""
+        said = self.pipeline.score
+        return (self.scoring and self.scoring.input) or (said.input if said else None)
+
+    @property
     def effective_pipeline(self) -> PipelineSpec:
         """The pipeline as this run sees it: the spec, with the run's options in its place.
 

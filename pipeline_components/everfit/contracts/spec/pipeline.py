@@ -308,16 +308,16 @@ class PipelineSpec(Frozen):
 
     def _score_problems(self) -> Iterator[str]:
         """Events that nothing would ever send."""
-        if self.score is None or "new_data" not in self.score.on:
+        if self.score is None or "new_spans" not in self.score.on:
             return
         if self.score.input is not None:
             yield (
-                "score.on: new_data is of the pipeline's own source, and score.input is another: "
+                "score.on: new_spans are of the pipeline's own source, and score.input is another: "
                 "give score a schedule"
             )
         elif not self.triggers.automatic:
             yield (
-                "score.on: new_data is found by monitoring, which runs by itself only where there "
+                "score.on: new_spans are found by monitoring, which runs by itself only where there "
                 "are triggers: give score a schedule, or add triggers"
             )
 

@@ -47,7 +47,7 @@ ScoringVersion = Annotated[
 
 SpanCount = Annotated[int, Field(ge=1)] | Literal["all"]
 
-ScoreEvent = Literal["champion", "new_data"]
+ScoreEvent = Literal["champion", "new_spans"]
 
 
 class ScoreSpec(Frozen):
@@ -74,7 +74,7 @@ class ScoreSpec(Frozen):
     on: tuple[ScoreEvent, ...] = Field(
         (),
         description="also score when there is a new ``champion``, or when monitoring has found "
-        "``new_data``",
+        "``new_spans``",
     )
 
     @property

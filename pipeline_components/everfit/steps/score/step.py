@@ -104,14 +104,24 @@ class Score(Step[ScoreRequest, ScoreResult]):
         )
 
 
-def _refusal(request: ScoreRequest, refused: tuple[ScoredSpan, ...], total: int) -> Exception:
-    lines = [one.refusal or one.span for one in refused]
-    kind = Unavailable if all(one.retry for one in refused) else UserError
-    return kind(
+def _refusal(
+    request: ScoreRequest, refused: tuple[ScoredSpan, ...], total: int
+) -> UserError | Unavailable:
+    lines = shortlist([one.refusal or one.span for one in refused], 3, " | ")
+    found = f"{len(refused)} of {total} were refused: {lines}"
+    if all(one.retry for one in refused):
+        return Unavailable(
+            "SCORE-LATER",
+            request.pipeline.name,
+            "every span that is asked for must be there whole",
+            found,
+            "The others are scored; it is tried again",
+        )
+    return UserError(
         "SCORE-REFUSED",
         request.pipeline.name,
         "every span that is asked for must be one that the version can score",
-        f"{len(refused)} of {total} were refused: {shortlist(lines, 3, ' | ')}",
+        found,
         "The others are scored. Correct these, or ask for the newest spans alone (score.spans)",
     )
 
