@@ -317,8 +317,8 @@ class PipelineSpec(Frozen):
             )
         elif not self.triggers.automatic:
             yield (
-                "score.on: new_spans are found by monitoring, which runs by itself only where there "
-                "are triggers: give score a schedule, or add triggers"
+                "score.on: new_spans are found by monitoring, which runs by itself only where "
+                "there are triggers: give score a schedule, or add triggers"
             )
 
     def connections_of(self, component: Component) -> tuple[str, ...]:
