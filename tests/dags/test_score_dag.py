@@ -94,6 +94,13 @@ def test_it_runs_at_its_schedule_and_when_a_version_becomes_champion(scoring):
     assert "person, a tick of `0 5 * * *` (Europe/Berlin), a new champion\n" in page
 
 
+def test_a_fall_back_is_news_too(scoring, folder):
+    spec = (folder / "fares.yaml").read_text().replace("extra_trees]", "extra_trees], refit: true")
+    (folder / "fares.yaml").write_text(spec)
+    scoring(EVERYTHING)
+    assert outlets(dags()["fares.monitor"].get_task("fall_back")) == ["everfit.champions"]
+
+
 def test_it_runs_on_spans_that_monitoring_has_read(scoring):
     spec = scoring("score: {output: out, on: [new_spans]}\n")
     when = scoring_schedule(spec)
@@ -193,6 +200,8 @@ def test_where_all_is_scored_the_task_is_skipped(scoring, folder, component):
         ("register", {"version": 4, "champion": 3, "awaits": "approval"}, None),
         ("register", {"version": None, "champion": 3}, None),
         ("promote", {"version": 2, "champion": 2}, 2),
+        ("fall_back", {"champion": 2, "before": 3}, 2),
+        ("fall_back", {"champion": 3, "before": None}, None),
         ("promote", {"version": 2, "champion": 3, "state": "refused"}, None),
     ],
 )

@@ -8,11 +8,19 @@ no worker: as an end of the DAG it lets a run fail where a measurement failed.
 from __future__ import annotations
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, AssetOrTimeSchedule, TriggerRule
+from airflow.sdk import DAG, Asset, AssetAlias, AssetOrTimeSchedule, TriggerRule
 
 from everfit.contracts.messages.chain import monitoring_tasks
+from everfit.contracts.spec.images import Component
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit_airflow.dags.assets import NEW_SPANS, new_spans_asset, source_ref, wake_alias
+from everfit_airflow.dags.assets import (
+    NEW_SPANS,
+    champion_alias,
+    new_spans_asset,
+    scores_by_champion,
+    source_ref,
+    wake_alias,
+)
 from everfit_airflow.dags.describe import describe_monitoring
 from everfit_airflow.dags.schedules import Schedule
 from everfit_airflow.observability.notifying import notices
@@ -48,7 +56,11 @@ def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
 
 
 def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
-    told = spec.score is not None and NEW_SPANS in spec.score.on
+    outlets: dict[Component, list[Asset | AssetAlias]] = {}
+    if spec.score is not None and NEW_SPANS in spec.score.on:
+        outlets["extract"] = [new_spans_asset(spec.name)]
+    if scores_by_champion(spec):
+        outlets["fall_back"] = [champion_alias()]
     tasks: dict[str, ComponentOperator] = {}
     last: ComponentOperator | None = None
     for each in monitoring_tasks(spec):
@@ -69,7 +81,7 @@ def _tasks(spec: PipelineSpec, spec_file: str, watched: bool) -> None:
             component=each.component,
             spec_file=spec_file,
             reads=each.upstream,
-            outlets=[new_spans_asset(spec.name)] if each.component == "extract" and told else [],
+            outlets=outlets.get(each.component, []),
         )
         if last is not None:
             last >> task

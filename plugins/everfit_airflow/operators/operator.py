@@ -11,7 +11,7 @@ from airflow.sdk import Asset, BaseOperator
 from everfit.contracts.errors import SpecError
 from everfit.contracts.messages.people import PersonRequest
 from everfit.contracts.messages.steps import Component, Outcome
-from everfit.contracts.messages.summaries import PromoteSummary, RegisterSummary
+from everfit.contracts.messages.summaries import FallBackSummary, PromoteSummary, RegisterSummary
 from everfit.contracts.spec.load import load_spec
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit_airflow.dags.assets import (
@@ -181,6 +181,8 @@ def tell_champion(spec: PipelineSpec, outcome: Outcome, context: Context) -> Non
             made = version
         case PromoteSummary(version=version, champion=champion) if version == champion:
             made = version
+        case FallBackSummary(champion=champion, before=int()):
+            made = champion
         case _:
             made = None
     if made is not None:
