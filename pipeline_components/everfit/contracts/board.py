@@ -51,6 +51,10 @@ class Watched(Frozen):
     score: float | None = Field(description="of the gate's metric; null: no labels yet")
     worse: float | None = Field(description="than when it was judged; positive: worse")
     because: str
+    tested: str | None = Field(
+        None,
+        description="what its drift was tested at, and why; null: no rate over all pipelines",
+    )
 
 
 class LastVerdict(Frozen):

@@ -169,7 +169,9 @@ _STEPS: dict[Made, Code] = {
         *_CHAMPION,
     ),
     "register": _beside_a_run("steps/register", "champion"),
-    "watch": _beside_a_run("steps/watch", "ml/monitoring_key", *_SOURCES, *_CHAMPION),
+    "watch": _beside_a_run(
+        "steps/watch", "ml/fleet_level", "ml/monitoring_key", *_SOURCES, *_CHAMPION
+    ),
     "monitor": _beside_a_run(
         "steps/monitor",
         "champion/version/signing",

@@ -34,7 +34,7 @@ def evaluation_key(spec: PipelineSpec, labelled: bool, logs: Iterable[Span] = ()
     return digest_of(
         {
             **({"rules": dict(rules)} if rules else {}),
-            "monitor": spec.monitor.model_dump(mode="json"),
+            "monitor": spec.monitor.model_dump(mode="json", exclude=_without(spec)),
             "metrics": measured_metrics(spec),
             "task": spec.task,
             "target": spec.target.model_dump(mode="json", exclude={"unit"}),
@@ -45,6 +45,11 @@ def evaluation_key(spec: PipelineSpec, labelled: bool, logs: Iterable[Span] = ()
             "logs": sorted(log.digest for log in logs),
         }
     )
+
+
+def _without(spec: PipelineSpec) -> set[str]:
+    """Settings that are not made, and change nothing."""
+    return {"across_pipelines"} if spec.monitor.across_pipelines is None else set()
 
 
 def measured_metrics(spec: PipelineSpec) -> tuple[str, ...]:

@@ -139,6 +139,7 @@ def newest_watched(serving: Serving | None, measured: Sequence[MonitorRecord]) -
         score=rise.current if rise else None,
         worse=rise.worse if rise else None,
         because=newest.because,
+        tested=newest.tested.in_words if newest.tested else None,
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from everfit.contracts.errors import Superseded
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.messages.monitoring import DriftLevel, Rise
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.messages.trigger_facts import Evaluated
@@ -336,6 +336,20 @@ def monitoring(champion: str = A, span: str = B, asked: str = C, **more) -> Moni
             **more,
         }
     )
+
+
+def test_windows_of_all_pipelines_are_known_with_their_levels(ledger):
+    tested = DriftLevel(level=0.02, rate=0.05, pipelines=3, counts=True)
+    ledger.record_monitoring("taxi", monitoring())
+    ledger.record_monitoring("bikes", monitoring(tested=tested))
+    ledger.record_monitoring("trips", monitoring())
+    newest = ledger.newest_windows()
+    assert sorted(newest) == ["bikes", "taxi", "trips"]
+    assert newest["taxi"][1] < newest["bikes"][1] < newest["trips"][1]
+    assert ledger.windows_since("taxi", newest["taxi"][1]) == [("bikes", B, tested)]
+    assert ledger.windows_since("taxi", newest["bikes"][1]) == []
+    assert ledger.windows_since("bikes", 0) == []
+    assert ledger.monitorings("bikes")[0].tested == tested
 
 
 def test_a_span_is_held_against_a_champion_once(ledger):

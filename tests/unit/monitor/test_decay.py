@@ -141,6 +141,44 @@ def test_row_losses_of_another_metric_are_not_taken_for_this_one():
     assert "spread by the span's" in rise.method
 
 
+def test_the_p_value_is_that_of_a_paired_test():
+    random = np.random.default_rng(10)
+    truth = random.normal(10, 3, 2_000)
+    noise = random.normal(0, 1, 2_000)
+    ours = Scored("regression", truth, truth + noise + random.normal(0, 0.1, 2_000))
+    theirs = Scored("regression", truth, truth + noise)
+    found, _ = rises(ours, rows_of(ours), reference(ours), ["mae"], labelled=1.0, fresh=theirs)
+    paired = stats.ttest_rel(losses(ours), losses(theirs), alternative="greater").pvalue
+    assert 1e-4 < paired < 0.1
+    # The bounds of small levels allow for a unit worse than any seen.
+    assert paired / 2 <= found[0].attainable.p_value <= 5 * paired
+    backwards, _ = rises(
+        theirs, rows_of(theirs), reference(ours), ["mae"], labelled=1.0, fresh=ours
+    )
+    assert backwards[0].attainable.p_value == 1.0
+
+
+def test_the_p_value_against_the_holdout_allows_for_its_own_uncertainty():
+    random = np.random.default_rng(2)
+    judged, span = regression(random, 600), regression(random, 3_000, error=1.1)
+    (rise,), _ = rises(span, rows_of(span), reference(judged), ["mae"], labelled=1.0)
+    expected = stats.ttest_ind(
+        losses(span), losses(judged), equal_var=False, alternative="greater"
+    ).pvalue
+    assert expected / 2 <= rise.p_value <= 5 * expected
+
+
+@pytest.mark.thorough
+def test_a_small_level_is_kept_in_a_world_that_stays_the_same():
+    random = np.random.default_rng(11)
+    looks, alarms = 600, 0
+    for _ in range(looks):
+        judged, span = regression(random, 500), regression(random, 400)
+        (rise,), _ = rises(span, rows_of(span), reference(judged), ["mae"], labelled=1.0)
+        alarms += rise.p_value <= 0.01
+    assert alarms / looks <= 0.01 + 3 * np.sqrt(0.01 * 0.99 / looks)
+
+
 def test_what_cannot_be_measured_is_said():
     random = np.random.default_rng(8)
     span = regression(random, 200)

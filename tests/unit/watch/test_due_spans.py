@@ -8,10 +8,12 @@ import pytest
 
 from everfit.contracts.base import digest_of
 from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.monitoring import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.data.sources import Listing
+from everfit.ml.fleet_level import Elsewhere
 from everfit.ml.monitoring_key import evaluation_key
 from everfit.steps.watch.due_spans import AT_ONCE, DueSpans, World
 from everfit.storage.ledger.records import MonitorRecord, SpanRecord
@@ -42,6 +44,7 @@ class Months:
         self.quarantined: set[str] = set()
         self.champion: ChampionRef | None = None
         self.logs: list[SpanRef] = []
+        self.elsewhere: Elsewhere | None = None
 
     def ref(self, month, content=""):
         return SpanRef(
@@ -94,7 +97,7 @@ class Months:
             holdout=[digest_of(str(m)) for m in holdout],
         )
 
-    def answered(self, *months, labelled=True, content="", document="d"):
+    def answered(self, *months, labelled=True, content="", document="d", tested=None):
         for month in months:
             self.monitored.append(
                 MonitorRecord(
@@ -111,6 +114,7 @@ class Months:
                     rises=(),
                     because="so",
                     document=digest_of(f"{document}{month}"),
+                    tested=tested,
                 )
             )
 
@@ -127,6 +131,7 @@ class Months:
                 now=NOW,
                 logs=Listing(tuple(self.logs)),
                 log_reader=LOG_READER,
+                elsewhere=self.elsewhere,
             ),
         ).result()
 
@@ -306,3 +311,41 @@ def test_new_logged_predictions_have_the_newest_months_looked_at_again():
     assert months.look().predictions == (log,)
     months.records.append(months.record(log, digest_of("log"), LOG_READER, refused="SPAN-EMPTY"))
     assert months.named() == ([], []), "a refused log changes nothing"
+
+
+def test_no_level_is_named_where_every_pipeline_is_on_its_own():
+    months = Months()
+    months.arrive(1, 2, 3)
+    months.know(1, 2)
+    months.crown(window=[1], holdout=[2])
+    assert months.look().tested == {}
+
+
+def test_each_span_has_its_level_of_one_rate_over_all_pipelines():
+    months = Months(monitor={"across_pipelines": 0.05, "level": 0.04})
+    months.arrive(1, 2, 3, 4, 5)
+    months.know(1, 2, 3)
+    months.crown(window=[1], holdout=[2])
+    at = "2018-12-01T00:00:00.000Z"
+    windows = [("a", digest_of("x")), ("b", digest_of("y")), ("b", digest_of("3"))]
+    months.elsewhere = Elsewhere({"trips": at, "a": at, "b": at, "c": at, "d": at}, windows)
+    found = months.look().tested
+    assert {name: round(one.level, 6) for name, one in found.items()} == {
+        "2018-03": 0.02,  # two windows of others drifted; the third is of these rows
+        "2018-04": 0.01,
+        "2018-05": 0.01,
+    }
+    again = DriftLevel(level=0.03, rate=0.05, pipelines=2)
+    months.answered(3, labelled=False, tested=again)
+    found = months.look().tested
+    assert found["2018-03"] == again.model_copy(update={"repeated": True})
+    assert found["2018-04"].level == pytest.approx(0.02)
+
+
+def test_another_rate_is_another_question():
+    one, other = Months(), Months(monitor={"across_pipelines": 0.05})
+    assert evaluation_key(one.spec, True) != evaluation_key(other.spec, True)
+    same = one.spec.model_copy(
+        update={"monitor": one.spec.monitor.model_copy(update={"across_pipelines": None})}
+    )
+    assert evaluation_key(same, True) == evaluation_key(one.spec, True)

@@ -108,6 +108,8 @@ def _evaluation(evaluation: SpanEvaluation, unit: str | None) -> Iterable[tuple[
             yield "drift", f"none of {count(len(evaluation.columns), 'column')}"
         for column in drifted:
             yield f"drift {number(column.score)}", f"{column.name}: {column.message}"
+        if evaluation.tested is not None:
+            yield "over all pipelines", evaluation.tested.in_words
     for rise in evaluation.rises:
         kind = "estimate" if rise.estimated else "as served" if rise.source == "logged" else "decay"
         word = "worse" if rise.worse > 0 else "better"
@@ -125,6 +127,8 @@ def _evaluation(evaluation: SpanEvaluation, unit: str | None) -> Iterable[tuple[
                 f"{amount(rise.attainable.score, by)} attainable by a fresh model ({sure}: worse "
                 f"by {amount(rise.attainable.low, by)} or more)"
             )
+        if rise.test is not None and rise.excess > 0:
+            text += f"; {rise.test.in_words}"
         yield kind, text
     if not evaluation.columns and not evaluation.rises:
         yield "because", evaluation.because

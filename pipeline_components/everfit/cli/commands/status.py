@@ -121,6 +121,8 @@ def _watched(watched: Watched | None, serving: Serving) -> str:
     if watched.state != "measured":
         return f"{watched.span}: {watched.state.replace('_', ' ')}: {watched.because}"
     drift = f"drift in {shortlist(watched.drifted, 3)}" if watched.drifted else "no drift"
+    if watched.tested:
+        drift += f" ({watched.tested})"
     if watched.score is None or watched.worse is None:
         return f"{watched.span}: {drift}; no score, as it has no labels yet"
     score, apart = amount(watched.score, serving.unit), amount(abs(watched.worse), serving.unit)

@@ -19,7 +19,7 @@ from everfit.contracts.spec.margins import Margin
 from everfit.contracts.spec.metrics import metric_title
 from everfit.contracts.spec.notices import News
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.contracts.wording import apart
+from everfit.contracts.wording import apart, count, percent
 
 
 class HardCheck(Frozen):
@@ -58,6 +58,65 @@ class ColumnDrift(Frozen):
     message: str = Field(description="a sentence: how it moved")
 
 
+class DriftLevel(Frozen):
+    """What a span's drift is tested at, of one rate over all pipelines of a ledger."""
+
+    level: float = Field(description="Holm's correction over its columns keeps this one")
+    rate: float = Field(description="``monitor.across_pipelines``")
+    pipelines: int = Field(description="among which a round is shared, this one among them")
+    drifted: int = Field(
+        0, description="windows of other pipelines that drifted since this pipeline's last one"
+    )
+    repeated: bool = Field(
+        False, description="a span that was tested before: at the same level, and counted then"
+    )
+    counts: bool = Field(
+        False, description="it drifted at its share of the rate alone: others gain by it"
+    )
+
+    @property
+    def share(self) -> float:
+        """The pipeline's share of the rate, whatever drifted elsewhere."""
+        return min(self.rate / self.pipelines, self.level)
+
+    @property
+    def in_words(self) -> str:
+        """``tested at 0.15 %: 5 % shared by 100 pipelines, times 3 windows of others …``."""
+        text = f"tested at {percent(self.level)}: {percent(self.rate)}"
+        if self.pipelines > 1:
+            text += f" shared by {count(self.pipelines, 'pipeline')}"
+        else:
+            text += ", as no other pipeline is monitored"
+        if self.drifted > 1:
+            text += f", times {self.drifted} windows of others that have drifted since its last"
+        if self.repeated:
+            text += "; as when it was first tested"
+        return text
+
+
+class DecayTest(Frozen):
+    """Whether a span, of all in a champion's life, shows that it has surely become worse."""
+
+    place: int = Field(description="in the champion's life, from 1")
+    level: float = Field(description="of this place; over a life they add up to decay_level")
+    p_value: float = Field(description="of the newest spans, so many as say most")
+    spans: int = Field(1, description="how many those are")
+
+    @property
+    def met(self) -> bool:
+        """Whether it is surely worse."""
+        return self.p_value <= self.level
+
+    @property
+    def in_words(self) -> str:
+        """``p-value 0.02 % over the newest 4 spans, tested at 0.05 %: span 12 of …``."""
+        over = f" over the newest {self.spans} spans" if self.spans > 1 else ""
+        return (
+            f"p-value {percent(self.p_value)}{over}, tested at {percent(self.level)}: span "
+            f"{self.place} of the champion's life"
+        )
+
+
 EXTREME = 4.0
 """So many margins, and surely one, is no matter of one odd span."""
 
@@ -68,6 +127,9 @@ class AttainableLoss(Frozen):
     score: float = Field(description="the other model's score on the same rows")
     worse: float = Field(description="positive: the champion is worse; in the metric's unit")
     low: float = Field(description="one-sided lower bound of ``worse`` at 95 %, rows paired")
+    p_value: float | None = Field(
+        None, description="one-sided, of a champion that is not worse; None: not known"
+    )
 
 
 class Rise(Frozen):
@@ -91,6 +153,9 @@ class Rise(Frozen):
         "champion", description="scored now by the champion, or predictions as they were served"
     )
     method: str
+    p_value: float | None = Field(
+        None, description="one-sided, of a score not worse than when judged; None: not known"
+    )
     attainable: AttainableLoss | None = Field(
         None, description="against a model trained on the newest spans before; None: not known"
     )
@@ -99,6 +164,9 @@ class Rise(Frozen):
         # As if there were no such field: of a champion that is no refit there is none.
         exclude_if=lambda judged: judged is None,
         description="of a refit on its first spans: against the judged model it was made from",
+    )
+    test: DecayTest | None = Field(
+        None, description="over the champion's life; None: the span by itself, at 5 %"
     )
 
     @property
@@ -116,9 +184,15 @@ class Rise(Frozen):
         """One-sided lower bound of ``excess`` at 95 %."""
         return self.attainable.low if self.attainable else self.low
 
+    @property
+    def excess_p_value(self) -> float | None:
+        """One-sided p-value of no ``excess``; None: not known."""
+        return self.attainable.p_value if self.attainable else self.p_value
+
     def beyond(self, margin: Margin) -> bool:
         """Whether it is surely worse than the yardstick, and by at least a margin."""
-        if self.estimated or self.excess_low <= 0:
+        surely = self.excess_low > 0 if self.test is None else self.test.met
+        if self.estimated or not surely or self.excess <= 0:
             return False
         return self.excess >= margin.of(self.yardstick)
 
@@ -139,6 +213,8 @@ class Rise(Frozen):
         People want to know; a training would gain nothing until there are rows to learn from.
         """
         if self.estimated or self.attainable is None or self.beyond(margin):
+            return False
+        if self.test is not None and (self.p_value is None or self.p_value > self.test.level):
             return False
         least = margin.of(self.reference)
         return self.low >= least and self.low > 0 and self.worse >= EXTREME * least
@@ -169,6 +245,9 @@ class SpanEvaluation(Frozen):
     rises: tuple[Rise, ...] = ()
     because: str = Field(description="a sentence that sums it up")
     dispersion: str = Field("", description="how dependence in time was allowed for")
+    tested: DriftLevel | None = Field(
+        None, description="what drift was tested at, of one rate over all pipelines; null: at level"
+    )
 
     @property
     def assessed(self) -> bool:
@@ -224,6 +303,16 @@ class WatchResult(Frozen):
     judged: ChampionRef | None = Field(
         None, description="the judged model that a refit stands for, on the refit's first spans"
     )
+    tested: dict[str, DriftLevel] = Field(
+        default_factory=dict, description="span → level, where one rate is kept over all pipelines"
+    )
+
+
+class EarlierSpan(Frozen):
+    """What a champion's decay was on a span that it met before."""
+
+    place: int = Field(description="in the champion's life, from 1")
+    p_values: dict[str, float] = Field(description="metric → one-sided p-value of no decay")
 
 
 class MonitorRequest(Frozen):
@@ -250,6 +339,16 @@ class MonitorRequest(Frozen):
         None,
         exclude_if=lambda judged: judged is None,
         description="scored on the same rows, where the champion is a refit on its first spans",
+    )
+    tested: dict[str, DriftLevel] = Field(
+        default_factory=dict, description="span → level, where one rate is kept over all pipelines"
+    )
+    places: dict[str, int] = Field(
+        default_factory=dict,
+        description="span → its place in the champion's life, from 1; empty without a level of it",
+    )
+    lived: tuple[EarlierSpan, ...] = Field(
+        (), description="spans met before, as far as they are pooled with these; by place"
     )
 
 

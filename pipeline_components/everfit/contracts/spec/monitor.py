@@ -56,6 +56,14 @@ class MonitorSpec(Frozen):
     level: float = Field(
         0.05, gt=0, le=0.5, description="windows without drift in which any column may alarm"
     )
+    across_pipelines: float | None = Field(
+        None,
+        gt=0,
+        le=0.5,
+        description="one rate for all pipelines of the ledger: false drift windows expected per "
+        "round, which is one window of each pipeline; default: every window on its own, at "
+        "``level``",
+    )
     effect: float = Field(
         0.1,
         gt=0,
@@ -70,6 +78,13 @@ class MonitorSpec(Frozen):
     worse_by: WrittenMargin = Field(
         Margin(value=0.05, relative=True),
         description="what matters of how much worse the champion is than attainable",
+    )
+    decay_level: float | None = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="champions that are no worse than attainable and may be found worse by chance "
+        "on any span of their lives; null: 5 % of the spans of each",
     )
     attainable: bool = Field(
         True,

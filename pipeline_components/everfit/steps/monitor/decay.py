@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from everfit.contracts.messages.monitoring import AttainableLoss, Rise
 from everfit.contracts.spec.metrics import METRICS
 from everfit.ml.scoring.metric_sums import metric_sums
+from everfit.ml.scoring.one_sided import p_below_zero
 from everfit.ml.scoring.resampling import (
     Design,
     Floats,
@@ -69,20 +70,21 @@ def rises(
     if scored.not_finite:
         return (), [f"{scored.not_finite:,} of {scored.rows:,} predictions are not finite"]
     resampling = resample(design.chosen(row_losses(metrics[0], scored)), 2 * SURE - 1)
-    exact, drawn = _scores(scored, resampling, metrics)
+    ours = _scores(scored, resampling, metrics)
     attainable = _scores(fresh, resampling, metrics) if fresh is not None else None
     before_refit = _scores(judged, resampling, metrics) if judged is not None else None
     found, notes = [], []
     for metric in metrics:
-        current = exact[metric]
+        current = ours.exact[metric]
         before = reference.scores.get(metric)
         if before is None:
             notes.append(f"{metric}: the champion's record holds no score to compare with")
             continue
-        others, how = reference.replicates(metric, drawn[metric], scored.rows)
+        others, how = reference.replicates(metric, ours.drawn[metric], scored.rows)
         sign = -METRICS[metric].sign
         with np.errstate(invalid="ignore"):
-            low = interval(sign * (drawn[metric] - others), resampling.units, 2 * SURE - 1)[0]
+            differences = sign * (ours.drawn[metric] - others)
+            low = interval(differences, resampling.units, 2 * SURE - 1)[0]
         worse = sign * (current - before)
         if not np.isfinite([current, low]).all():
             notes.append(f"{metric}: undefined on these {scored.rows:,} rows")
@@ -98,37 +100,95 @@ def rises(
                 labelled=labelled,
                 source=source,
                 method=f"{resampling.method}; {how}",
+                p_value=_p_value(worse, sign * ours.parts[metric], resampling, differences, others),
                 attainable=None
                 if attainable is None
-                else _excess(metric, (exact, drawn), attainable, resampling.units),
+                else _excess(metric, ours, attainable, resampling),
                 judged=None
                 if before_refit is None
-                else _excess(metric, (exact, drawn), before_refit, resampling.units),
+                else _excess(metric, ours, before_refit, resampling),
             )
         )
     return tuple(found), notes
 
 
-Scores = tuple[dict[str, float], dict[str, Floats]]
-"""metric → score on all rows, and on each resample."""
+class _Scores(NamedTuple):
+    """Of each metric: on all rows, on each resample, and the part of each unit in it."""
+
+    exact: dict[str, float]
+    drawn: dict[str, Floats]
+    parts: dict[str, Floats]
 
 
-def _scores(scored: Scored, resampling: Resampling, metrics: Sequence[str]) -> Scores:
-    exact: dict[str, float] = {}
-    drawn: dict[str, Floats] = {}
+def _scores(scored: Scored, resampling: Resampling, metrics: Sequence[str]) -> _Scores:
+    found = _Scores({}, {}, {})
     for group in metric_sums(scored, resampling):
-        if set(metrics) & set(group.exact):
-            exact |= group.exact
-            drawn |= group.replicates(resampling.counts)
-    return exact, drawn
+        wanted = set(metrics) & set(group.exact)
+        if wanted:
+            found.exact.update(group.exact)
+            found.drawn.update(group.replicates(resampling.counts))
+            found.parts.update({metric: group.parts(metric) for metric in sorted(wanted)})
+    return found
 
 
-def _excess(metric: str, ours: Scores, theirs: Scores, units: int) -> AttainableLoss | None:
+def _excess(
+    metric: str, ours: _Scores, theirs: _Scores, resampling: Resampling
+) -> AttainableLoss | None:
     """How much worse than another model; None where it is undefined."""
     sign = -METRICS[metric].sign
-    worse = sign * (ours[0][metric] - theirs[0][metric])
+    worse = sign * (ours.exact[metric] - theirs.exact[metric])
     with np.errstate(invalid="ignore"):
-        low = interval(sign * (ours[1][metric] - theirs[1][metric]), units, 2 * SURE - 1)[0]
+        differences = sign * (ours.drawn[metric] - theirs.drawn[metric])
+        low = interval(differences, resampling.units, 2 * SURE - 1)[0]
     if not np.isfinite([worse, low]).all():
         return None
-    return AttainableLoss(score=theirs[0][metric], worse=worse, low=min(low, worse))
+    return AttainableLoss(
+        score=theirs.exact[metric],
+        worse=worse,
+        low=min(low, worse),
+        p_value=_p_value(
+            worse, sign * (ours.parts[metric] - theirs.parts[metric]), resampling, differences
+        ),
+    )
+
+
+def _p_value(
+    worse: float,
+    parts: Floats,
+    resampling: Resampling,
+    differences: Floats,
+    others: Floats | None = None,
+) -> float:
+    """One-sided p-value of a score that is not worse.
+
+    By the bounds that the gate spends small levels on (``ml.scoring.tails``): two thousand
+    resamples cannot tell one chance in ten thousand. Where the units are too few for them, by
+    Student's law of the resampled differences.
+
+    Parameters
+    ----------
+    worse : float
+        The difference; positive: worse.
+    parts : (units,) float array
+        What each unit says of it.
+    resampling : Resampling
+    differences : (R,) float array
+        The difference on each resample.
+    others : (R,) float array, optional
+        Scores of the reference on resamples of its own, where it has some.
+    """
+    from scipy.special import stdtr
+
+    wider = 1.0
+    if others is not None and len(parts) > 1 and parts.std() > 0:
+        # As if each unit varied by so much more as the reference is uncertain.
+        own = float(parts.var(ddof=1)) / len(parts)
+        wider = float(np.sqrt(1 + np.var(others) / own))
+    found = p_below_zero(-worse, -parts * wider, resampling.in_time)
+    if found is not None:
+        return found
+    fine, units = differences[np.isfinite(differences)], resampling.units
+    if worse <= 0 or units < 2 or len(fine) < len(differences) / 2:
+        return 1.0
+    error = float(fine.std()) * float(np.sqrt(units / (units - 1)))
+    return float(stdtr(units - 1, -worse / error)) if error > 0 else 1.0

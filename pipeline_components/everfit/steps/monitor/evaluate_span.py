@@ -8,6 +8,7 @@ from functools import cached_property
 from everfit.contracts.errors import shortlist
 from everfit.contracts.messages.monitoring import (
     ColumnDrift,
+    DriftLevel,
     HardCheck,
     MonitorRequest,
     Rise,
@@ -24,6 +25,7 @@ from everfit.engine.context import Context
 from everfit.ml.profiles.cache import statistics_of_spans
 from everfit.steps.monitor.champion_at_work import ChampionAtWork
 from everfit.steps.monitor.drift import DriftMeasured, measure_against
+from everfit.steps.monitor.life import Life
 from everfit.steps.monitor.reference import Reference, prepare_reference
 from everfit.steps.monitor.rule_checks import rows_left_out, rule_checks
 
@@ -41,6 +43,7 @@ class Evaluator:
         self.request, self.context = request, context
         self.champion = ChampionAtWork(request, context)
         self.past = list(request.past)
+        self.life = Life(request.pipeline.monitor.decay_level, request.lived)
         self.notes = self.champion.notes
         if not request.champion.importances:
             self.notes.append(
@@ -52,7 +55,7 @@ class Evaluator:
         """All that is to be measured of a span; a sound one is part of the past from then on."""
         ((current,), _) = statistics_of_spans(self.context, [span])
         broken = self.request.rules.get(span.name, ())
-        drift = _with_rules(self._drift(current), broken, self.request.pipeline)
+        drift = _with_rules(self._drift(span, current), broken, self.request.pipeline)
         if left_out := rows_left_out(broken):
             self.notes.append(f"{span.name}: {left_out}")
         rises: tuple[Rise, ...] = ()
@@ -60,6 +63,7 @@ class Evaluator:
         if drift.state == "measured":
             self.reference = self.reference.and_then(current)
             rises, notes = self.champion.rises(span, self.past)
+            rises = self.life.tested(self.request.places.get(span.name), rises)
             self.past.append(span)
             self.notes += [f"{span.name}: {note}" for note in notes]
         return SpanEvaluation(
@@ -70,6 +74,7 @@ class Evaluator:
             rises=rises,
             because=sentence(drift, rises, notes, self.request.pipeline.target.unit),
             dispersion=drift.dispersion,
+            tested=self._tested(span, drift),
         )
 
     @cached_property
@@ -80,11 +85,21 @@ class Evaluator:
         columns = compared_columns(self.request.pipeline, window, self.request.champion)
         return prepare_reference(window, past, columns)
 
-    def _drift(self, current: SpanStatistics) -> DriftMeasured:
-        spec, champion = self.request.pipeline, self.request.champion
+    def _drift(self, span: Span, current: SpanStatistics) -> DriftMeasured:
+        monitor, champion = self.request.pipeline.monitor, self.request.champion
+        tested = self.request.tested.get(span.name)
+        if tested is not None:
+            monitor = monitor.model_copy(update={"level": tested.level})
         depends = dependence(champion, self.reference.columns)
-        reads = self.champion.reads
-        return measure_against(self.reference, current, spec.monitor, depends, reads)
+        return measure_against(self.reference, current, monitor, depends, self.champion.reads)
+
+    def _tested(self, span: Span, drift: DriftMeasured) -> DriftLevel | None:
+        """What its drift was tested at, and whether other pipelines gain by what was found."""
+        tested = self.request.tested.get(span.name)
+        if tested is None or tested.repeated or drift.state != "measured":
+            return tested
+        found = any(one.drifted and one.adjusted < tested.share for one in drift.columns)
+        return tested.model_copy(update={"counts": found})
 
 
 def _with_rules(

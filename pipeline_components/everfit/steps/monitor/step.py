@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
 from everfit.contracts.base import Digest, digest_of
 from everfit.contracts.clock import moment
 from everfit.contracts.errors import NothingToDo, RequestError
 from everfit.contracts.messages.monitoring import (
+    EarlierSpan,
     MonitorRequest,
     MonitorResult,
     Rise,
@@ -21,10 +22,12 @@ from everfit.contracts.messages.requests import ExtractResult
 from everfit.contracts.messages.spans import Snapshot, Span
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.messages.summaries import MonitorSummary, Worse
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
 from everfit.ml.monitoring_key import evaluation_key, labels_due, logs_of
+from everfit.steps.monitor.life import LONGEST, decay_p_values, places_in_life
 from everfit.storage.ledger.records import MonitorRecord
 
 log = logging.getLogger(__name__)
@@ -81,6 +84,8 @@ class Monitor(Step[MonitorRequest, MonitorResult]):
             },
             earlier=watched.earlier,
             judged=watched.judged,
+            tested=watched.tested,
+            **_life(spec, watched.champion, spans, context),
         )
 
     def run(self, request: MonitorRequest, context: Context) -> MonitorResult:
@@ -143,6 +148,7 @@ class Monitor(Step[MonitorRequest, MonitorResult]):
                     rises=evaluation.rises,
                     because=evaluation.because,
                     document=document,
+                    tested=evaluation.tested,
                 ),
             )
 
@@ -184,6 +190,33 @@ def _without_copies(
             kept.append(span)
             known.add(span.digest)
     return tuple(kept)
+
+
+class _Life(TypedDict, total=False):
+    places: dict[str, int]
+    lived: tuple[EarlierSpan, ...]
+
+
+def _life(
+    spec: PipelineSpec, champion: ChampionRef, spans: Sequence[Span], context: Context
+) -> _Life:
+    """What the spans are tested for decay by: the champion's life so far."""
+    if spec.monitor.decay_level is None:
+        return {}
+    records = context.ledger.monitorings(spec.name, champion.run_key)
+    names = [span.name for span in spans]
+    places = places_in_life([*(record.name for record in records), *names])
+    first = min(places[name] for name in names) - LONGEST
+    newest = {record.name: record for record in records if places[record.name] > first}
+    lived = [
+        EarlierSpan(place=places[name], p_values=decay_p_values(record.rises))
+        for name, record in newest.items()
+        if name not in names
+    ]
+    return {
+        "places": {name: places[name] for name in names},
+        "lived": tuple(sorted(lived, key=lambda one: one.place)),
+    }
 
 
 def _known_spans(pipeline: str, context: Context) -> tuple[dict[Digest, Span], dict[Digest, str]]:

@@ -10,12 +10,13 @@ from functools import cached_property
 from everfit.contracts.base import Digest
 from everfit.contracts.clock import iso
 from everfit.contracts.errors import shortlist
-from everfit.contracts.messages.monitoring import WatchResult
+from everfit.contracts.messages.monitoring import DriftLevel, WatchResult
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef, choose
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.data.sources import Listing
 from everfit.data.sources.listing import natural
+from everfit.ml.fleet_level import Elsewhere, drift_level, drift_levels
 from everfit.ml.monitoring_key import evaluation_key, labels_due, logs_of
 from everfit.storage.ledger.records import MonitorRecord, SpanRecord
 
@@ -47,6 +48,8 @@ class World:
     now: datetime
     logs: Listing = field(default_factory=lambda: Listing(()))
     log_reader: Digest | None = None
+    elsewhere: Elsewhere | None = None
+    """What the other pipelines did, where one rate is kept over all of them."""
 
 
 class DueSpans:
@@ -79,6 +82,7 @@ class DueSpans:
             predictions=self._readable_logs() if evaluate else (),
             earlier=self._earlier(evaluate),
             at=iso(self.world.now),
+            tested=self._tested(evaluate),
         )
 
     def _known(self, reader: Digest | None) -> dict[tuple[str, str], SpanRecord]:
@@ -192,6 +196,24 @@ class DueSpans:
         order = {ref.name: place for place, ref in enumerate(self.world.listing.spans)}
         names = sorted(newest, key=lambda name: (order.get(name, -1), natural(name)))[-SHOWN:]
         return tuple((name, newest[name]) for name in names)
+
+    def _tested(self, evaluate: Sequence[SpanRef]) -> dict[str, DriftLevel]:
+        """What each span's drift is tested at, of one rate over all pipelines."""
+        monitor, elsewhere = self.spec.monitor, self.world.elsewhere
+        if monitor.across_pipelines is None or elsewhere is None or not evaluate:
+            return {}
+        before: dict[Digest, DriftLevel] = {}
+        for record in self.world.monitored:
+            known = record.tested
+            if known and known.rate == monitor.across_pipelines and known.level <= monitor.level:
+                before.setdefault(record.span, known)
+        spans = {ref.name: self._span(ref) for ref in evaluate}
+        own = {span.digest for span in spans.values() if span is not None}
+        first = drift_level(self.spec.name, monitor.across_pipelines, monitor.level, elsewhere, own)
+        return drift_levels(
+            first,
+            [(name, before.get(span.digest) if span else None) for name, span in spans.items()],
+        )
 
     def _because(self, unread: Sequence[SpanRef], evaluate: Sequence[SpanRef]) -> str:
         champion = self.world.champion

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from everfit.champion.current import current_champion, refit_of
+from everfit.contracts.base import Digest
 from everfit.contracts.errors import NothingToDo, SourceError
 from everfit.contracts.messages.monitoring import WatchRequest, WatchResult
 from everfit.contracts.messages.steps import Order
@@ -18,6 +19,7 @@ from everfit.data.sources.reader import reader_digest
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
+from everfit.ml.fleet_level import Elsewhere
 from everfit.steps.watch.due_spans import DueSpans, World
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class Watch(Step[WatchRequest, WatchResult]):
             now=context.clock(),
             logs=logs,
             log_reader=log_reader,
+            elsewhere=_elsewhere(spec, context) if champion else None,
         )
         result = DueSpans(spec, world).result()
         if champion is not None and len(world.monitored) < WATCHED_BESIDE:
@@ -99,6 +102,18 @@ class Watch(Step[WatchRequest, WatchResult]):
                 because=result.because,
             )
         )
+
+
+def _elsewhere(spec: PipelineSpec, context: Context) -> Elsewhere | None:
+    """What the ledger knows of other pipelines; None where each is on its own."""
+    if spec.monitor.across_pipelines is None:
+        return None
+    newest = context.ledger.newest_windows()
+    found: list[tuple[str, Digest]] = []
+    if spec.name in newest:  # without a window of its own it has waited for none
+        since = context.ledger.windows_since(spec.name, newest[spec.name][1])
+        found = [(pipeline, span) for pipeline, span, tested in since if tested.counts]
+    return Elsewhere({name: at for name, (at, _) in newest.items()}, tuple(found))
 
 
 def _logs(spec: PipelineSpec, context: Context) -> Listing:

@@ -9,6 +9,7 @@ from everfit.contracts.base import Digest
 from everfit.contracts.clock import Clock, now
 from everfit.contracts.errors import Superseded
 from everfit.contracts.messages.evaluations import Cost, EvaluatedRows, HoldoutEvaluation
+from everfit.contracts.messages.monitoring import DriftLevel
 from everfit.storage.ledger import statements
 from everfit.storage.ledger.databases import open_connection
 from everfit.storage.ledger.kept import Kept
@@ -132,6 +133,24 @@ class Ledger(Kept):
         return self._select(
             statements.MONITORINGS, statements.OF_CHAMPION, pipeline=pipeline, champion=champion
         )
+
+    def newest_windows(self) -> dict[str, tuple[str, int]]:
+        """Of every pipeline, when its newest window was recorded, and that record's number."""
+        rows = self._connection.rows(statements.NEWEST_WINDOWS, {})
+        return {str(row[0]): (str(row[1]), int(row[2])) for row in rows}
+
+    def windows_since(self, pipeline: str, after: int) -> list[tuple[str, Digest, DriftLevel]]:
+        """Windows of other pipelines recorded later, with what their drift was tested at.
+
+        Parameters
+        ----------
+        after : int
+            Number of a record; see ``newest_windows``.
+        """
+        rows = self._connection.rows(
+            statements.WINDOWS_SINCE, {"pipeline": pipeline, "after": after}
+        )
+        return [(row[0], row[1], DriftLevel.model_validate_json(row[2])) for row in rows]
 
     def open_run(self, pipeline: str, record: RunRecord) -> RunRecord:
         """Record a run, unless its run key is known; what was recorded first is returned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from everfit.contracts.base import Digest, Frozen
-from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.messages.monitoring import DriftLevel, Rise
 from everfit.contracts.messages.planning import ChampionRef, Decision, Trigger
 from everfit.contracts.messages.trigger_facts import Evaluated
 from everfit.contracts.messages.verdicts import VerdictName
@@ -63,6 +63,8 @@ class MonitorRecord(Frozen):
     document: Digest
     """The ``MonitorResult`` it is from."""
     at: str = ""
+    tested: DriftLevel | None = None
+    """What its drift was tested at; None where no rate is kept over all pipelines."""
 
 
 class RunRecord(Frozen):

@@ -100,7 +100,7 @@ class Kind(Generic[Record]):
 
 SPANS = Kind("everfit_spans", SpanRecord)
 EVALUATIONS = Kind("everfit_evaluations", EvaluationRecord)
-MONITORINGS = Kind("everfit_monitorings", MonitorRecord)
+MONITORINGS = Kind("everfit_monitorings", MonitorRecord, json=frozenset({"tested"}))
 RUNS = Kind("everfit_runs", RunRecord, json=frozenset({"champion"}))
 VERDICTS = Kind("everfit_verdicts", VerdictRecord, of_pipeline=False)
 VERSIONS = Kind("everfit_versions", VersionRecord, json=frozenset({"champion"}))
@@ -165,6 +165,15 @@ DEPLOYMENT = "SELECT name FROM everfit_deployment"
 
 INSERT_DEPLOYMENT = """
 INSERT INTO everfit_deployment (name, "only", at) VALUES (:name, 1, :at) ON CONFLICT DO NOTHING
+"""
+
+NEWEST_WINDOWS = """
+SELECT pipeline, MAX(at), MAX(id) FROM everfit_monitorings GROUP BY pipeline
+"""
+
+WINDOWS_SINCE = """
+SELECT pipeline, span, tested FROM everfit_monitorings
+WHERE id > :after AND pipeline <> :pipeline AND tested IS NOT NULL ORDER BY id
 """
 
 INSERT_INTENT = """

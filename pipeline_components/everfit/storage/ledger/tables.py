@@ -102,6 +102,7 @@ MONITORINGS = _table(
     Column("inputs", Double, nullable=False),
     Column("columns", Double, nullable=False),
     *_text("strongest", "rises", "because", "document", "at"),
+    Column("tested", Text),
     UniqueConstraint("pipeline", "champion", "span", "asked", name="everfit_monitorings_once"),
 )
 

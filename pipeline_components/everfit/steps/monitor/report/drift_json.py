@@ -33,6 +33,8 @@ def drift_json(
             },
             "asked": {
                 "level": monitor.level,
+                "across_pipelines": monitor.across_pipelines,
+                "decay_level": monitor.decay_level,
                 "effect": monitor.effect,
                 "until": monitor.off_below,
                 "worse_by": monitor.worse_by.model_dump(mode="json"),

@@ -192,6 +192,8 @@ class _Page:
             how = f"at least {wording.amount(rise.excess_low, self.unit(rise.metric))} (95 %)"
         else:
             how = "within chance" if rise.excess > 0 else "not worse"
+        if rise.test is not None and rise.excess > 0:
+            how += f"; {rise.test.in_words}"
         return {"how": how, "strong": beyond and not rise.estimated}
 
     def columns(self) -> dict[str, Any]:
@@ -261,6 +263,28 @@ class _Page:
             "worse_by": f"{metric_title(metric)} worse by",
         }
 
+    def drift_level(self) -> str:
+        """What the newest span's drift was tested at."""
+        tested = self.newest.tested
+        return wording.percent(tested.level if tested else self.monitor.level)
+
+    def across_pipelines(self) -> list[tuple[str, str]]:
+        """Why it was that, where one rate is kept over all pipelines."""
+        tested = self.newest.tested
+        if tested is None:
+            return []
+        return [("Over all pipelines", f"{self.newest.span.name} was {tested.in_words}")]
+
+    def decay_level(self) -> str:
+        """How surely, in words."""
+        if self.monitor.decay_level is None:
+            return "with 95 % one-sided confidence"
+        return (
+            f"surely (of champions that are not, {wording.percent(self.monitor.decay_level)} are "
+            "called worse on any span of their lives: each span has its level, which falls with "
+            "its place)"
+        )
+
     def method(self) -> list[tuple[str, str]]:
         spec = self.monitor
         spread = next((f.dispersion for f in reversed(self.now) if f.dispersion), "")
@@ -268,9 +292,10 @@ class _Page:
             (
                 "A column alarms",
                 f"where its drift score is {wording.plain(spec.effect)} or more and the difference "
-                f"is significant: over all columns, at most {wording.percent(spec.level)} of spans "
+                f"is significant: over all columns, at most {self.drift_level()} of spans "
                 "without drift raise an alarm (Holm’s correction)",
             ),
+            *self.across_pipelines(),
             (f"A score of {wording.plain(spec.effect)} is", spec.effect_in_words),
             ("An alarm ends", f"below {wording.plain(spec.off_below)}"),
             ("Dependence in time", spread or "nothing was compared"),
@@ -283,7 +308,7 @@ class _Page:
             ),
             (
                 "The score has decayed",
-                "where it is worse than attainable with 95 % one-sided confidence, and by "
+                f"where it is worse than attainable {self.decay_level()}, and by "
                 f"{spec.worse_by.text} or more: than the champion’s own recipe fitted afresh on "
                 "the spans before or, where that is not known, than when it was judged. An "
                 "estimate never counts: without labels it is derived from the champion’s own "
