@@ -7,10 +7,11 @@ normal score whose noise is half the pipeline's own, the same for all of its win
 reference), and half the window's. In each round one pipeline in a hundred (or none, or one in ten)
 begins to drift, by so many standard errors, for three rounds. *False*: windows found to drift
 though they do not, per round. *Found*: of the drifts, those of which any window is found. *Share*:
-of the windows found, those that are false. ``--power``
-plants changes in the worlds of ``drift_worlds.py`` and tests them with the real test of drift. The level of *one rate* is the product's own
+of the windows found, those that are false. The level of *one rate* is the product's own
 (``ml.fleet_level``). *LORD++* [1]_ is one stream over all windows in the order they come, with the
-sequence of its authors and half of the rate as its first wealth.
+sequence of its authors and half of the rate as its first wealth. ``--power N`` plants changes in
+the worlds of ``drift_worlds.py`` and tests them with the real test of drift, at the shares of 1, 10
+and 100 pipelines.
 
 References
 ----------

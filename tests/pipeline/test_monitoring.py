@@ -11,14 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from everfit.contracts.base import digest_of
 from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
-from everfit.contracts.messages.monitoring import MonitorRequest, MonitorResult, WatchResult
+from everfit.contracts.messages.monitoring import (
+    DriftLevel,
+    MonitorRequest,
+    MonitorResult,
+    WatchResult,
+)
 from everfit.contracts.messages.spans import Snapshot
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.settings import Settings
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine import pipeline as run
 from everfit.engine.context import open_context
+from everfit.operations.status import newest_watched, serving_champion
 from everfit.steps.monitor.champion_at_work import ChampionAtWork
 from everfit.steps.monitor.evaluate_span import Evaluator
 from tests.world import World
@@ -76,6 +83,11 @@ def measured(world, outcomes):
 
 def records(world):
     return {(r.name[:7], r.span[:6]): r for r in world.context.ledger.monitorings("quick")}
+
+
+def shown_page(world, result):
+    """The page's text, whose numbers are not parted from their units."""
+    return world.context.store.get(result.page.digest).decode().replace("\u00a0", " ")
 
 
 def dearer(frame):
@@ -320,6 +332,66 @@ def test_what_is_recorded_is_the_small_json(served):
     assert [e["span"]["name"] for e in document["evaluations"]] == ["2018-04.csv"]
     (record,) = records(served).values()
     assert record.document == outcomes["monitor"].result
+
+
+def test_one_rate_over_all_pipelines_is_kept_recorded_and_told(served):
+    ledger = served.context.ledger
+    served.months(4, rows=ROWS)
+    look(served)
+    (alone,) = ledger.monitorings("quick")
+    assert alone.tested is None, "no rate was asked for"
+
+    def elsewhere(name, span):
+        found = DriftLevel(level=0.01, rate=0.05, pipelines=5, counts=True)
+        record = {"span": digest_of(span), "at": "", "tested": found}
+        ledger.record_monitoring(name, alone.model_copy(update=record))
+
+    for name in ("a", "b", "c"):
+        elsewhere(name, name)
+    served.spec["monitor"]["across_pipelines"] = 0.02
+    served.months(5, rows=ROWS)
+    found, result = measured(served, look(served))
+    shown = [found[month].tested for month in ("2018-04", "2018-05")]
+    # Four pipelines; three windows drifted since this one's last: counted for its oldest span.
+    assert [(one.level, one.pipelines, one.drifted) for one in shown] == [
+        (pytest.approx(0.015), 4, 3),
+        (pytest.approx(0.005), 4, 0),
+    ]
+    assert [record.tested for record in ledger.monitorings("quick")] == [None, *shown]
+    document = json.loads(served.context.store.get(result.drift.digest))
+    assert document["asked"]["across_pipelines"] == 0.02
+    assert document["evaluations"][1]["tested"]["pipelines"] == 4
+    page = shown_page(served, result)
+    assert "tested at 0.5 %: 2 % shared by 4 pipelines" in page
+    serving = serving_champion(ledger, "quick", served.load())
+    assert newest_watched(serving, ledger.monitorings("quick")).tested == shown[1].in_words
+
+    elsewhere("d", "d")  # what comes later changes nothing that was tested
+    served.spec["monitor"]["effect"] = 0.2
+    found, _ = measured(served, look(served))
+    again = [found[month].tested for month in ("2018-04", "2018-05")]
+    assert [one.level for one in again] == [one.level for one in shown]
+    assert all(one.repeated and not one.counts for one in again)
+
+
+def test_a_level_is_spent_over_the_life_of_a_champion(served):
+    served.months(4, rows=ROWS)
+    look(served)
+    served.months(5, rows=ROWS)
+    found, result = measured(served, look(served))
+    tests = [one.rises[0].test for one in served.context.ledger.monitorings("quick")]
+    assert [one.place for one in tests] == [1, 2]
+    assert tests[1].level == pytest.approx(0.05 * 2**-1.2 / 5.591582, rel=1e-6)
+    assert found["2018-05"].rises[0].test == tests[1]
+    page = shown_page(served, result)
+    assert "5 % are called worse on any span of their lives" in page
+
+    served.spec["monitor"]["effect"] = 0.2  # both are evaluated anew, and keep their places
+    found, _ = measured(served, look(served))
+    assert [found[month].rises[0].test for month in ("2018-04", "2018-05")] == tests
+    served.spec["monitor"]["decay_level"] = None
+    found, _ = measured(served, look(served))
+    assert [found[month].rises[0].test for month in ("2018-04", "2018-05")] == [None, None]
 
 
 def test_a_binary_target_by_entity_with_a_row_wise_holdout(world, monkeypatch):
