@@ -13,12 +13,8 @@ import pytest
 
 from everfit.contracts.base import digest_of
 from everfit.contracts.messages.chain import ChainTask, monitoring_tasks
-from everfit.contracts.messages.monitoring import (
-    DriftLevel,
-    MonitorRequest,
-    MonitorResult,
-    WatchResult,
-)
+from everfit.contracts.messages.monitoring import MonitorRequest, MonitorResult, WatchResult
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.spans import Snapshot
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.settings import Settings

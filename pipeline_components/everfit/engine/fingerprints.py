@@ -120,6 +120,7 @@ _WORDS = ("contracts/visible", "contracts/wording")
 AROUND_A_RUN = (
     "contracts/messages/dossier",
     "contracts/messages/monitoring",
+    "contracts/messages/monitoring_levels",
     "contracts/messages/people",
     "contracts/messages/scoring",
     "contracts/messages/trigger_facts",

@@ -32,7 +32,7 @@ from datetime import timedelta
 
 from everfit.contracts.base import Digest
 from everfit.contracts.clock import read_iso
-from everfit.contracts.messages.monitoring import DriftLevel
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 
 ACTIVE = timedelta(days=100)
 """A pipeline shares the rate while its newest window is at most so much older than the ledger's."""

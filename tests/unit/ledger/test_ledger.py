@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from everfit.contracts.errors import Superseded
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.monitoring import DriftLevel, Rise
+from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.steps import Trigger
 from everfit.contracts.messages.trigger_facts import Evaluated

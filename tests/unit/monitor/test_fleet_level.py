@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from everfit.contracts.messages.monitoring import DriftLevel
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.ml.fleet_level import Elsewhere, drift_level, drift_levels
 
 FLEET = {f"p{number:02}": "2026-06-01T00:00:00.000Z" for number in range(100)}

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from everfit.contracts.messages.monitoring import (
-    AttainableLoss,
-    DecayTest,
-    EarlierSpan,
-    Rise,
-)
+from everfit.contracts.messages.monitoring import AttainableLoss, EarlierSpan, Rise
+from everfit.contracts.messages.monitoring_levels import DecayTest
 from everfit.contracts.spec.margins import Margin
 from everfit.steps.monitor.life import (
     POOLED,

@@ -8,7 +8,7 @@ import pytest
 
 from everfit.contracts.base import digest_of
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.monitoring import DriftLevel
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef
 from everfit.contracts.spec.pipeline import PipelineSpec

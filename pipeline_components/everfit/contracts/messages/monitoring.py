@@ -12,6 +12,7 @@ from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen
 from everfit.contracts.messages.artifacts import Report
+from everfit.contracts.messages.monitoring_levels import DecayTest, DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.readings import BrokenRule
 from everfit.contracts.messages.spans import Span, SpanRef
@@ -19,7 +20,7 @@ from everfit.contracts.spec.margins import Margin
 from everfit.contracts.spec.metrics import metric_title
 from everfit.contracts.spec.notices import News
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.contracts.wording import apart, count, percent
+from everfit.contracts.wording import apart
 
 
 class HardCheck(Frozen):
@@ -56,65 +57,6 @@ class ColumnDrift(Frozen):
         None, description="share of the champion's importance; None: unknown"
     )
     message: str = Field(description="a sentence: how it moved")
-
-
-class DriftLevel(Frozen):
-    """What a span's drift is tested at, of one rate over all pipelines of a ledger."""
-
-    level: float = Field(description="Holm's correction over its columns keeps this one")
-    rate: float = Field(description="``monitor.across_pipelines``")
-    pipelines: int = Field(description="among which a round is shared, this one among them")
-    drifted: int = Field(
-        0, description="windows of other pipelines that drifted since this pipeline's last one"
-    )
-    repeated: bool = Field(
-        False, description="a span that was tested before: at the same level, and counted then"
-    )
-    counts: bool = Field(
-        False, description="it drifted at its share of the rate alone: others gain by it"
-    )
-
-    @property
-    def share(self) -> float:
-        """The pipeline's share of the rate, whatever drifted elsewhere."""
-        return min(self.rate / self.pipelines, self.level)
-
-    @property
-    def in_words(self) -> str:
-        """``tested at 0.15 %: 5 % shared by 100 pipelines, times 3 windows of others …``."""
-        text = f"tested at {percent(self.level)}: {percent(self.rate)}"
-        if self.pipelines > 1:
-            text += f" shared by {count(self.pipelines, 'pipeline')}"
-        else:
-            text += ", as no other pipeline is monitored"
-        if self.drifted > 1:
-            text += f", times {self.drifted} windows of others that have drifted since its last"
-        if self.repeated:
-            text += "; as when it was first tested"
-        return text
-
-
-class DecayTest(Frozen):
-    """Whether a span, of all in a champion's life, shows that it has surely become worse."""
-
-    place: int = Field(description="in the champion's life, from 1")
-    level: float = Field(description="of this place; over a life they add up to decay_level")
-    p_value: float = Field(description="of the newest spans, so many as say most")
-    spans: int = Field(1, description="how many those are")
-
-    @property
-    def met(self) -> bool:
-        """Whether it is surely worse."""
-        return self.p_value <= self.level
-
-    @property
-    def in_words(self) -> str:
-        """``p-value 0.02 % over the newest 4 spans, tested at 0.05 %: span 12 of …``."""
-        over = f" over the newest {self.spans} spans" if self.spans > 1 else ""
-        return (
-            f"p-value {percent(self.p_value)}{over}, tested at {percent(self.level)}: span "
-            f"{self.place} of the champion's life"
-        )
 
 
 EXTREME = 4.0
@@ -166,7 +108,9 @@ class Rise(Frozen):
         description="of a refit on its first spans: against the judged model it was made from",
     )
     test: DecayTest | None = Field(
-        None, description="over the champion's life; None: the span by itself, at 5 %"
+        None,
+        exclude_if=lambda test: test is None,
+        description="over the champion's life; None: the span by itself, at 5 %",
     )
 
     @property
@@ -246,7 +190,9 @@ class SpanEvaluation(Frozen):
     because: str = Field(description="a sentence that sums it up")
     dispersion: str = Field("", description="how dependence in time was allowed for")
     tested: DriftLevel | None = Field(
-        None, description="what drift was tested at, of one rate over all pipelines; null: at level"
+        None,
+        exclude_if=lambda tested: tested is None,
+        description="what drift was tested at, of one rate over all pipelines; None: at level",
     )
 
     @property
@@ -341,7 +287,9 @@ class MonitorRequest(Frozen):
         description="scored on the same rows, where the champion is a refit on its first spans",
     )
     tested: dict[str, DriftLevel] = Field(
-        default_factory=dict, description="span → level, where one rate is kept over all pipelines"
+        default_factory=dict,
+        exclude_if=lambda tested: not tested,
+        description="span → level, where one rate is kept over all pipelines",
     )
     places: dict[str, int] = Field(
         default_factory=dict,

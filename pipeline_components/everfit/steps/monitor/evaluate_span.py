@@ -8,12 +8,12 @@ from functools import cached_property
 from everfit.contracts.errors import shortlist
 from everfit.contracts.messages.monitoring import (
     ColumnDrift,
-    DriftLevel,
     HardCheck,
     MonitorRequest,
     Rise,
     SpanEvaluation,
 )
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.readings import BrokenRule
 from everfit.contracts.messages.spans import Span

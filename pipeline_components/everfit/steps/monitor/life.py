@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 
-from everfit.contracts.messages.monitoring import DecayTest, EarlierSpan, Rise
+from everfit.contracts.messages.monitoring import EarlierSpan, Rise
+from everfit.contracts.messages.monitoring_levels import DecayTest
 
 FALLS = 1.2
 """Levels fall as ``place ** -FALLS``: slowly, so that a decay late in life is still found."""

@@ -10,7 +10,8 @@ from functools import cached_property
 from everfit.contracts.base import Digest
 from everfit.contracts.clock import iso
 from everfit.contracts.errors import shortlist
-from everfit.contracts.messages.monitoring import DriftLevel, WatchResult
+from everfit.contracts.messages.monitoring import WatchResult
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef, choose
 from everfit.contracts.spec.pipeline import PipelineSpec

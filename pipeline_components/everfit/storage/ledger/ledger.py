@@ -9,7 +9,7 @@ from everfit.contracts.base import Digest
 from everfit.contracts.clock import Clock, now
 from everfit.contracts.errors import Superseded
 from everfit.contracts.messages.evaluations import Cost, EvaluatedRows, HoldoutEvaluation
-from everfit.contracts.messages.monitoring import DriftLevel
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.storage.ledger import statements
 from everfit.storage.ledger.databases import open_connection
 from everfit.storage.ledger.kept import Kept

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from everfit.contracts.base import Digest, Frozen
-from everfit.contracts.messages.monitoring import DriftLevel, Rise
+from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.messages.monitoring_levels import DriftLevel
 from everfit.contracts.messages.planning import ChampionRef, Decision, Trigger
 from everfit.contracts.messages.trigger_facts import Evaluated
 from everfit.contracts.messages.verdicts import VerdictName
