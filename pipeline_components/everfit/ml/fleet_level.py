@@ -7,7 +7,7 @@ other, within a pipeline or between them. Where windows of *other* pipelines hav
 pipeline's last one, its share is taken as often: each of them adds the rate once more, over all
 pipelines together, so that of many windows that drifted at most about the rate is false. That is
 LOND [1]_ with even shares, whose past is forgotten after a round as memory decays in [2]_; levels
-of a lifetime would fall until nothing is ever found.
+of a lifetime would fall until hardly anything is found.
 
 Windows of one pipeline share a reference and a past, so that one that is wrong makes the next one
 more likely to be wrong. Therefore a pipeline gains nothing by its own windows (its *conflict set*
