@@ -389,6 +389,7 @@ def _ended(
         baseline=scores["baseline"],
         compared_with=result.baseline,
         version=register.version,
+        refit=register.refit,
         champion=register.champion,
         reports=pages,
         key=_run_key(outcomes, context),

@@ -29,8 +29,9 @@ class Run:
         Metric → score of what it was compared with.
     compared_with : str
         ``champion v3``, or the dummy's name.
-    version, champion : int or None
-        The candidate's registered version; the version that serves now.
+    version, refit, champion : int or None
+        The candidate's registered version; that of its settings fitted on the holdout too, where
+        the spec asks for it; the version that serves now.
     reports : dict
         Title → page.
     key : str or None
@@ -45,6 +46,7 @@ class Run:
     baseline: dict[str, float] = field(default_factory=dict)
     compared_with: str = ""
     version: int | None = None
+    refit: int | None = None
     champion: int | None = None
     reports: dict[str, Path] = field(default_factory=dict)
     key: str | None = None

@@ -13,6 +13,7 @@ from everfit.contracts.messages.summaries import (
     GateSummary,
     PlanSummary,
     PrepareSummary,
+    RefitSummary,
     RegisterSummary,
     StepSummary,
     TrainSummary,
@@ -101,6 +102,8 @@ def _facts(summary: StepSummary, spec: PipelineSpec) -> Sequence[str]:
                 f"failed: {listed(summary.checks_failed)}" if summary.checks_failed else "",
                 f"warns: {listed(summary.warnings)}" if summary.warnings else "",
             )
+        case RefitSummary():
+            return _refitted(summary)
         case RegisterSummary():
             return _versions(summary)
     return [f"{name} {value}" for name, value in summary.shown().items() if name != "because"]
@@ -119,6 +122,12 @@ def _scores(summary: EvaluateSummary, spec: PipelineSpec) -> Sequence[str]:
     )
 
 
+def _refitted(summary: RefitSummary) -> Sequence[str]:
+    if summary.rows is None:
+        return (summary.because.rstrip("."),)
+    return (f"{summary.family} with the same settings", f"{count(summary.rows, 'row')} in all")
+
+
 def _versions(summary: RegisterSummary) -> Sequence[str]:
     if summary.version is None:
         return ("no version: the verdict is not to promote",)
@@ -128,4 +137,6 @@ def _versions(summary: RegisterSummary) -> Sequence[str]:
         return (f"v{summary.version}, which only observes",)
     if summary.superseded:
         return (f"v{summary.version} stays a challenger: another was promoted in the meantime",)
+    if summary.refit is not None:
+        return (f"v{summary.version}, and v{summary.refit}, its refit, which is champion now",)
     return (f"v{summary.version}, which is champion now",)

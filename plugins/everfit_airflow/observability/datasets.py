@@ -73,14 +73,15 @@ def read_by(work: Work) -> list[Named]:
 
 
 def written_by(work: Work) -> list[Named]:
-    """Its own result, and the version that was registered or the predictions that were made."""
+    """Its own result, and the versions that were registered or the predictions that were made."""
     outcome, component = work.outcome, work.order.component
     if outcome is None:
         return []
     made = result(work, component, outcome.result, outcome)
     summary = outcome.summary
     if isinstance(summary, RegisterSummary) and summary.version is not None:
-        return [made, model(work, str(summary.version))]
+        numbers = [one for one in (summary.version, summary.refit) if one is not None]
+        return [made, *(model(work, str(number)) for number in numbers)]
     if isinstance(summary, ScoreSummary):
         return [made, data_set_at(work, summary.output)._replace(rows=summary.rows)]
     return [made]

@@ -36,6 +36,8 @@ class RunDone(TypedDict):
     because: str
     version: int | None
     """Its registered version; null where it has none."""
+    refit: int | None
+    """The version of its settings fitted on the holdout too; null where none was made."""
     champion: int | None
     """The version that serves now."""
     steps: list[StepDone]
@@ -118,6 +120,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         "verdict": gate.verdict,
         "because": gate.because,
         "version": register.version,
+        "refit": register.refit,
         "champion": register.champion,
         "steps": steps,
         "reports": {title: str(path) for title, path in pages.items()},

@@ -37,7 +37,7 @@ class Refit(Step[RefitRequest, RefitResult]):
     def run(self, request: RefitRequest, context: Context) -> RefitResult:
         """Join the tables, fit, and compare with the judged model."""
         if request.verdict != "promote":
-            return RefitResult(because=f"The verdict is {request.verdict}: no model is served.")
+            return RefitResult(because=f"Nothing is refitted: the verdict is {request.verdict}.")
         from everfit.steps.refit.refit import refit
 
         return refit(request, context)
