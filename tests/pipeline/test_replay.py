@@ -83,7 +83,7 @@ def test_a_table_for_people_names_every_training(history, tmp_path, capsys):
     )
     text = capsys.readouterr().out
     assert re.search(r"^  2018-09-01  promote  champion v2 +drift: ", text, re.MULTILINE), text
-    assert re.search(r"^loss +2 \(drift 2\) +1 +1 +1 ", text, re.MULTILINE), text
+    assert re.search(r"^loss +1 \(drift 1\) +1 +0 +0 ", text, re.MULTILINE), text
 
 
 @pytest.mark.parametrize(

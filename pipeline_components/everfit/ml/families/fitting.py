@@ -27,7 +27,18 @@ Warned = dict[str, tuple[int, str]]
 
 
 def build(family: ReadyFamily, params: dict[str, Any], rows: int, encoder: TableEncoder) -> Any:
-    """An unfitted estimator with these parameters and what goes with the rows and the encoding."""
+    """An unfitted estimator with these parameters and what goes with the rows and the encoding.
+
+    Parameters
+    ----------
+    family : ReadyFamily
+    params : dict
+        Of a trial, complete.
+    rows : int
+        That it will be fitted on.
+    encoder : TableEncoder
+        Fitted: it says which columns there are, and which are codes of categories.
+    """
     estimator = family.build({**params, **family.bounds(rows, len(encoder.names_), params)})
     name = family.categories_as
     if name is not None and encoder.categorical_ and name not in params:
@@ -38,7 +49,20 @@ def build(family: ReadyFamily, params: dict[str, Any], rows: int, encoder: Table
 def fit(
     estimator: Any, matrix: Any, values: Any, warned: Warned, held: tuple[Any, Any] | None = None
 ) -> int:
-    """Fit; given rows held out, until they are predicted no better: the rounds that took, or 0."""
+    """Fit; given rows held out, until they are predicted no better: the rounds that took, or 0.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted in place.
+    matrix : (n, k) array
+    values : (n,) array
+        As ``fitted_on`` gives them.
+    warned : dict
+        What the fit warns of is added to it.
+    held : (matrix, values), optional
+        Rows held out.
+    """
     rounds = 0
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

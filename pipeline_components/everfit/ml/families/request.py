@@ -9,7 +9,16 @@ from everfit.contracts.spec.train import FamilySpec
 
 
 def train_request(spec: PipelineSpec, family: FamilySpec, prepared: PrepareResult) -> TrainRequest:
-    """The request to search and fit one family of a pipeline."""
+    """The request to search and fit one family of a pipeline.
+
+    Parameters
+    ----------
+    spec : PipelineSpec
+    family : FamilySpec
+        One of the spec's.
+    prepared : PrepareResult
+        The table it is fitted on.
+    """
     return TrainRequest(
         task=spec.task,
         metric=spec.primary_metric,
