@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from everfit.contracts.messages.chain import CHAIN
+from everfit.contracts.messages.chain import training_tasks
 from everfit.contracts.messages.requests import PrepareResult
 from everfit.contracts.messages.steps import Component, Order, Outcome, Trigger
 from everfit.contracts.runners import RunnerSettings
@@ -100,11 +100,17 @@ class Chain:
             env={"PATH": os.environ["PATH"], "EVERFIT_ROOT": str(self.root)},
         )
 
+    @property
+    def reads(self) -> dict[Component, tuple[Component, ...]]:
+        """Component of its training → those whose results it reads, in their order."""
+        spec = PipelineSpec.model_validate(self.spec)
+        return {task.component: task.upstream for task in training_tasks(spec)}
+
     def order(self, component: Component) -> Order:
         return Order(
             component=component,
             pipeline=PipelineSpec.model_validate(self.spec),
-            upstream={name: self.done[name] for name in CHAIN[component]},
+            upstream={name: self.done[name] for name in self.reads[component]},
             family=family_of(self.spec) if component == "train" else None,
             trigger=Trigger(reason="test"),
         )
@@ -130,7 +136,7 @@ class Chain:
 
     def run(self) -> dict[Component, Outcome]:
         outcomes: dict[Component, Outcome] = {}
-        for component in CHAIN:
+        for component in self.reads:
             ending = self.perform(component)
             assert ending.code == 0, (component, self.lines[-5:])
             outcomes[component] = Outcome.model_validate_json(ending.outcome or b"")
