@@ -41,9 +41,8 @@ def assert_sound(
         How many runs there were, exactly.
     """
     stand.airflow.services.check()
-    ended = _ended(
-        stand, name
-    )  # before the ledger is read: what ends meanwhile is not missed there
+    # Before the ledger is read, which has them all then.
+    ended = _ended(stand, name)
     with stand.ledger() as ledger:
         runs = list(reversed(ledger.runs(name, limit=1000)))
         evaluations = ledger.evaluations(name, limit=10_000)
