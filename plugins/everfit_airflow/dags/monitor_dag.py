@@ -22,9 +22,8 @@ from everfit_airflow.dags.assets import (
     wake_alias,
 )
 from everfit_airflow.dags.describe import describe_monitoring
+from everfit_airflow.dags.new_dag import new_dag
 from everfit_airflow.dags.schedules import Schedule
-from everfit_airflow.observability.notifying import notices
-from everfit_airflow.operators.failures import RETRIES
 from everfit_airflow.operators.operator import ComponentOperator
 from everfit_airflow.ui.run_tab import WAKE
 
@@ -40,16 +39,12 @@ def monitor_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
     spec_file : str
         Where ``spec`` was read from; every task reads it again.
     """
-    with DAG(
-        dag_id=spec.name + SUFFIX,
+    with new_dag(
+        spec,
+        SUFFIX,
+        schedule,
         description=f"Watches the source and the champion of {spec.name}, and wakes its training.",
-        schedule=schedule,
-        start_date=None,
-        catchup=False,
-        max_active_runs=1,
-        tags=["everfit", "monitor", spec.task, *spec.tags],
-        doc_md=describe_monitoring(spec),
-        default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
+        doc=describe_monitoring(spec),
     ) as dag:
         _tasks(spec, spec_file, watched=isinstance(schedule, AssetOrTimeSchedule))
     return dag

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from copy import copy
-
 from airflow.sdk import DAG, Param
 
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit_airflow.dags.assets import predictions_asset
 from everfit_airflow.dags.describe import describe_scoring
+from everfit_airflow.dags.new_dag import add_form, new_dag
 from everfit_airflow.dags.schedules import Schedule
-from everfit_airflow.observability.notifying import notices
-from everfit_airflow.operators.failures import RETRIES
 from everfit_airflow.operators.operator import ComponentOperator
 
 SUFFIX = ".score"
@@ -67,16 +64,12 @@ def score_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
     spec_file : str
         Where ``spec`` was read from; the task reads it again.
     """
-    with DAG(
-        dag_id=spec.name + SUFFIX,
+    with new_dag(
+        spec,
+        SUFFIX,
+        schedule,
         description=f"Scores spans with a version of {spec.name}, each once.",
-        schedule=schedule,
-        start_date=None,
-        catchup=False,
-        max_active_runs=1,
-        tags=["everfit", "score", spec.task, *spec.tags],
-        doc_md=describe_scoring(spec),
-        default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
+        doc=describe_scoring(spec),
     ) as dag:
         ComponentOperator(
             task_id="score",
@@ -84,6 +77,5 @@ def score_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
             spec_file=spec_file,
             outlets=[predictions_asset(spec.name)],
         )
-    # Given last, so that no task copies it.
-    dag.params.update({name: copy(field) for name, field in FORM.items()})
+    add_form(dag, FORM)
     return dag

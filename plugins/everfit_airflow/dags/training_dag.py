@@ -5,7 +5,6 @@ Where the gate asks a person, two more stand at its end: the question, and what 
 
 from __future__ import annotations
 
-from copy import copy
 from itertools import groupby
 from typing import Any
 
@@ -15,9 +14,8 @@ from everfit.contracts.messages.chain import training_tasks
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit_airflow.dags.assets import champion_alias, scores_by_champion
 from everfit_airflow.dags.describe import describe, first_line
+from everfit_airflow.dags.new_dag import add_form, new_dag
 from everfit_airflow.dags.schedules import Schedule
-from everfit_airflow.observability.notifying import notices
-from everfit_airflow.operators.failures import RETRIES
 from everfit_airflow.operators.operator import ComponentOperator
 
 SUFFIX = ".train"
@@ -61,23 +59,15 @@ def training_dag(spec: PipelineSpec, spec_file: str, schedule: Schedule) -> DAG:
     spec_file : str
         Where ``spec`` was read from; every task reads it again.
     """
-    with DAG(
-        dag_id=spec.name + SUFFIX,
+    with new_dag(
+        spec,
+        SUFFIX,
+        schedule,
         description=first_line(spec),
-        schedule=schedule,
-        # No start date: a schedule counts from when the DAG is switched on, and a person's first
-        # run does not have to wait behind one for the past.
-        start_date=None,
-        catchup=False,
-        max_active_runs=1,
-        tags=["everfit", "train", spec.task, *spec.tags],
-        doc_md=describe(spec),
-        default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
+        doc=describe(spec),
     ) as dag:
         _chain(spec, spec_file)
-    # Given last: each task would copy the form, and Airflow would check it anew for every DAG,
-    # which takes longer than all the rest.
-    dag.params.update({name: copy(field) for name, field in FORM.items()})
+    add_form(dag, FORM)
     return dag
 
 
