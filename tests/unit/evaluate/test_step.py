@@ -27,7 +27,8 @@ from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.data.tables.frames import read_table
 from everfit.engine.upstream import Upstream
 from everfit.ml.model import load_model, predict_scores
-from everfit.steps.evaluate.output_files import losses, predictions_json, raw_rows
+from everfit.ml.scoring.predictions import predictions_json
+from everfit.steps.evaluate.output_files import losses, raw_rows
 from everfit.steps.evaluate.step import Evaluate
 from everfit.storage.ledger.records import VersionRecord
 

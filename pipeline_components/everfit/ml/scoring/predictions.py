@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from everfit.contracts.base import canonical_json
 from everfit.contracts.errors import Unavailable, UserError, shortlist, told
 from everfit.contracts.spec.metrics import Task
 from everfit.ml.model import class_texts, predict_scores
@@ -96,6 +97,16 @@ def predictions(
         if code >= 0:
             aligned[:, code] = scores[:, column]
     return aligned
+
+
+def predictions_json(scores: Floats) -> bytes:
+    """Predictions as JSON: a list of numbers, or of lists of class probabilities.
+
+    Numbers are written so that they read back to the same bits; one that is not finite is null.
+    """
+    values: Any = scores.astype(object)
+    values[~np.isfinite(scores)] = None
+    return canonical_json(values.tolist())
 
 
 def columns_missing(model: Any, frame: pd.DataFrame) -> list[str]:

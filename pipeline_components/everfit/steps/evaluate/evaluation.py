@@ -22,6 +22,7 @@ from everfit.ml.scoring.predictions import (
     dummy_predictions,
     positive_class,
     predictions,
+    predictions_json,
 )
 from everfit.ml.scoring.resampling import Floats
 from everfit.ml.scoring.scored import Scored
@@ -151,12 +152,12 @@ class Evaluation:
         path.write_bytes(sample)
         rows = read_table(path)
         if not len(rows):
-            return sample, output_files.predictions_json(np.zeros(0)), []
+            return sample, predictions_json(np.zeros(0)), []
         from everfit.ml.model import predict_scores
 
         scores = np.asarray(predict_scores(self.model, rows, self.request.task))
         strange = [] if np.isfinite(scores).all() else ["candidate.predictions of the sample"]
-        return sample, output_files.predictions_json(scores), strange
+        return sample, predictions_json(scores), strange
 
     def importances(self) -> tuple[dict[str, float], list[str]]:
         """Permutation importance of each feature, and the features it is not finite for.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from everfit.contracts.base import canonical_json
 from everfit.data.tables.frames import ROW
 from everfit.ml.scoring.resampling import Floats, Integers
 
@@ -58,16 +57,6 @@ def raw_rows(path: Path, columns: Sequence[str], rows: Integers) -> bytes:
             start += size
     table = pa.concat_tables(pieces) if pieces else empty
     return _parquet(table.replace_schema_metadata(None))
-
-
-def predictions_json(scores: Floats) -> bytes:
-    """Predictions as JSON: a list of numbers, or of lists of class probabilities.
-
-    Numbers are written so that they read back to the same bits; one that is not finite is null.
-    """
-    values: Any = scores.astype(object)
-    values[~np.isfinite(scores)] = None
-    return canonical_json(values.tolist())
 
 
 def _parquet(table: Any) -> bytes:

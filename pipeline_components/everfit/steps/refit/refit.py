@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from everfit.contracts.base import canonical_json
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.training import RefitRequest, RefitResult
 from everfit.engine.context import Context
@@ -76,9 +75,9 @@ def _sample(model: Any, request: RefitRequest, context: Context) -> bytes:
     """Its predictions of the sample, from the very bytes a server would read."""
     from everfit.data.tables.frames import read_table
     from everfit.ml.model.predict import predict_scores
+    from everfit.ml.scoring.predictions import predictions_json
 
     rows = read_table(context.store.local(request.sample.digest, context.scratch))
     if not len(rows):
-        return canonical_json([])
-    scores = np.asarray(predict_scores(model, rows, request.fit.task))
-    return canonical_json(scores.astype(object).tolist())
+        return predictions_json(np.zeros(0))
+    return predictions_json(np.asarray(predict_scores(model, rows, request.fit.task)))
