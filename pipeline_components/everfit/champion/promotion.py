@@ -273,7 +273,7 @@ def _promote(
         sequence=judged_by.sequence + 1 if judged_by else 1,
         version=recorded.version,
         run_key=recorded.run_key,
-        kind="refit" if run and run.trigger.run_type == "refit" else "promote",
+        kind="refit" if run and run.trigger.is_refit else "promote",
         reason=_reason_of(recorded.run_key, ledger),
         person=answer.person if answer else "",
     )

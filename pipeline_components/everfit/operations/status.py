@@ -169,9 +169,7 @@ def recent_trainings(
     budget = spec.triggers.budget
     begin = context.clock() - duration(budget.per)
     opened = [
-        moment(run.at)
-        for run in context.ledger.find_runs(pipeline)
-        if run.trigger.run_type != "refit"
+        moment(run.at) for run in context.ledger.find_runs(pipeline) if not run.trigger.is_refit
     ]
     used = sum(at is not None and at > begin for at in opened)
     return Trainings(used=used, limit=budget.trainings, per=budget.per)

@@ -43,6 +43,11 @@ class Trigger(Frozen):
         """Whether somebody asked for the run: no condition has to hold."""
         return self.run_type in PERSON
 
+    @property
+    def is_refit(self) -> bool:
+        """Whether the run is a refit of the one before it: no training of its own."""
+        return self.run_type == "refit"
+
 
 class ChampionRef(Frozen):
     """The champion a run is compared with, pinned when it was planned."""

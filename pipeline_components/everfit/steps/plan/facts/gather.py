@@ -48,7 +48,7 @@ def gather(
         Gives the time.
     """
     spec = request.pipeline
-    runs = [run for run in ledger.find_runs(spec.name) if run.trigger.run_type != "refit"]
+    runs = [run for run in ledger.find_runs(spec.name) if not run.trigger.is_refit]
     by_key = {run.run_key: run for run in runs}
     done = [one for one in ledger.verdicts(spec.name) if one.run_key in by_key]
     finished = tuple(_finished(by_key[one.run_key], read_iso(one.at)) for one in done)
