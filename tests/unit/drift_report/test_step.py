@@ -57,7 +57,7 @@ def test_mlflow_reads_one_run_with_scores_and_pages(
     client = reader(context)
     (run,) = client.search_runs([client.get_experiment_by_name("fares").experiment_id])
     assert (run.info.run_id, run.info.status) == (result.mlflow_run, "FINISHED")
-    assert run.data.tags[MONITOR_KEY] == monitor_key(evaluated)
+    assert run.data.tags[MONITOR_KEY] == monitor_key(evaluated, evaluated.evaluation)
     assert run.data.tags["everfit.drifted"] == "miles"
     assert run.data.metrics["drift/miles"] == 1.0
     assert run.data.metrics["mae_worse"] == 0.4
@@ -66,6 +66,34 @@ def test_mlflow_reads_one_run_with_scores_and_pages(
     assert read.dataset.digest == evaluated.evaluation.span.digest[:36]
     files = {item.path for item in client.list_artifacts(run.info.run_id, "reports")}
     assert files == {"reports/monitor_report.html", "reports/drift_report.html"}
+
+
+@pytest.mark.parametrize("way", ["file", "client"])
+def test_every_span_evaluated_is_a_run_of_its_own(
+    way, context, asked, snapshot, not_drawn, monkeypatch
+):
+    if way == "client":
+        monkeypatch.setattr("everfit.storage.mlflow.sqlite.REVISIONS", frozenset())
+    request = asked()
+    before = tuple(
+        request.evaluation.model_copy(
+            update={"span": snapshot(name, {"miles": [float(number)]}), "because": name}
+        )
+        for number, name in enumerate(("2018-12b.csv", "2018-12c.csv"))
+    )
+    request = request.model_copy(update={"before": before})
+    result = DriftReport().run(request, context)
+    assert DriftReport().run(request, context) == result
+    with open_registry(context.settings, "fares") as registry:
+        runs = registry.runs("fares", MONITOR_KEY)
+    assert sorted(run.tags["everfit.span"] for run in runs) == [
+        "2018-12b.csv",
+        "2018-12c.csv",
+        "2019-01.csv",
+    ]
+    assert {run.status for run in runs} == {"FINISHED"}
+    (newest,) = (run for run in runs if run.tags["everfit.span"] == "2019-01.csv")
+    assert newest.run == result.mlflow_run
 
 
 def test_it_is_no_training_run(context, asked, not_drawn):
@@ -85,9 +113,11 @@ def test_an_artifact_that_was_lost_comes_back(context, asked, not_drawn):
 
 
 def test_labels_that_arrive_late_make_a_run_of_their_own(context, asked, not_drawn):
-    estimated = asked(rises=())
-    assert monitor_key(estimated) != monitor_key(asked())
-    first, second = DriftReport().run(estimated, context), DriftReport().run(asked(), context)
+    estimated, measured = asked(rises=()), asked()
+    assert monitor_key(estimated, estimated.evaluation) != monitor_key(
+        measured, measured.evaluation
+    )
+    first, second = DriftReport().run(estimated, context), DriftReport().run(measured, context)
     assert first.mlflow_run != second.mlflow_run
 
 
@@ -150,15 +180,19 @@ def recorded(context, request) -> Upstream:
         ),
     )
     result = MonitorResult(
-        champion=3, evaluations=(request.evaluation,), drift=request.drift, page=request.page
+        champion=3,
+        evaluations=(*request.before, request.evaluation),
+        drift=request.drift,
+        page=request.page,
     )
     stored = context.store.put("monitor.json", result.model_dump_json().encode())
     order = Order(component="drift_report", pipeline=SPEC, upstream={"monitor": (stored.digest,)})
     return Upstream(order, context)
 
 
-def test_the_request_is_the_newest_evaluation_and_the_champions_window(context, asked):
+def test_the_request_is_the_evaluations_and_the_champions_window(context, asked):
     request = asked()
+    request = request.model_copy(update={"before": (request.evaluation,) * 2})
     upstream = recorded(context, request)
     order = Order(component="drift_report", pipeline=SPEC)
     assert DriftReport().request(order, upstream, context) == request

@@ -312,13 +312,16 @@ class MonitorResult(Frozen):
 
 
 class DriftReportRequest(Frozen):
-    """Make Evidently's report of the newest evaluated span, and log the evaluation in MLflow."""
+    """Make Evidently's report of the newest evaluated span, and log the evaluations in MLflow."""
 
     pipeline: str
     owner: str = ""
     champion: ChampionRef
     reference: tuple[Span, ...] = Field(description="the champion's window, oldest first")
     evaluation: SpanEvaluation = Field(description="of the newest span evaluated")
+    before: tuple[SpanEvaluation, ...] = Field(
+        (), description="of the spans evaluated with it, oldest first"
+    )
     drift: Report
     page: Report = Field(description="the monitor page")
 

@@ -14,29 +14,31 @@ MOST_COLUMNS = 200
 """Columns whose score is a metric of its own: the most drifted."""
 
 
-def monitor_key(request: DriftReportRequest) -> Digest:
+def monitor_key(request: DriftReportRequest, evaluation: SpanEvaluation) -> Digest:
     """What tells the run from every other: labels that arrive late make another one."""
     return digest_bytes(
         canonical_json(
             {
                 "pipeline": request.pipeline,
                 "champion": request.champion.run_key,
-                "evaluation": request.evaluation.model_dump(mode="json"),
+                "evaluation": evaluation.model_dump(mode="json"),
             }
         )
     )
 
 
-def run_log(request: DriftReportRequest, began: int) -> RunLog:
+def run_log(request: DriftReportRequest, evaluation: SpanEvaluation, began: int) -> RunLog:
     """All that is logged of an evaluation, but for its files.
 
     Parameters
     ----------
+    request : DriftReportRequest
+        Whose champion was evaluated.
+    evaluation : SpanEvaluation
     began : int
         Milliseconds since 1970, UTC.
     """
-    evaluation, champion = request.evaluation, request.champion
-    span = evaluation.span
+    champion, span = request.champion, evaluation.span
     tags = {
         "everfit.stage": "monitor",
         "everfit.state": evaluation.state,
@@ -54,7 +56,7 @@ def run_log(request: DriftReportRequest, began: int) -> RunLog:
     }
     return RunLog(
         pipeline=request.pipeline,
-        run_key=monitor_key(request),
+        run_key=monitor_key(request, evaluation),
         name=f"monitor {span.name} v{champion.version}"[:250],
         began=began,
         params={

@@ -1,4 +1,4 @@
-"""Drift report: the newest evaluation in; Evidently's page and a run in MLflow out.
+"""Drift report: the evaluations in; Evidently's page of the newest and their runs in MLflow out.
 
 The page is made once and found again; MLflow is told each time, which a second time changes
 nothing. So a registry that was away, or was lost, is put right by running the task again.
@@ -18,6 +18,7 @@ from everfit.contracts.messages.monitoring import (
     DriftReportRequest,
     DriftReportResult,
     MonitorResult,
+    SpanEvaluation,
 )
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span
@@ -29,20 +30,20 @@ from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
 from everfit.steps.drift_report.run_log import run_log
 from everfit.storage.kept import keep, recall
-from everfit.storage.mlflow import open_registry, run_page
+from everfit.storage.mlflow import RunLog, open_registry, run_page
 
 log = logging.getLogger(__name__)
 
 
 class DriftReport(Step[DriftReportRequest, DriftReportResult]):
-    """Make the drift report of the newest span, and log it to MLflow."""
+    """Make the drift report of the newest span, and log every evaluation to MLflow."""
 
     name = "drift_report"
     result_type = DriftReportResult
     cached = False
 
     def request(self, order: Order, upstream: Upstream, context: Context) -> DriftReportRequest:
-        """The newest span that was evaluated, and what it was compared with.
+        """The spans that were evaluated, and what they were compared with.
 
         Raises
         ------
@@ -62,15 +63,17 @@ class DriftReport(Step[DriftReportRequest, DriftReportResult]):
             champion=champion,
             reference=_window(name, champion, context),
             evaluation=monitored.evaluations[-1],
+            before=monitored.evaluations[:-1],
             drift=monitored.drift,
             page=monitored.page,
         )
 
     def run(self, request: DriftReportRequest, context: Context) -> DriftReportResult:
-        """Find or make the page, and make MLflow show the evaluation with it."""
-        context.progress.update("drift report", 0, 2)
+        """Find or make the page, and make MLflow show each evaluation, the newest with it."""
+        parts = 2 + len(request.before)
+        context.progress.update("drift report", 0, parts)
         made = _page(request, context)
-        context.progress.update("drift report", 1, 2)
+        context.progress.update("drift report", 1, parts)
         files = {
             "reports/monitor_report.html": request.page,
             "reports/drift_report.html": made.report,
@@ -84,8 +87,11 @@ class DriftReport(Step[DriftReportRequest, DriftReportResult]):
             }
 
         with open_registry(context.settings, request.pipeline) as registry:
-            place = registry.ensure_run(run_log(request, _measured_at(request, context)), local)
-        context.progress.update("drift report", 2, 2)
+            for number, evaluation in enumerate(request.before):
+                registry.ensure_run(_logged(request, evaluation, context), lambda _: {})
+                context.progress.update("drift report", 2 + number, parts)
+            place = registry.ensure_run(_logged(request, request.evaluation, context), local)
+        context.progress.update("drift report", parts, parts)
         return made.model_copy(
             update={
                 "page": request.page,
@@ -166,9 +172,13 @@ def _window(pipeline: str, champion: ChampionRef, context: Context) -> tuple[Spa
     return tuple(known[digest] for digest in champion.window if digest in known)
 
 
-def _measured_at(request: DriftReportRequest, context: Context) -> int:
+def _logged(request: DriftReportRequest, evaluation: SpanEvaluation, context: Context) -> RunLog:
+    return run_log(request, evaluation, _measured_at(request, evaluation, context))
+
+
+def _measured_at(request: DriftReportRequest, evaluation: SpanEvaluation, context: Context) -> int:
     """When the span was first measured, in milliseconds since 1970: the same for every attempt."""
-    champion, span = request.champion.run_key, request.evaluation.span.digest
+    champion, span = request.champion.run_key, evaluation.span.digest
     for record in context.ledger.monitorings(request.pipeline, champion):
         if record.span == span and record.at:
             return int(datetime.fromisoformat(record.at).timestamp() * 1000)
