@@ -418,7 +418,9 @@ def test_a_version_that_waits_is_asked_about(folder, component, tmp_path, asked)
     (detail,) = asked
     assert detail["subject"] == "fares: shall version 3 become champion?"
     assert detail["options"] == ["Approve", "Refuse"]
-    assert detail["params"]["reason"]["value"] is None
+    reason = detail["params"]["reason"]  # Airflow's form sends nothing while it is empty
+    assert (reason["value"], reason["schema"]["type"]) == (None, "string")
+    assert reason["schema"]["minLength"] == 1
     for part in (
         "Better than champion",
         "a gain of 2",
@@ -485,11 +487,13 @@ def test_an_answer_is_handed_on_with_who_and_why(folder):
         "reason": "",
         "person": "ada",
     }
-    assert task.execute_complete(context(), event("Refuse", " not \n now ")) == {
+    ti = Ti({})
+    assert task.execute_complete(context(ti), event("Refuse", " not \n now ")) == {
         "what": "refuse",
         "reason": "not now",
         "person": "ada",
     }
+    assert ti.pushed[BECAUSE] == "approve: ada answered refuse: not now"
     unnamed = task.execute_complete(context(), event("Approve", "x", {"id": "7", "name": ""}))
     assert unnamed["person"] == "7"
 
@@ -498,9 +502,11 @@ def test_an_answer_is_handed_on_with_who_and_why(folder):
 def test_a_refusal_without_a_reason_is_asked_again(folder, asked, answer):
     from airflow.sdk.exceptions import TaskAwaitingInput
 
+    ti = Ti({})
     with pytest.raises(TaskAwaitingInput):
-        approving(folder).execute_complete(context(), event(*answer))
+        approving(folder).execute_complete(context(ti), event(*answer))
     assert len(asked) == 1
+    assert f"the answer {answer[0]!r} was not accepted" in ti.pushed[BECAUSE]
 
 
 def test_an_option_that_is_none_is_no_answer(folder):

@@ -42,14 +42,19 @@ ASK, ANSWER = "approve", "promote"
 LONGEST = 600
 """Letters of a sentence that is shown; the report has the whole."""
 
+_UNASKED = Param(None, type=["null", "string"], maxLength=LONGEST_REASON, source="task")
+"""The reason while nobody is asked: Airflow fills and checks a task's params before it runs."""
+
 REASON = Param(
     None,
-    type=["null", "string"],
+    type="string",
+    minLength=1,
     maxLength=LONGEST_REASON,
     title="Reason",
-    description="Your reason. Required to refuse; kept with your name.",
+    description="Your reason. Kept with your name; the answers can be sent once there is one.",
     source="task",
 )
+"""The reason as the form asks for it: the buttons wait for it."""
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>&|~#!()@$])|(?<=www)(\.)|(:)(?=//)")
 
@@ -72,7 +77,7 @@ class ApprovalOperator(RunsComponents, HITLOperator):
         super().__init__(
             subject="Shall the new version become champion?",
             options=[APPROVE, REFUSE],
-            params={"reason": copy(REASON)},
+            params={"reason": copy(_UNASKED)},
             **kwargs,
         )
         self.component = "promote"
@@ -103,7 +108,10 @@ class ApprovalOperator(RunsComponents, HITLOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Hand the answer on; a refusal without a reason is asked for once more."""
+        """Hand the answer on; a refusal without a reason is asked for once more.
+
+        The form sends none without a reason; a request to Airflow's API may.
+        """
         if "error" in event:
             self.process_trigger_event_error(event)
         self.validate_chosen_options(event["chosen_options"])
@@ -111,16 +119,19 @@ class ApprovalOperator(RunsComponents, HITLOperator):
         given = (event.get("params_input") or {}).get("reason")
         reason = " ".join(str(given if given is not None else "").split())
         if (refused and not reason) or len(reason) > LONGEST_REASON:
-            self.log.warning(
-                "A refusal needs a reason of at most %s characters; asked again.", LONGEST_REASON
+            line = (
+                f"{ASK}: the answer {event['chosen_options'][0]!r} was not accepted, for a reason "
+                f"of 1 to {LONGEST_REASON} letters belongs to it; it is asked again."
             )
+            context["ti"].xcom_push(key=BECAUSE, value=line)
+            self.log.warning(line)
             return super().execute(context)
         user = event.get("responded_by_user") or {}
-        return {
-            "what": "refuse" if refused else "approve",
-            "reason": reason,
-            "person": str(user.get("name") or user.get("id") or ""),
-        }
+        person = str(user.get("name") or user.get("id") or "")
+        what = "refuse" if refused else "approve"
+        line = f"{ASK}: {person or 'somebody'} answered {what}" + (f": {reason}" if reason else "")
+        context["ti"].xcom_push(key=BECAUSE, value=line)
+        return {"what": what, "reason": reason, "person": person}
 
 
 class AnswerOperator(ComponentOperator):
@@ -215,7 +226,7 @@ def body(pipeline: str, question: Question, links: Sequence[tuple[str, str]]) ->
     shown = " · ".join(f"[{name}](<{_address(where)}>)" for name, where in links)
     lines += ["", shown, ""] if shown else [""]
     short = question.run_key[:12]
-    lines.append(f"**{REFUSE}** needs a reason; without one you are asked again. Run `{short}`.")
+    lines.append(f"An answer needs a reason. Run `{short}`.")
     return "\n".join(lines)
 
 
