@@ -7,6 +7,7 @@ import pytest
 
 from everfit.contracts.messages.monitoring import SCRIPTED_PAGE
 from everfit_airflow.ui import report_pages
+from everfit_airflow.ui.readers import Readers
 from everfit_airflow.ui.report_pages import ReportPages, build_app, read_report, report_address
 from everfit_airflow.ui.store_pages import readable
 
@@ -126,6 +127,7 @@ def client(store, monkeypatch):
     from fastapi.testclient import TestClient
 
     monkeypatch.setenv("EVERFIT_STORE", store.url)
+    monkeypatch.setattr(Readers, "may_read", lambda self, user, digest: True)
     app = build_app()
     app.dependency_overrides[get_user] = lambda: "somebody"
     return TestClient(app)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from everfit.contracts.base import canonical_json
 from everfit.contracts.spec.load import spec_paths
 from everfit_airflow.settings_here import settings_here
 from everfit_airflow.ui.boards import Boards
+from everfit_airflow.ui.readers import visible
 from everfit_airflow.ui.store_pages import readable
 
 if TYPE_CHECKING:
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 FILES = Path(__file__).with_name("cockpit")
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-
-TRAINING = ".train"
-"""Of the DAG whose readers may see a pipeline."""
 
 FRESH = {
     "Cache-Control": "private, no-cache",
@@ -87,29 +84,3 @@ def add_cockpit(app: FastAPI) -> None:
 def files() -> dict[str, Path]:
     """Name → file of the cockpit."""
     return {path.name: path for path in FILES.iterdir() if path.suffix in TYPES}
-
-
-def visible(user: Any, names: Collection[str]) -> set[str]:
-    """The pipelines whose training the user may read, with what its runs have left."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.api_fastapi.auth.managers.models.resource_details import (
-        DagAccessEntity,
-        DagDetails,
-    )
-    from airflow.models.dag import DagModel
-
-    if not names:
-        return set()
-    dags = {f"{name}{TRAINING}": name for name in names}
-    teams = DagModel.get_dag_id_to_team_name_mapping(list(dags))
-    may: Callable[..., bool] = get_auth_manager().is_authorized_dag
-    return {
-        name
-        for dag_id, name in dags.items()
-        if may(
-            method="GET",
-            access_entity=DagAccessEntity.XCOM,
-            details=DagDetails(id=dag_id, team_name=teams.get(dag_id)),
-            user=user,
-        )
-    }

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,16 @@ from everfit.contracts.messages.monitoring import SCRIPTED_PAGE
 from everfit.contracts.messages.steps import Ended, Outcome, read_outcome
 from everfit.contracts.messages.summaries import Summary
 from everfit_airflow.settings_here import settings_here
+from everfit_airflow.ui.readers import (
+    LISTED,
+    OF_ALL,
+    OF_ONE,
+    RETURNED,
+    Readers,
+    dag_of,
+    pipeline_of,
+    readable_dags,
+)
 from everfit_airflow.ui.run_tab import (
     BECAUSE,
     DECIDED,
@@ -82,7 +92,7 @@ class ReportPages:
 
 
 def build_app() -> Any:
-    """The web application; only users who are logged in reach it."""
+    """The web application; only users who are logged in reach it, and only what they may read."""
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
     from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
     from fastapi import Depends, FastAPI, HTTPException, Response
@@ -90,10 +100,14 @@ def build_app() -> Any:
     from everfit_airflow.ui.board_routes import add_cockpit
     from everfit_airflow.ui.glossary import glossary_page
 
+    somebody = Depends(get_user)
+    readers = Readers()
+    absent = HTTPException(404, "There is no such report in the store.")
+
     def page_of(digest: str, mode: Mode | None) -> Response:
         page = read_report(settings_here().store, digest)
         if page is None:
-            raise HTTPException(404, "There is no such report in the store.")
+            raise absent
         headers = headers_of(page)
         return Response(in_mode(page, mode), media_type="text/html; charset=utf-8", headers=headers)
 
@@ -102,23 +116,29 @@ def build_app() -> Any:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        dependencies=[Depends(get_user)],
+        dependencies=[somebody],
     )
 
     @app.get("/report/{digest}")
-    def report(digest: str, mode: Mode | None = None) -> Response:
-        return page_of(digest, mode)
+    def report(digest: str, mode: Mode | None = None, user: Any = somebody) -> Response:
+        page = page_of(digest, mode)
+        if not readers.may_read(user, digest):
+            raise absent  # as for one that is not there
+        return page
 
     may_read = Depends(requires_access_dag("GET", DagAccessEntity.XCOM))
 
     @app.get("/runs/{dag_id}/{run_id}", dependencies=[may_read])
-    def run(dag_id: str, run_id: str) -> Response:
-        state = run_tab(run_so_far(dag_id, run_id), readable=readable(settings_here().store))
+    def run(dag_id: str, run_id: str, user: Any = somebody) -> Response:
+        seen = run_for(user, dag_id, run_id)
+        state = run_tab(seen, readable=readable(settings_here().store))
         return Response(json.dumps(state), media_type="application/json", headers=DATA | ANEW)
 
     @app.get("/runs/{dag_id}/{run_id}/{report}", dependencies=[may_read])
-    def report_of_run(dag_id: str, run_id: str, report: str, mode: Mode | None = None) -> Response:
-        digest = run_so_far(dag_id, run_id).digest(report) if report in REPORTS else None
+    def report_of_run(
+        dag_id: str, run_id: str, report: str, mode: Mode | None = None, user: Any = somebody
+    ) -> Response:
+        digest = run_for(user, dag_id, run_id).digest(report) if report in REPORTS else None
         return page_of(digest or "", mode)
 
     @app.get("/run_tab.js")
@@ -143,8 +163,26 @@ def headers_of(page: bytes) -> dict[str, str]:
     return SCRIPTED if page.startswith(SCRIPTED_PAGE) else HEADERS
 
 
-def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
-    """What a run has left in Airflow's database."""
+def run_for(user: Any, dag_id: str, run_id: str) -> RunSoFar:
+    """What a run has left, and of a run for many pipelines only what the user may read."""
+    if dag_id.endswith(OF_ONE) or not dag_id.startswith(OF_ALL):
+        return run_so_far(dag_id, run_id)  # whoever asks may read the DAG
+    return run_so_far(dag_id, run_id, lambda dags: readable_dags(user, dags))
+
+
+def run_so_far(
+    dag_id: str, run_id: str, may: Callable[[Iterable[str]], Collection[str]] | None = None
+) -> RunSoFar:
+    """What a run has left in Airflow's database.
+
+    Parameters
+    ----------
+    dag_id, run_id : str
+        Of the run.
+    may : callable, optional
+        Gives those of the DAGs that the reader may read; what was left for the pipeline of another
+        is then left out.
+    """
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
 
@@ -152,14 +190,18 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
     lines: dict[str, str] = {}
     decided: list[Summary] = []
     tasks = [*dict.fromkeys([*CHAIN, *MONITORING, "approve", *DECIDED]), WAKE]
-    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=tasks)
+    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id, task_ids=[*tasks, LISTED])
     with create_session() as session:
         left: list[Any] = list(session.scalars(query))
-        for xcom in left:
-            value = XComModel.deserialize_value(xcom)
+        found = [(xcom, XComModel.deserialize_value(xcom)) for xcom in left]
+        if may is not None:
+            found = _of_readable(found, dag_id, may)
+        for xcom, value in found:
+            if xcom.task_id == LISTED:
+                continue
             if xcom.key == BECAUSE:
                 lines[xcom.task_id] = str(value)
-            elif xcom.key in ("return_value", ENDED) and (outcome := read_outcome(value)):
+            elif xcom.key in (RETURNED, ENDED) and (outcome := read_outcome(value)):
                 outcomes[xcom.task_id] = outcome
                 if xcom.task_id in DECIDED and isinstance(outcome, Outcome) and outcome.summary:
                     decided.append(outcome.summary)
@@ -167,6 +209,17 @@ def run_so_far(dag_id: str, run_id: str) -> RunSoFar:
     if isinstance(wake, Outcome) and wake.summary and wake.summary.because:
         lines[WAKE] = wake.summary.because
     return RunSoFar(outcomes, [(name, lines[name]) for name in tasks if name in lines], decided)
+
+
+def _of_readable(
+    found: list[tuple[Any, Any]], dag_id: str, may: Callable[[Iterable[str]], Collection[str]]
+) -> list[tuple[Any, Any]]:
+    listed: list[Any] = next((value for xcom, value in found if xcom.task_id == LISTED), [])
+    owners = [
+        dag_of(dag_id, pipeline_of(xcom, read_outcome(value), listed)) for xcom, value in found
+    ]
+    seen = may({owner for owner in owners if owner})
+    return [one for one, owner in zip(found, owners, strict=True) if owner in seen]
 
 
 def read_report(store: str, digest: str) -> bytes | None:
