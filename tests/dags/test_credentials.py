@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
@@ -18,8 +19,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from everfit.contracts.runners import Connections, needs
 from everfit.contracts.spec.load import load_spec
+from everfit.contracts.spec.source import read_source
 from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
-from everfit_airflow.security.credentials import credentials, is_credential
+from everfit_airflow.security import credentials as reader
+from everfit_airflow.security.credentials import credentials, for_lister, is_credential
 from everfit_airflow.security.signing_keys import require_key
 
 KEY = Ed25519PrivateKey.generate()
@@ -387,3 +390,60 @@ def test_a_password_that_nobody_encoded_is_masked(spec, mark):
     around = {"EVERFIT_LEDGER": f"postgresql+psycopg://u:{password}@db/ledger"}
     credentials(spec, "train", Connections(), around)
     assert redact(f"<{password}>") == "<***>"
+
+
+# What a triggerer asks for its lister, by the same reader.
+
+IN_S3 = read_source(uri="s3://lake/*.csv")
+IN_A_TABLE = read_source(uri="sql", connection="trips", query="SELECT 1 AS t", watermark="t")
+
+
+def for_look(source, named=None, environ=None):
+    return asyncio.run(for_lister(source, named or Connections(), environ or {}))
+
+
+def test_a_look_at_a_table_is_as_encrypted_as_its_training(spec, connection):
+    extra = {"sslmode": "verify-full", "sslrootcert": "/ca.pem", "log_cursor": True}
+    about = {"host": "db", "schema": "trips", "login": "reader", "password": "look&pass"}
+    connection("trips", conn_type="postgres", extra=extra, **about)
+    given = for_look(IN_A_TABLE)["connection"]
+    assert given == credentials(spec, "extract", Connections(), {})["EVERFIT_CONN_TRIPS"]
+    assert given.endswith("/trips?sslmode=verify-full&sslrootcert=%2Fca.pem")
+    assert redact("<look&pass>") == "<***>"
+
+
+def test_a_tables_connection_of_the_environment_goes_before():
+    for environ in ({}, {"EVERFIT_CONN_TRIPS": "sqlite:///x"}):
+        assert for_look(IN_A_TABLE, environ=environ) == {"connection": None}
+
+
+def test_a_look_at_a_bucket_is_as_whom_the_installation_names(spec, connection):
+    extra = {"region_name": "eu-central-1", "endpoint_url": "http://lake:9000"}
+    connection("lake", conn_type="aws", login="AKIALAKE", password="look-at-lake", extra=extra)
+    given = for_look(IN_S3, Connections(aws="lake"))
+    assert given["aws"] == credentials(spec, "extract", Connections(aws="lake"), {})
+    assert given["aws"]["AWS_ENDPOINT_URL"] == "http://lake:9000"
+    assert redact("<look-at-lake>") == "<***>"
+    assert for_look(IN_S3) == {}
+    assert for_look(read_source(uri="/data/*.csv"), Connections(aws="lake")) == {}
+
+
+def test_a_look_as_nobody_is_not_taken():
+    with pytest.raises(UserActionRequired, match=r"CONNECTION lost_one: .* must exist"):
+        for_look(IN_S3, Connections(aws="lost_one"))
+
+
+def test_a_roles_keys_are_kept_for_a_while(connection, monkeypatch):
+    asked = []
+    monkeypatch.setattr(reader, "_assumed", lambda name: asked.append(name) or ("A", "s", "t"))
+    monkeypatch.setattr(reader, "_roles", {})
+    named = Connections(aws="lake")
+    for arn in ("arn:1", "arn:1", "arn:2"):
+        connection("lake", conn_type="aws", extra={"role_arn": arn})
+        assert for_look(IN_S3, named)["aws"]["AWS_SESSION_TOKEN"] == "t"
+    assert asked == ["lake", "lake"]
+    monkeypatch.setattr(reader, "ROLE_KEPT", -1.0)
+    connection("lake", conn_type="aws", extra={"role_arn": "arn:3"})
+    for _ in range(2):
+        for_look(IN_S3, named)
+    assert len(asked) == 4

@@ -6,9 +6,11 @@ them, else from Airflow's own environment. Whatever is handed on is masked in th
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -20,9 +22,11 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.log import mask_secret
 
+from everfit.contracts.aws_identity import as_said
 from everfit.contracts.messages.steps import Component
 from everfit.contracts.runners import SIGNERS, Connections, Need, needs
 from everfit.contracts.spec.pipeline import PipelineSpec
+from everfit.contracts.spec.source import SourceSpec
 from everfit_airflow.operators.failures import ComponentFailed, UserActionRequired
 from everfit_airflow.security.child_environment import connection_url, variable_of
 from everfit_airflow.security.signing_keys import signing_keys
@@ -33,12 +37,6 @@ CREDENTIALS: dict[Need, re.Pattern[str]] = {
     "source": re.compile(r"EVERFIT_CONN_\w+"),
 }
 """The variables of each need. A component gets them from ``credentials`` alone."""
-
-IDENTITY = re.compile(
-    r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|PROFILE|DEFAULT_PROFILE|"
-    r"ROLE_ARN|ROLE_SESSION_NAME|WEB_IDENTITY_TOKEN_FILE|CONTAINER_\w+)"
-)
-"""Who somebody is to AWS; the other variables say where it is and how it is reached."""
 
 SECRET = re.compile(
     r"AWS_(SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|CONTAINER_AUTHORIZATION_TOKEN)|"
@@ -73,6 +71,12 @@ POSTGRES = (
     "options",
 )
 """Extra fields of a postgres connection that libpq knows; the provider has others of its own."""
+
+
+ROLE_KEPT = 600.0
+"""Seconds that a role's keys are used for looking at sources; they live for 900 at least."""
+
+_roles: dict[tuple[Any, ...], tuple[float, dict[str, str]]] = {}
 
 
 def is_credential(variable: str) -> bool:
@@ -155,17 +159,75 @@ def hide(secret: str) -> None:
             mask_secret(line)
 
 
+async def for_lister(
+    source: SourceSpec, connections: Connections, environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """What a lister needs to look at a source, asked for without holding up the triggerer.
+
+    It goes to the lister with the request, and is kept and logged nowhere.
+
+    Parameters
+    ----------
+    source : SourceSpec
+        It may name a connection.
+    connections : Connections
+        Names of Airflow connections, of the installation's settings.
+    environ : mapping
+        The triggerer's environment; its ``EVERFIT_CONN_*`` go before a connection of that name.
+
+    Returns
+    -------
+    dict
+        ``connection``: the URL of a source's database, None where the environment has it, or
+        nobody: the lister then says so. ``aws``: variables of the connection named for AWS.
+
+    Raises
+    ------
+    UserActionRequired, ComponentFailed
+        As ``credentials`` does.
+    """
+    given: dict[str, Any] = {}
+    if (name := source.connection_name) is not None:
+        given["connection"] = None
+        if variable_of(name) not in environ:
+            with suppress(AirflowException):
+                given["connection"] = _url_of_source(await Connection.async_get(name))
+    if connections.aws is not None and source.kind not in ("files", "https", "sql"):
+        with _readable(connections.aws, "aws"):
+            found = await Connection.async_get(connections.aws)
+        given["aws"] = await asyncio.to_thread(_said_for_a_while, _hidden(found))
+        mask(given["aws"])
+    return given
+
+
+def _said_for_a_while(connection: Any) -> dict[str, str]:
+    """As below; the keys of a role are asked for anew before they can end."""
+    if not connection.extra_dejson.get("role_arn"):
+        return _said_of_aws(connection)
+    what = (connection.conn_id, connection.login, connection.password, connection.extra)
+    until, said = _roles.get(what, (0.0, {}))
+    if time.monotonic() > until:
+        said = _said_of_aws(connection)
+        _roles.clear()
+        _roles[what] = (time.monotonic() + ROLE_KEPT, said)
+    return said
+
+
 def _aws(name: str | None, around: Mapping[str, str]) -> dict[str, str]:
     """The store's; a connection with keys of its own takes the place of the usual chain."""
     if name is None:
         return dict(around)
-    connection = _connection(name, "aws")
+    return as_said(around, _said_of_aws(_connection(name, "aws")))
+
+
+def _said_of_aws(connection: Any) -> dict[str, str]:
+    """The variables that say what a connection says."""
     extra = connection.extra_dejson
     key = connection.login or extra.get("aws_access_key_id")
     secret = connection.password or extra.get("aws_secret_access_key")
     token = extra.get("aws_session_token")
     if extra.get("role_arn"):
-        key, secret, token = _assumed(name)
+        key, secret, token = _assumed(connection.conn_id)
     region = extra.get("region_name") or extra.get("region")
     said = {
         "AWS_ACCESS_KEY_ID": key,
@@ -179,12 +241,7 @@ def _aws(name: str | None, around: Mapping[str, str]) -> dict[str, str]:
     }
     if isinstance(verify := extra.get("verify"), str):
         said["AWS_CA_BUNDLE"] = verify
-    given = {variable: str(value) for variable, value in said.items() if value}
-    own = any(IDENTITY.fullmatch(variable) for variable in given)
-    kept = {k: v for k, v in around.items() if not (own and IDENTITY.fullmatch(k))}
-    if "AWS_ENDPOINT_URL" in given:  # one for S3 alone would win over it
-        kept.pop("AWS_ENDPOINT_URL_S3", None)
-    return kept | given
+    return {variable: str(value) for variable, value in said.items() if value}
 
 
 def _of_service(extra: Mapping[str, Any], service: str) -> Mapping[str, Any]:
@@ -215,9 +272,12 @@ def _source(name: str, environ: Mapping[str, str]) -> dict[str, str]:
         found = Connection.get(name)
     except AirflowException:
         return {}
-    if found.password:
-        hide(found.password)
-    return {variable: database_url(found)}
+    return {variable: _url_of_source(found)}
+
+
+def _url_of_source(connection: Any) -> str:
+    """A table's connection as a URL, its password masked."""
+    return database_url(_hidden(connection))
 
 
 def _mlflow(name: str | None, around: Mapping[str, str]) -> dict[str, str]:
@@ -286,8 +346,21 @@ def database_url(connection: Any) -> str:
 
 def _connection(name: str, purpose: str) -> Any:
     """A connection that the installation's settings name."""
+    with _readable(name, purpose):
+        return _hidden(Connection.get(name))
+
+
+def _hidden(connection: Any) -> Any:
+    if connection.password:
+        hide(connection.password)
+    return connection
+
+
+@contextmanager
+def _readable(name: str, purpose: str) -> Iterator[None]:
+    """Say what is wrong with a connection that the installation's settings name."""
     try:
-        found = Connection.get(name)
+        yield
     except AirflowSecretsBackendAccessDenied:
         raise UserActionRequired(
             f"CONNECTION {name}: the connection named for {purpose} must be readable; the secrets "
@@ -304,9 +377,6 @@ def _connection(name: str, purpose: str) -> Any:
             f"CONNECTION {name}: the connection named for {purpose} must be readable; "
             f"{type(error).__name__} at Airflow's API. It is tried again."
         ) from None
-    if found.password:
-        hide(found.password)
-    return found
 
 
 def _missing() -> Callable[[str], ComponentFailed]:

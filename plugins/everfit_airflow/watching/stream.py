@@ -12,8 +12,8 @@ from typing import Any
 
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
+from everfit.contracts.errors import UserError
 from everfit.contracts.spec.source import ArrivingSource, S3SourceSpec, read_source
-from everfit_airflow.watching.connections import connection_of
 from everfit_airflow.watching.lister import ListerGone, shared_lister
 
 log = logging.getLogger(__name__)
@@ -117,14 +117,21 @@ class SourceStream(SharedStreamProducer):
         return ()
 
     async def _ask(self, what: str, **more: Any) -> dict[str, Any]:
+        from everfit_airflow.operators.failures import ComponentFailed
+        from everfit_airflow.runners.choice import installation
+        from everfit_airflow.security.credentials import for_lister
+
         source = self._source
-        if what == "look" and source.connection_name is not None:
-            more["connection"] = await connection_of(source.connection_name)
         told = source.model_dump(mode="json", exclude_defaults=True)
         try:
+            more |= await for_lister(source, installation(os.environ).connections, os.environ)
             return await shared_lister().ask({"do": what, "source": told, **more})
         except ListerGone as error:
             return {"error": str(error), "code": "LISTER"}
+        except UserError as error:
+            return {"error": error.line, "code": error.code}
+        except ComponentFailed as error:  # made for a task, it would end the whole triggerer
+            return {"error": str(error), "code": "CONNECTION"}
         except Exception as error:  # a defect here must end nobody's watch
             return {"error": f"DEFECT: {type(error).__name__}.", "code": "DEFECT"}
 

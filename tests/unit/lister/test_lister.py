@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from everfit.contracts.settings import Settings
 from everfit.data.listing.answers import answer
 
 SECRET = "postgresql://everfit:correct-horse@127.0.0.1:9/none"
@@ -196,3 +197,27 @@ def test_it_ends_with_a_killed_parent_even_where_its_input_stays_open(tmp_path):
     parent.communicate()
     wait_until(lambda: gone(child))
     os.close(mine)
+
+
+def test_a_bucket_is_asked_as_whom_the_request_says(monkeypatch):
+    """And as nobody in part: a session of before is not mixed with the keys of now."""
+    from everfit.data.listing import answers
+
+    around = {"AWS_SESSION_TOKEN": "old", "AWS_ACCESS_KEY_ID": "old", "AWS_REGION": "here"}
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in around.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(answers, "_AROUND", around)
+    monkeypatch.setattr(answers, "_given", set())
+    now = {"AWS_ACCESS_KEY_ID": "new", "AWS_SECRET_ACCESS_KEY": "s", "PATH": "/x"}
+    request = {"do": "nothing", "source": {"uri": "s3://lake/*.csv"}}
+    for aws, expected in (
+        (None, around),
+        (now, {"AWS_ACCESS_KEY_ID": "new", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "here"}),
+        (None, around),
+    ):
+        path = os.environ["PATH"]
+        answer({**request, "aws": aws}, Settings.from_environment({}))
+        assert {k: v for k, v in os.environ.items() if k.startswith("AWS_")} == expected
+        assert os.environ["PATH"] == path

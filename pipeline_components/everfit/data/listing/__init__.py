@@ -11,7 +11,8 @@ the order in which they are ready:
 - ``{"id", "do": "delete", "source", "receipts"}`` → ``{"id", "deleted"}``.
 
 Where one fails the answer is ``{"id", "error", "code", "retry"}``. No answer and no argument of
-the process ever holds a secret; the URL of a connection comes with the request.
+the process ever holds a secret; the URL of a connection comes with the request, and so does
+``"aws"``: the variables by which boto3 knows who asks, where the installation names a connection.
 
 The same lines are spoken over TCP with ``--listen HOST:PORT`` (``service``), where the first may be
 ``{"id", "do": "enter", "token"}``.

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from everfit.contracts.aws_identity import as_said
 from everfit.contracts.base import digest_of
 from everfit.contracts.errors import EverfitError, Unavailable, from_system
 from everfit.contracts.settings import Settings
@@ -24,6 +25,9 @@ WAITING = 200
 
 NOTES = 5
 """Sentences in an answer."""
+
+_AROUND = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+"""What the lister was started with."""
 
 _given: set[str] = set()
 _lock = threading.Lock()
@@ -65,6 +69,7 @@ def _done(request: Any, settings: Settings) -> dict[str, Any]:
             "retry": False,
         }
     source = read_source(**request["source"])
+    _be(request.get("aws"))
     what = request.get("do", "look")
     if what == "look":
         return _look(source, request.get("connection"), settings)
@@ -101,6 +106,21 @@ def _connect(variable: str, url: Any) -> None:
         elif variable in _given:
             _given.discard(variable)
             os.environ.pop(variable, None)
+
+
+def _be(given: Any) -> None:
+    """Be to AWS who the request says; without that, who the lister was started as."""
+    variables = given.items() if isinstance(given, Mapping) else ()
+    said = {str(k): str(v) for k, v in variables if str(k).startswith("AWS_")}
+    with _lock:
+        if not said and "AWS" not in _given:
+            return
+        _given.add("AWS")
+        wanted = as_said(_AROUND, said)
+        for variable in [name for name in os.environ if name.startswith("AWS_")]:
+            if variable not in wanted:
+                os.environ.pop(variable)
+        os.environ.update(wanted)
 
 
 def _forget_clients() -> None:
