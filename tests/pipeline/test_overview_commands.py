@@ -114,6 +114,18 @@ def test_a_pipeline_whose_yaml_is_broken_or_gone_is_shown_all_the_same(checkout,
     assert everfit("status", "quik")[0] == 2
 
 
+def test_a_price_tells_work_in_money(everfit, monkeypatch) -> None:
+    monkeypatch.setenv("EVERFIT_CPU_HOUR_PRICE", "3600 EUR")  # a CPU second costs one
+    (found,) = json.loads(everfit("status", "quick", "--json")[1])
+    assert found["cost"]["money"] == f"{found['cost']['cpu_seconds']:,.2f} EUR"
+    first = json.loads(everfit("runs", "quick", "--json")[1])[0]
+    line = everfit("runs", "quick")[1].splitlines()[1]
+    assert line.endswith(f" CPU s, {first['cpu_seconds']:,.2f} EUR")
+    assert f", {found['cost']['money']} in 3 runs" in everfit("status", "quick")[1]
+    monkeypatch.setenv("EVERFIT_CPU_HOUR_PRICE", "cheap")
+    assert everfit("runs", "quick")[0] == 2
+
+
 def test_runs_have_verdict_gain_duration_and_cost(checkout, everfit) -> None:
     code, out, _ = everfit("runs", "quick")
     lines = out.splitlines()

@@ -95,6 +95,7 @@ class RecentCost(Frozen):
 
     runs: int
     cpu_seconds: float
+    money: str = Field("", description="the same in money; empty without a price of a CPU hour")
 
 
 class Gain(Frozen):

@@ -35,6 +35,8 @@ class Settings(Frozen):
     allowed_hosts: str = ""
     """``EVERFIT_ALLOWED_HOSTS``: hosts, addresses and networks that an https source may reach
     although they are not public, also by plain http."""
+    cpu_hour_price: str = ""
+    """``EVERFIT_CPU_HOUR_PRICE``: a number and a currency (``contracts/price.py``)."""
     signing_key: str = Field("", repr=False)
     """``EVERFIT_SIGNING_KEY``: PEM or a path; empty: ``signing.key`` in the home. A secret."""
     verify_key: str = Field("", repr=False)
@@ -85,6 +87,7 @@ class Settings(Frozen):
             mlflow=mlflow or f"sqlite:///{home / 'mlflow.db'}",
             mlflow_page=env.get("EVERFIT_MLFLOW_PAGE") or page,
             allowed_hosts=env.get("EVERFIT_ALLOWED_HOSTS") or "",
+            cpu_hour_price=env.get("EVERFIT_CPU_HOUR_PRICE") or "",
             signing_key=env.get("EVERFIT_SIGNING_KEY") or "",
             verify_key=env.get("EVERFIT_VERIFY_KEY") or "",
         )

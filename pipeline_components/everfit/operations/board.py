@@ -30,6 +30,7 @@ from everfit.contracts.board import (
 from everfit.contracts.clock import iso, moment
 from everfit.contracts.errors import EverfitError
 from everfit.contracts.messages.monitoring import Rise
+from everfit.contracts.price import read_price
 from everfit.contracts.spec.metrics import metric_title, metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.triggers.kinds import may_hold_back
@@ -130,7 +131,7 @@ def make_board(spec: PipelineSpec, context: Context, before: Board | None = None
         waits_for_answer=waits,
         false_promotions=false_promotions(ledger, name, spec),
         trainings=recent_trainings(name, spec, context),
-        cost=recent_cost([run.work for run in recent]),
+        cost=recent_cost([run.work for run in recent], read_price(context.settings.cpu_hour_price)),
         effect=spec.monitor.effect,
         worse_by=spec.monitor.worse_by.text,
         spans=shown,

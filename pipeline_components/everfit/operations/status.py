@@ -24,6 +24,7 @@ from everfit.contracts.board import (
 from everfit.contracts.clock import moment
 from everfit.contracts.errors import EverfitError, SpecError
 from everfit.contracts.messages.planning import PlanRequest, Trigger
+from everfit.contracts.price import Price, read_price
 from everfit.contracts.spec.load import find_spec, load_spec, spec_paths
 from everfit.contracts.spec.metrics import metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -96,7 +97,10 @@ def status(pipeline: str, context: Context) -> PipelineStatus:
         waits_for_answer=tuple(record.version for record in waiting(ledger, pipeline)),
         false_promotions=false_promotions(ledger, pipeline, spec),
         trainings=recent_trainings(pipeline, spec, context),
-        cost=recent_cost([{one.result: one.cpu_seconds for one in run.costs} for run in runs]),
+        cost=recent_cost(
+            [{one.result: one.cpu_seconds for one in run.costs} for run in runs],
+            read_price(context.settings.cpu_hour_price),
+        ),
     )
 
 
@@ -185,13 +189,17 @@ def last_verdict(ledger: Ledger, pipeline: str) -> LastVerdict | None:
     )
 
 
-def recent_cost(works: Sequence[Mapping[str, float]]) -> RecentCost:
+def recent_cost(works: Sequence[Mapping[str, float]], price: Price | None = None) -> RecentCost:
     """What runs have cost; work that one did and another found again counts once.
 
     Parameters
     ----------
     works : sequence of mapping
         A run each: result → CPU seconds.
+    price : Price, optional
+        Of a CPU hour.
     """
     once = {result: seconds for work in works for result, seconds in work.items()}
-    return RecentCost(runs=len(works), cpu_seconds=round(sum(once.values()), 3))
+    seconds = round(sum(once.values()), 3)
+    money = "" if price is None else price.money(seconds)
+    return RecentCost(runs=len(works), cpu_seconds=seconds, money=money)

@@ -21,6 +21,7 @@ HANDED_ON = (
     "EVERFIT_DATA",
     "EVERFIT_ALLOWED_HOSTS",
     "EVERFIT_MLFLOW_PAGE",
+    "EVERFIT_CPU_HOUR_PRICE",
     # What chooses the kernels of numerical libraries: the same bits in a container as beside it.
     "MKL_CBWR",
     "NPY_DISABLE_CPU_FEATURES",

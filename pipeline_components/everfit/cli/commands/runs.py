@@ -12,6 +12,7 @@ from everfit.cli.times import utc
 
 if TYPE_CHECKING:
     from everfit.champion.runs import RunOverview
+    from everfit.contracts.price import Price
 
 TITLES = ("run", "opened (UTC)", "verdict", "gain", "took", "cost")
 
@@ -34,11 +35,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Show the runs, the newest last."""
     from everfit.champion.lookup import known_pipeline
     from everfit.champion.runs import Filter, overview
+    from everfit.contracts.price import read_price
     from everfit.contracts.settings import Settings
     from everfit.storage.ledger import open_ledger
     from everfit.storage.store import open_store
 
     settings = Settings.from_environment()
+    price = read_price(settings.cpu_hour_price)
     since = moment(options.since, "--since") if options.since else None
     wanted = Filter(options.verdict, since, options.limit)
     found: dict[str, list[RunOverview]] = {}
@@ -54,7 +57,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             terminal.line()
         if len(found) > 1:
             terminal.line(name, style="strong")
-        show(runs, target_unit(name, settings.pipelines), terminal)
+        show(runs, target_unit(name, settings.pipelines), terminal, price)
         if not runs:
             terminal.line(f"{name} has no {'such ' if options.verdict or since else ''}run.")
     if not found:
@@ -62,20 +65,33 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return 0
 
 
-def show(runs: list[RunOverview], unit: str | None, terminal: Terminal) -> None:
-    """A line for each run, and what the gain is a gain of."""
+def show(
+    runs: list[RunOverview], unit: str | None, terminal: Terminal, price: Price | None = None
+) -> None:
+    """A line for each run, and what the gain is a gain of.
+
+    Parameters
+    ----------
+    runs : list of RunOverview
+    unit : str or None
+        Of the target.
+    terminal : Terminal
+    price : Price, optional
+        Of a CPU hour.
+    """
     from everfit.contracts.spec.metrics import metric_title
 
-    terminal.table(TITLES, [_row(one, unit) for one in runs], right=("took", "cost"))
+    terminal.table(TITLES, [_row(one, unit, price) for one in runs], right=("took", "cost"))
     metrics = dict.fromkeys(one.gain.metric for one in runs if one.gain)
     if metrics:
         titles = " or ".join(map(metric_title, metrics))
         terminal.line(f"gain: in {titles} over what it was compared with; positive is better.")
 
 
-def _row(one: RunOverview, unit: str | None) -> tuple[str, ...]:
+def _row(one: RunOverview, unit: str | None, price: Price | None) -> tuple[str, ...]:
+    from everfit.contracts.price import work
     from everfit.contracts.spec.metrics import metric_unit
-    from everfit.contracts.wording import NOTHING, amount, cpu_time, duration
+    from everfit.contracts.wording import NOTHING, amount, duration
 
     gain = one.gain
     verdict: str = one.verdict or "none yet"
@@ -87,7 +103,7 @@ def _row(one: RunOverview, unit: str | None) -> tuple[str, ...]:
         f"{verdict} (champion)" if one.champion else verdict,
         amount(gain.value, metric_unit(gain.metric, unit), signed=True) if gain else NOTHING,
         duration(one.seconds) if one.seconds is not None else NOTHING,
-        cpu_time(one.cpu_seconds) if one.cpu_seconds is not None else NOTHING,
+        work(one.cpu_seconds, price) if one.cpu_seconds is not None else NOTHING,
     )
 
 
@@ -101,7 +117,8 @@ COMMAND = Command(
     group=Group.LOOK_AT,
     help="list runs with verdict, gain, duration and cost",
     description="Lists the runs of one or all pipelines, the newest last: verdict and version, "
-    "gain over what the candidate was compared with, time from opening to verdict, and CPU time.",
+    "gain over what the candidate was compared with, time from opening to verdict, and CPU time; "
+    "with EVERFIT_CPU_HOUR_PRICE, also money.",
     add_arguments=add_arguments,
     run=run,
     answer=_answer,

@@ -93,9 +93,8 @@ def _facts(one: PipelineStatus, now: datetime) -> list[tuple[str, str]]:
         trainings = one.trainings
         facts.append(("trainings", f"{trainings.used} of {trainings.limit} in {trainings.per}"))
     cost = one.cost
-    facts.append(
-        ("cost", f"{cpu_time(cost.cpu_seconds)} in {count(cost.runs, 'run')} of the last 30 days")
-    )
+    spent = ", ".join(filter(None, (cpu_time(cost.cpu_seconds), cost.money)))
+    facts.append(("cost", f"{spent} in {count(cost.runs, 'run')} of the last 30 days"))
     return facts
 
 

@@ -46,9 +46,10 @@ export function age(at, now = Date.now()) {
 
 export const time = (at) => (at ? `${at.slice(0, 10)} ${at.slice(11, 16)}` : TEXT.none);
 
-export function cost(seconds) {
+export function cost({ cpu_seconds: seconds, money }) {
   const text = (value) => String(Number(value.toPrecision(3)));
-  return seconds < 36 ? TEXT.cpuSeconds(text(seconds)) : TEXT.cpuHours(text(seconds / 3600));
+  const work = seconds < 36 ? TEXT.cpuSeconds(text(seconds)) : TEXT.cpuHours(text(seconds / 3600));
+  return money ? `${work} (${money})` : work;
 }
 
 // Names without what they all begin and end with: 2026-03 for fares/2026-03.csv.

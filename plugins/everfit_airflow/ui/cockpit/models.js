@@ -57,7 +57,7 @@ function budgetsCell(row) {
   return [
     trainings && meter(trainings.used, trainings.limit, TEXT.trainings(trainings.used, trainings.limit, trainings.per)),
     errors && meter(errors.used, errors.limit, TEXT.errors(percent(errors.limit ? errors.used / errors.limit : 1))),
-    h("div", { class: "soft" }, TEXT.spent(cost(row.cost.cpu_seconds), TEXT.runs(row.cost.runs))),
+    h("div", { class: "soft" }, TEXT.spent(cost(row.cost), TEXT.runs(row.cost.runs))),
   ];
 }
 
@@ -80,8 +80,8 @@ function cells(row, place) {
 const WORDS = (row) => `${row.pipeline} ${row.owner} ${TEXT.states[row.state]} ${row.metric_title}`.toLowerCase();
 
 const asCsv = (rows) => [
-  ["pipeline", "owner", "state", "champion", "since", "metric", "score_now", "score_judged", "drift_by_what_matters", "newest_span", "seen", "verdict", "decided", "gain", "gain_low", "gain_high", "next", "because", "trainings_used", "trainings_limit", "false_promotions_used", "false_promotions_limit", "runs_30_days", "cpu_seconds_30_days"],
-  ...rows.map((row) => [row.pipeline, row.owner, row.state, row.version, row.since, row.metric_title, row.now, row.judged, row.drift.at(-1), row.span, row.seen, row.verdict, row.decided, ...(row.gain ?? ["", "", ""]), row.next, row.because, row.trainings?.used, row.trainings?.limit, row.false_promotions?.used, row.false_promotions?.limit, row.cost.runs, row.cost.cpu_seconds]),
+  ["pipeline", "owner", "state", "champion", "since", "metric", "score_now", "score_judged", "drift_by_what_matters", "newest_span", "seen", "verdict", "decided", "gain", "gain_low", "gain_high", "next", "because", "trainings_used", "trainings_limit", "false_promotions_used", "false_promotions_limit", "runs_30_days", "cpu_seconds_30_days", "money_30_days"],
+  ...rows.map((row) => [row.pipeline, row.owner, row.state, row.version, row.since, row.metric_title, row.now, row.judged, row.drift.at(-1), row.span, row.seen, row.verdict, row.decided, ...(row.gain ?? ["", "", ""]), row.next, row.because, row.trainings?.used, row.trainings?.limit, row.false_promotions?.used, row.false_promotions?.limit, row.cost.runs, row.cost.cpu_seconds, row.cost.money]),
 ];
 
 // Draws the page into an element; gives what ends it.

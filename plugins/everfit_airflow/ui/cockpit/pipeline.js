@@ -134,7 +134,7 @@ function budgetsSection(board) {
       h("dd", {}, trainings ? meter(trainings.used, trainings.limit, TEXT.trainings(trainings.used, trainings.limit, trainings.per)) : WORDS.noBudget),
       errors && [h("dt", {}, WORDS.errorBudget), h("dd", {}, meter(errors.used, errors.limit, WORDS.errorBudgetSays(amount(errors.used), amount(errors.limit))))],
       h("dt", {}, WORDS.cost),
-      h("dd", {}, WORDS.costSays(cost(board.cost.cpu_seconds), TEXT.runs(board.cost.runs))),
+      h("dd", {}, WORDS.costSays(cost(board.cost), TEXT.runs(board.cost.runs))),
     ),
   );
 }
