@@ -131,7 +131,9 @@ def rows(
             f"| {meaning} |"
         )
         if kinds := kinds_in(field.annotation):
-            found += rows_of_kinds(kinds, f"{prefix}{name}.")
+            if not shown & set(kinds.values()):  # another source has the same fields
+                found += rows_of_kinds(kinds, f"{prefix}{name}.")
+            shown |= set(kinds.values())
             continue
         inner = model_in(field.annotation)
         if inner in (None, Margin, SomeOf) or inner in shown:

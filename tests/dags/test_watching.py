@@ -285,6 +285,24 @@ def test_a_source_out_of_reach_is_told_once_and_then_that_it_is_back(watched, ca
         run(test())
 
 
+def test_a_table_beside_the_source_is_looked_at_with_it(watched, tmp_path):
+    table = tmp_path / "table"
+    table.mkdir()
+    (table / "1.csv").write_text("x\n1\n")
+    (watched / "1.csv").write_text("x\n1\n")
+    source, beside = read_source(uri=str(watched)), read_source(uri=str(table))
+    looks = SourceStream(watched_part(source, [beside]))
+
+    async def test():
+        before = await looks._look()
+        (table / "2.csv").write_text("x\n2\n")
+        after = await looks._look()
+        assert (before.spans, after.spans) == (1, 1)
+        assert before.state != after.state
+
+    run(test())
+
+
 # How often.
 
 

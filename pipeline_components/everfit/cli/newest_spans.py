@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from everfit.contracts.errors import SourceError
-from everfit.contracts.messages.requests import ExtractRequest
 from everfit.contracts.messages.spans import Snapshot, Span
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.spec.pipeline import PipelineSpec
-from everfit.data.sources import list_spans
+from everfit.data.sources.beside import list_with_tables
+from everfit.data.sources.span_request import extract_request
 from everfit.engine.context import Context
 from everfit.engine.own_images import refuse_own_images
 
@@ -32,7 +32,8 @@ def newest_snapshots(
     refuse_own_images(spec, ("extract",))
     from everfit.steps.extract.step import Extract
 
-    listing = list_spans(spec.source, context.settings)
+    listed = list_with_tables(spec, context.settings)
+    listing = listed.listing
     if not listing.spans:
         raise SourceError(
             "SOURCE-EMPTY",
@@ -41,15 +42,8 @@ def newest_snapshots(
             listing.empty,
             "Correct source.uri, or set EVERFIT_DATA",
         )
-    request = ExtractRequest(
-        pipeline=spec.name,
-        source=spec.source,
-        curated=spec.curated,
-        time=spec.time,
-        spans=listing.spans[-count:] if count else listing.spans,
-        dropped=spec.features.drop,
-        rules=spec.validation.rows,
-    )
+    spans = listing.spans[-count:] if count else listing.spans
+    request = extract_request(spec, spans, listed.tables)
     extract = Extract()
     result = extract.run(request, context)
     extract.record(request, result, context, Order(component="extract", pipeline=spec))

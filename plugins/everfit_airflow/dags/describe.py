@@ -6,6 +6,7 @@ from everfit.contracts.spec.margins import required_in_words
 from everfit.contracts.spec.metrics import METRICS, metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.score import ScoreEvent
+from everfit.contracts.spec.source import SourceSpec
 from everfit.contracts.wording import percent, plain, setting
 from everfit_airflow.dags.assets import signals_of
 from everfit_airflow.dags.triggered_by import triggered_by
@@ -28,7 +29,11 @@ def describe(spec: PipelineSpec) -> str:
         spec.description.strip() or first_line(spec),
         "",
         f"- **Predicts** `{spec.target.name}` ({spec.task})",
-        f"- **Source** `{spec.source.address}`" + _connection(spec),
+        f"- **Source** `{spec.source.address}`" + _connection(spec.source),
+        *(
+            f"- **Joined** `{one.source.address}`{_connection(one.source)} on {', '.join(one.on)}"
+            for one in spec.join
+        ),
         f"- **Window** {_window(spec)}; **holdout** {_holdout(spec)}",
         f"- **Families** {', '.join(f'`{family.name}`' for family in spec.train.families)}, "
         f"{spec.train.trials} settings each",
@@ -151,8 +156,8 @@ def gate_in_words(spec: PipelineSpec) -> str:
     return text
 
 
-def _connection(spec: PipelineSpec) -> str:
-    name = spec.source.connection_name
+def _connection(source: SourceSpec) -> str:
+    name = source.connection_name
     return f", connection `{name}`" if name else ""
 
 

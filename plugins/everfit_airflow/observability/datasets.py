@@ -25,7 +25,7 @@ from everfit.contracts.messages.summaries import (
 from everfit.contracts.runners import needs
 from everfit.contracts.settings import Settings
 from everfit.contracts.spec.score import database_in
-from everfit.contracts.spec.source import AddressedSource
+from everfit.contracts.spec.source import AddressedSource, SourceSpec
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Named(NamedTuple):
 def read_by(work: Work) -> list[Named]:
     """The source, and the results of the components before."""
     order = work.order
-    found = [source(work)] if "source" in needs(order.component) else []
+    found = [source(work), *tables(work)] if "source" in needs(order.component) else []
     for component, digests in order.upstream.items():
         found += [result(work, component, digest) for digest in digests]
     return found
@@ -92,10 +92,20 @@ def source(work: Work) -> Named:
     order = work.order
     if order.component == "score" and order.scored_input is not None:
         return data_set_at(work, order.scored_input)
-    spec = order.pipeline.source
-    if not isinstance(spec, AddressedSource):
-        return Named(f"connection://{spec.connection}", order.pipeline.name)
-    return data_set_at(work, spec.uri)
+    return _data_set_of(work, order.pipeline.source)
+
+
+def tables(work: Work) -> list[Named]:
+    """The tables that are joined to it; a batch scoring is given rows that have their columns."""
+    if work.order.component == "score":
+        return []
+    return [_data_set_of(work, one.source) for one in work.order.pipeline.join]
+
+
+def _data_set_of(work: Work, source: SourceSpec) -> Named:
+    if not isinstance(source, AddressedSource):
+        return Named(f"connection://{source.connection}", work.order.pipeline.name)
+    return data_set_at(work, source.uri)
 
 
 def data_set_at(work: Work, address: str) -> Named:

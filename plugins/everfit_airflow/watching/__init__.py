@@ -33,7 +33,8 @@ def source_watchers(spec: PipelineSpec) -> list[AssetWatcher]:
         Empty for an address with a query: it may hold a token, and Airflow keeps the arguments of
         a trigger. The sweep looks at such a source.
     """
-    if isinstance(spec.source, HttpsSourceSpec | OwnSourceSpec) and "?" in spec.source.uri:
+    sources = spec.sources
+    if any(isinstance(one, HttpsSourceSpec | OwnSourceSpec) and "?" in one.uri for one in sources):
         return []
-    trigger = SourceChanged(pipeline=spec.name, source=watched_part(spec.source))
+    trigger = SourceChanged(pipeline=spec.name, source=watched_part(sources[0], sources[1:]))
     return [AssetWatcher(name=f"{spec.name}.arrival", trigger=trigger)]

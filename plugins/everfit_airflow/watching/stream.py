@@ -53,7 +53,9 @@ class SourceStream(SharedStreamProducer):
     """
 
     def __init__(self, source: str) -> None:
-        self._source = read_source(**json.loads(source))
+        told = json.loads(source)
+        self._tables = [read_source(**one) for one in told.pop("tables", ())]
+        self._source = read_source(**told)
         self._where = self._source.address
         self._queue = self._source.queue if isinstance(self._source, S3SourceSpec) else None
         self._settle = self._source.settle if isinstance(self._source, ArrivingSource) else 0.0
@@ -124,7 +126,15 @@ class SourceStream(SharedStreamProducer):
         source = self._source
         told = source.model_dump(mode="json", exclude_defaults=True)
         try:
-            more |= await for_lister(source, installation(os.environ).connections, os.environ)
+            connections = installation(os.environ).connections
+            if what == "look" and self._tables:
+                more["tables"] = []
+                for table in self._tables:
+                    given = await for_lister(table, connections, os.environ)
+                    more |= {"aws": given.pop("aws")} if "aws" in given else {}
+                    shown = table.model_dump(mode="json", exclude_defaults=True)
+                    more["tables"].append({"source": shown, **given})
+            more |= await for_lister(source, connections, os.environ)
             return await shared_lister().ask({"do": what, "source": told, **more})
         except ListerGone as error:
             return {"error": str(error), "code": "LISTER"}

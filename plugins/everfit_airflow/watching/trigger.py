@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -19,13 +19,25 @@ _NOT_WATCHED = {"columns", "where", "csv"}
 """Fields that say how a span is read, and nothing about which there are."""
 
 
-def watched_part(source: SourceSpec) -> str:
+def watched_part(source: SourceSpec, tables: Sequence[SourceSpec] = ()) -> str:
     """The fields that decide which spans there are, as JSON: alike for pipelines that share them.
 
     Holds no secret: a connection is only named.
+
+    Parameters
+    ----------
+    source : SourceSpec
+    tables : sequence of SourceSpec
+        Whose rows are joined to it: what changes in one of them is news, too.
     """
-    told = source.model_dump(mode="json", exclude=_NOT_WATCHED, exclude_defaults=True)
+    told = _told(source)
+    if tables:
+        told["tables"] = [_told(one) for one in tables]
     return canonical_json(told).decode().strip()
+
+
+def _told(source: SourceSpec) -> dict[str, Any]:
+    return source.model_dump(mode="json", exclude=_NOT_WATCHED, exclude_defaults=True)
 
 
 class SourceChanged(BaseEventTrigger):

@@ -155,6 +155,24 @@ def test_a_database_is_watched_by_its_watermark(tmp_path, settings):
     assert answer({**request, "connection": None}, settings)["code"] == "SOURCE-CONNECTION"
 
 
+def test_a_source_is_news_where_a_table_beside_it_changes(settings):
+    for name in ("a", "b"):
+        (settings.data / name).mkdir()
+        (settings.data / name / "1.csv").write_text("x\n1\n")
+    source, table = ({"uri": f"{{data}}/{name}/*.csv"} for name in ("a", "b"))
+    request = {"id": 1, "source": source, "tables": [{"source": table, "connection": None}]}
+    before = answer(request, settings)
+    assert answer(request, settings)["state"] == before["state"]
+    (settings.data / "b" / "2.csv").write_text("x\n2\n")
+    after = answer(request, settings)
+    assert (after["spans"], before["spans"]) == (1, 1)
+    assert after["state"] != before["state"]
+    (settings.data / "b" / "1.csv").unlink()
+    (settings.data / "b" / "2.csv").unlink()
+    (settings.data / "b").rmdir()
+    assert answer(request, settings)["code"].startswith("SOURCE")
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

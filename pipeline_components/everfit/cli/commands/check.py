@@ -172,8 +172,9 @@ def _check_source(
     from everfit.cli.check_data import check_data
     from everfit.cli.newest_spans import newest_snapshots
     from everfit.contracts.spec.load import error_found_later
-    from everfit.data.sources import list_spans
+    from everfit.data.sources.beside import list_with_tables
     from everfit.engine.context import open_context
+    from everfit.steps.extract.step import joined_notes
 
     # Only the image knows what an image of the pipeline's own holds.
     if spec.image_of("train") is None:
@@ -188,7 +189,8 @@ def _check_source(
         answer["notes"] = [f"{span.name}: {note}" for note in newest.notes]
         path = context.store.local(span.digest, context.scratch)
         problems, warnings, fields = check_data(spec, newest, path, context)
-        listing = list_spans(spec.source, settings)
+        answer["notes"] += joined_notes([newest])
+        listing = list_with_tables(spec, settings).listing
         answer["notes"] += listing.notes
         spans = len(listing.spans)
         if spans == 1 and spec.holdout.spans is not None:

@@ -92,7 +92,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from everfit.contracts.clock import now
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
-    from everfit.data.sources import list_spans
+    from everfit.data.sources.beside import list_with_tables
     from everfit.engine.context import open_context, pin_threads
     from everfit.engine.own_images import refuse_own_images
     from everfit.operations.replay.moments import arrivals
@@ -109,7 +109,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     until = moment(options.until, "--until") if options.until else now()
     every = _length(options.every)
     with open_context(settings) as context:
-        spans = list_spans(spec.source, settings).spans
+        spans = list_with_tables(spec, settings).listing.spans
         ends = end_of_rows(spec, spans, context)
         found = arrivals(spec.name, spans, context.ledger.spans(spec.name), ends)
         if not found:

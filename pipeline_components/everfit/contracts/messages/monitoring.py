@@ -242,6 +242,11 @@ class WatchResult(Frozen):
         (), description="digests of known good spans before the first evaluated, oldest first"
     )
     predictions: tuple[SpanRef, ...] = Field((), description="logged predictions, oldest first")
+    tables: dict[str, tuple[SpanRef, ...]] = Field(
+        default_factory=dict,
+        exclude_if=lambda tables: not tables,
+        description="table that is joined → its spans, oldest first",
+    )
     earlier: tuple[tuple[str, Digest], ...] = Field(
         (), description="span and result of monitor of this champion's evaluations so far, in order"
     )

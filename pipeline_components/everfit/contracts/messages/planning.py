@@ -103,6 +103,11 @@ class PlanResult(Frozen):
         description="true: rows, not names, say the order of the spans, and some are not read yet: "
         "all are named, and validate chooses among them",
     )
+    tables: dict[str, tuple[SpanRef, ...]] = Field(
+        default_factory=dict,
+        exclude_if=lambda tables: not tables,
+        description="table that is joined → its spans, oldest first",
+    )
     detectable: str | None = Field(None, description="what the holdout can tell, where known")
     notes: tuple[str, ...] = Field((), description="spans left out, and why")
     refused: tuple[str, ...] = Field(

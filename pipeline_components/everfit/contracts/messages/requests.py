@@ -28,6 +28,7 @@ from everfit.contracts.messages.steps import Component
 from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainResult
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
 from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
+from everfit.contracts.spec.joined import JoinSpec
 from everfit.contracts.spec.margins import Intention, Margin
 from everfit.contracts.spec.metrics import Task
 from everfit.contracts.spec.monitor import PredictionLog
@@ -51,6 +52,14 @@ class ExtractRequest(Frozen):
     rules: dict[str, RuleAction] = Field(
         default_factory=dict, description="expression that must hold for a row → what follows"
     )
+    join: tuple[JoinSpec, ...] = Field(
+        (), exclude_if=lambda join: not join, description="tables that are joined to each span"
+    )
+    tables: dict[str, tuple[SpanRef, ...]] = Field(
+        default_factory=dict,
+        exclude_if=lambda tables: not tables,
+        description="table that is joined → its spans, oldest first",
+    )
     log: PredictionLog | None = Field(None, description="where the logged predictions are")
     logged: tuple[SpanRef, ...] = Field((), description="files of logged predictions")
 
@@ -61,6 +70,16 @@ class ExtractResult(Frozen):
     snapshots: tuple[Snapshot, ...]
     refused: tuple[Refusal, ...]
     logged: tuple[Snapshot, ...] = Field((), description="of the logged predictions")
+    apart: tuple[Snapshot, ...] = Field(
+        (),
+        exclude_if=lambda apart: not apart,
+        description="the spans as the source has them, before tables were joined",
+    )
+    tables: dict[str, tuple[Snapshot, ...]] = Field(
+        default_factory=dict,
+        exclude_if=lambda tables: not tables,
+        description="table that was joined → its spans",
+    )
 
 
 class ValidateRequest(Frozen):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen
+from everfit.contracts.messages.joined import Joined
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.spec.pipeline import HoldoutSpec, WindowSpec
 
@@ -34,11 +35,24 @@ class SpanRef(Frozen):
     size: int | None = Field(None, description="bytes, where the source knows")
     period_start: str | None = Field(None, description="ISO time, where the source names a period")
     period_end: str | None = Field(None, description="ISO time, exclusive")
+    own: str | None = Field(
+        None,
+        exclude_if=lambda own: own is None,
+        description="the fingerprint as the source lists it, where tables are joined: "
+        "``fingerprint`` is then of both",
+    )
     parts: tuple[SpanPart, ...] = Field(
         (),
         exclude_if=lambda parts: not parts,
         description="its files, where it is a folder, a period or a data set of several",
     )
+
+    @property
+    def apart(self) -> SpanRef:
+        """The span as the source lists it, without the tables that are joined to it."""
+        if self.own is None:
+            return self
+        return self.model_copy(update={"fingerprint": self.own, "own": None})
 
 
 class Span(Frozen):
@@ -79,6 +93,9 @@ class Snapshot(Frozen):
     )
     rules: tuple[BrokenRule, ...] = Field((), description="that do not hold for all rows")
     times: RowTimes | None = Field(None, description="None: there is no time, or it is a number")
+    joined: tuple[Joined, ...] = Field(
+        (), exclude_if=lambda joined: not joined, description="tables joined, counted"
+    )
 
 
 class Refusal(Frozen):

@@ -14,6 +14,7 @@ from everfit.contracts.messages.anomalies import ANOMALIES
 from everfit.contracts.spec.expression import columns_of, parse_expression
 from everfit.contracts.spec.gate import GateSpec, SliceSpec
 from everfit.contracts.spec.images import Component, Image, Imaged, known_components
+from everfit.contracts.spec.joined import JoinSpec, join_problems
 from everfit.contracts.spec.metrics import METRICS, PRIMARY, Task, metric_problem
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.contracts.spec.notices import Address
@@ -187,6 +188,12 @@ class PipelineSpec(Frozen):
     task: Task = Field(description="what kind of target")
     target: TargetSpec = Field(description="the target's column name, or the fields below")
     source: SourceSpec = Field(description="where the table comes from")
+    join: tuple[JoinSpec, ...] = Field(
+        (),
+        # As if there were no such field: a spec without one is the same as before there was one.
+        exclude_if=lambda join: not join,
+        description="further tables by key ([tables apart](../how-to/tables.md))",
+    )
     time: Column | None = Field(None, description="the timestamp column rows are ordered by")
     entity: tuple[Column, ...] = Field(
         (), description="columns that name who a row is about; never on both sides of a split"
@@ -269,6 +276,7 @@ class PipelineSpec(Frozen):
                 "train.refit needs a holdout of spans: of a share of the rows it would learn all, "
                 "and leave none to judge the next candidate on"
             )
+        problems += join_problems(self.join, self.source, self.time)
         problems += self._group_problems()
         problems += self._score_problems()
         hidden = self.hidden_columns
@@ -321,10 +329,15 @@ class PipelineSpec(Frozen):
                 "there are triggers: give score a schedule, or add triggers"
             )
 
+    @property
+    def sources(self) -> tuple[SourceSpec, ...]:
+        """Where its rows come from: its own source, then those of the tables beside it."""
+        return (self.source, *(one.source for one in self.join))
+
     def connections_of(self, component: Component) -> tuple[str, ...]:
         """The connections whose credentials a component needs for tables it reads or writes."""
-        named = self.source.connection_name
-        own = (named,) if named else ()
+        named = (one.connection_name for one in self.sources)
+        own = tuple(dict.fromkeys(name for name in named if name))
         if component != "score" or self.score is None:
             return own
         return tuple(dict.fromkeys((*own, *self.score.connections)))

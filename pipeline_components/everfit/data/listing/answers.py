@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -72,7 +72,12 @@ def _done(request: Any, settings: Settings) -> dict[str, Any]:
     _be(request.get("aws"))
     what = request.get("do", "look")
     if what == "look":
-        return _look(source, request.get("connection"), settings)
+        looked = _look(source, request.get("connection"), settings)
+        tables = [
+            _look(read_source(**one["source"]), one.get("connection"), settings)
+            for one in request.get("tables", ())
+        ]
+        return _with_tables(looked, tables) if tables else looked
     if isinstance(source, S3SourceSpec) and source.queue and what in ("receive", "delete"):
         from everfit.data.listing import queue
 
@@ -94,6 +99,16 @@ def _look(source: SourceSpec, connection: Any, settings: Settings) -> dict[str, 
         "spans": len(listing.spans),
         "notes": [note[:500] for note in notes[:NOTES]],
         "seconds": round(time.monotonic() - began, 3),
+    }
+
+
+def _with_tables(looked: dict[str, Any], tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One answer of a source and the tables beside it: it changes where one of them does."""
+    return {
+        **looked,
+        "state": digest_of([looked["state"], *(one["state"] for one in tables)]),
+        "notes": [note for one in (looked, *tables) for note in one["notes"]][:NOTES],
+        "seconds": round(sum(one["seconds"] for one in (looked, *tables)), 3),
     }
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from everfit.contracts.base import Digest, digest_of
+from everfit.contracts.spec.joined import JoinSpec
+from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.source import SourceSpec
 from everfit.contracts.spec.table_schema import ColumnType, TableSchema
@@ -26,11 +29,13 @@ def reader_digest(
     time: str | None,
     dropped: Sequence[str] = (),
     rules: Mapping[str, RuleAction] | None = None,
+    join: Sequence[JoinSpec] = (),
 ) -> Digest:
     """sha-256 of everything in a spec that shapes a snapshot; what the ledger files spans under."""
     return digest_of(
         {
             **({"rules": dict(rules)} if rules else {}),
+            **({"join": [_table(one) for one in join]} if join else {}),
             "version": READER_VERSION,
             "source": source.model_dump(mode="json", exclude=_ARRIVAL),
             "types": schema_types(curated),
@@ -38,6 +43,22 @@ def reader_digest(
             "dropped": sorted(dropped),
         }
     )
+
+
+def reader_of(spec: PipelineSpec) -> Digest:
+    """The same of a pipeline's own spans."""
+    return reader_digest(
+        spec.source,
+        spec.curated,
+        spec.time,
+        spec.features.drop,
+        spec.validation.rows,
+        join=spec.join,
+    )
+
+
+def _table(join: JoinSpec) -> dict[str, Any]:
+    return join.model_dump(mode="json", exclude={"source": _ARRIVAL})
 
 
 @dataclass(frozen=True)

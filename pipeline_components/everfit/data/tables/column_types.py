@@ -16,6 +16,7 @@ later span says what it is, and validate compares spans with that in mind.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -87,6 +88,16 @@ def _text_to_timestamp(column: Any) -> Any:
                 pa.timestamp("us")
             )
     raise pa.ArrowInvalid("not all of the texts are ISO 8601 times")
+
+
+def common_type(kinds: Sequence[Any]) -> Any:
+    """The type that holds the values of several; text where none other does."""
+    names = {type_name(kind) for kind in kinds}
+    if not names:
+        return ARROW["float"]
+    if len(names) == 1:
+        return ARROW[names.pop()]
+    return ARROW["float"] if names == {"integer", "float"} else ARROW["string"]
 
 
 class Narrowing:

@@ -20,7 +20,6 @@ from everfit.contracts.base import Frozen
 from everfit.contracts.errors import EXIT_RETRY, EverfitError, NothingToDo, SpecError
 from everfit.contracts.messages.requests import (
     EvaluateResult,
-    ExtractRequest,
     GateResult,
     PrepareResult,
 )
@@ -37,6 +36,8 @@ from everfit.contracts.messages.verdicts import Check, Comparison
 from everfit.contracts.settings import Settings
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.data.sources import Listing, list_spans
+from everfit.data.sources.beside import list_with_tables
+from everfit.data.sources.span_request import extract_request
 from everfit.engine.context import Context, open_context
 from everfit.engine.fingerprints import spec_digest
 from everfit.engine.pipeline import run_pipeline
@@ -206,16 +207,8 @@ def _lay_in(spec: PipelineSpec, context: Context, rows: int) -> None:
     from everfit.operations.delivery.thin import thin
     from everfit.steps.extract.step import Extract
 
-    listing = context.visible(list_spans(spec.source, context.settings))
-    request = ExtractRequest(
-        pipeline=spec.name,
-        source=spec.source,
-        curated=spec.curated,
-        time=spec.time,
-        spans=listing.spans,
-        dropped=spec.features.drop,
-        rules=spec.validation.rows,
-    )
+    listed = list_with_tables(spec, context.settings, context.visible)
+    request = extract_request(spec, listed.listing.spans, listed.tables)
     if not request.spans:
         return  # plan says so, in its own words
     extract = Extract()

@@ -71,10 +71,10 @@ def credentials(settings: Settings, environ: Mapping[str, str]) -> Finding:
 def _needed(settings: Settings) -> Iterator[str]:
     places = [settings.store, str(settings.data)]
     for spec in _sound(settings):
-        name = spec.source.connection_name
-        if name:
-            yield f"EVERFIT_CONN_{name.upper()}"
-        places.append(str(getattr(spec.source, "uri", "")))
+        for source in spec.sources:
+            if name := source.connection_name:
+                yield f"EVERFIT_CONN_{name.upper()}"
+            places.append(str(getattr(source, "uri", "")))
     if any(place.startswith("s3://") for place in places):
         yield from KEYS
     if settings.mlflow.startswith(("http://", "https://")):

@@ -28,7 +28,7 @@ def end_of_rows(
     context : Context
         Spans are snapshotted into its store, where a run finds them; its ledger is not written.
     """
-    undated = tuple(span for span in spans if span.period_end is None)
+    undated = tuple(span.apart for span in spans if span.period_end is None)
     if spec.time is None or not undated:
         return {}
     request = ExtractRequest(

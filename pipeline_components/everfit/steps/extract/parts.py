@@ -20,7 +20,7 @@ from everfit.data.sources.grouping import partitions
 from everfit.data.sources.reader import Reading, conversion_digest, reading_of
 from everfit.data.sources.refused import SpanRefused
 from everfit.data.sources.source import Fetched, SourceOfFiles
-from everfit.data.tables.column_types import ARROW, cast, type_name
+from everfit.data.tables.column_types import cast, common_type
 from everfit.engine.context import Context
 from everfit.steps.extract.formats import open_span
 from everfit.steps.extract.inspect_bytes import Looked, look, no_rows
@@ -207,7 +207,9 @@ class _Parts:
         for number in range(len(self._spans)):
             own.append(self._convert(number, columns, wanted))
             progress((number + 1) / len(self._spans))
-        types = {name: _common([found[name] for found in own if name in found]) for name in columns}
+        types = {
+            name: common_type([found[name] for found in own if name in found]) for name in columns
+        }
         for number, found in enumerate(own):
             # A text keeps the digits it was written with: 007 is no 7.
             retyped: dict[str, ColumnType] = {
@@ -273,13 +275,3 @@ def _of_type(batch: Any, field: Any) -> Any:
     if column is None or column.null_count == len(column):
         return pa.nulls(batch.num_rows, field.type)
     return cast(column, field.type)
-
-
-def _common(kinds: Sequence[Any]) -> Any:
-    """The type that holds the values of several; text where none other does."""
-    names = {type_name(kind) for kind in kinds}
-    if not names:
-        return ARROW["float"]
-    if len(names) == 1:
-        return ARROW[names.pop()]
-    return ARROW["float"] if names == {"integer", "float"} else ARROW["string"]

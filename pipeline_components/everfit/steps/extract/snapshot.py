@@ -10,6 +10,7 @@ from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen, canonical_json
 from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.joined import Joined
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import ExtractRequest
 from everfit.contracts.messages.spans import RowTimes, Snapshot, Span, SpanRef
@@ -41,6 +42,7 @@ class Converted(Frozen):
     times: RowTimes | None = None
     rules: tuple[BrokenRule, ...] = ()
     """Those that do not hold for all rows."""
+    joined: tuple[Joined, ...] = Field((), exclude_if=lambda joined: not joined)
 
 
 def snapshot_file(
@@ -179,6 +181,7 @@ def publish(
     unread: tuple[str, ...] = (),
     told: tuple[ColumnReading, ...] = (),
     broken: tuple[BrokenRule, ...] = (),
+    joined: tuple[Joined, ...] = (),
 ) -> Converted:
     """Store the table, then commit it under its content key; the first one counts."""
     converted = Converted(
@@ -193,6 +196,7 @@ def publish(
         readings=told,
         rules=broken,
         times=written.times,
+        joined=joined,
     )
     document = canonical_json(converted)
     kept = keep("snapshot", key, document, context)

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from everfit.contracts.base import Digest
-from everfit.contracts.errors import SourceError, shortlist
+from everfit.contracts.errors import SourceError, Unavailable, shortlist
+from everfit.contracts.messages.joined import Joined, joined_text
 from everfit.contracts.messages.monitoring import WatchResult
 from everfit.contracts.messages.planning import PlanResult
 from everfit.contracts.messages.requests import ExtractRequest, ExtractResult
@@ -16,8 +17,10 @@ from everfit.contracts.messages.summaries import ExtractSummary
 from everfit.contracts.spec.row_rules import columns_of_rules
 from everfit.contracts.spec.source import SourceSpec
 from everfit.data.sources import Source, SourceOfFiles, SourceOfRows, SpanRefused, open_source
+from everfit.data.sources.beside import table_name
 from everfit.data.sources.prediction_log import as_source
 from everfit.data.sources.reader import reader_digest
+from everfit.data.sources.span_request import extract_request, source_of_table
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
@@ -40,30 +43,27 @@ class Extract(Step[ExtractRequest, ExtractResult]):
         logged: tuple[SpanRef, ...] = ()
         if upstream.has("watch"):
             watched = upstream.one("watch", WatchResult)
-            spans, logged = watched.spans, watched.predictions
+            request = extract_request(spec, watched.spans, watched.tables)
+            logged = watched.predictions
         else:
             plan = upstream.one("plan", PlanResult)
-            spans = (*plan.window, *plan.holdout)
-        return ExtractRequest(
-            pipeline=spec.name,
-            source=spec.source,
-            curated=spec.curated,
-            time=spec.time,
-            spans=spans,
-            dropped=spec.features.drop,
-            rules=spec.validation.rows,
-            log=spec.monitor.predictions if logged else None,
-            logged=logged,
-        )
+            request = extract_request(spec, (*plan.window, *plan.holdout), plan.tables)
+        log = spec.monitor.predictions if logged else None
+        return request.model_copy(update={"log": log, "logged": logged})
 
     def run(self, request: ExtractRequest, context: Context) -> ExtractResult:
         """Snapshot each span, or say why not."""
-        snapshots, refused = _read(request, context)
+        if request.join:
+            result = _read_joined(request, context)
+        else:
+            snapshots, refused = _read(request, context)
+            result = ExtractResult(snapshots=snapshots, refused=refused)
         logged: tuple[Snapshot, ...] = ()
         if (logs := _of_log(request)) is not None:
             logged, refused_logs = _read(logs, context)
-            refused = (*refused, *refused_logs)
-        return ExtractResult(snapshots=snapshots, refused=refused, logged=logged)
+            refused = (*result.refused, *refused_logs)
+            result = result.model_copy(update={"refused": refused, "logged": logged})
+        return result
 
     def snapshot(
         self,
@@ -92,6 +92,10 @@ class Extract(Step[ExtractRequest, ExtractResult]):
         SourceError
             If a training needs spans, and not one could be read.
         """
+        if result.apart:
+            _record(_apart(request), result.apart, (), context)
+        for table, snapshots in result.tables.items():
+            _record(_of_table(request, table), snapshots, (), context)
         _record(request, result.snapshots, _among(result.refused, request.spans), context)
         if (logs := _of_log(request)) is not None:
             _record(logs, result.logged, _among(result.refused, logs.spans), context)
@@ -113,7 +117,7 @@ class Extract(Step[ExtractRequest, ExtractResult]):
             bytes=sum(snapshot.span.size for snapshot in result.snapshots),
             refused=len(result.refused),
             first_refusal=result.refused[0].message if result.refused else "",
-            notes=_notes(result.snapshots),
+            notes=(*_notes(result.snapshots), *joined_notes(result.snapshots)),
             logged_predictions=sum(log.span.rows for log in result.logged) or None,
         )
         return StepReport(summary=summary, news=_news(result))
@@ -126,6 +130,15 @@ def _notes(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
         for note in snapshot.notes:
             spans.setdefault(note, []).append(snapshot.span.name)
     return tuple(f"{shortlist(names, most=3)}: {note}" for note, names in spans.items())
+
+
+def joined_notes(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
+    """What was joined, a sentence for each table over all spans."""
+    tables: dict[str, list[Joined]] = {}
+    for snapshot in snapshots:
+        for place, one in enumerate(snapshot.joined):
+            tables.setdefault(f"join.{place} ({one.table})", []).append(one)
+    return tuple(f"{table}: {joined_text(found)}" for table, found in tables.items())
 
 
 def _news(result: ExtractResult) -> tuple[News, ...]:
@@ -159,11 +172,7 @@ def _among(refused: Sequence[Refusal], spans: Sequence[SpanRef]) -> list[Refusal
 def _read(
     request: ExtractRequest, context: Context
 ) -> tuple[tuple[Snapshot, ...], tuple[Refusal, ...]]:
-    known = {
-        (record.name, record.fingerprint): record
-        for record in context.ledger.spans(request.pipeline)
-        if record.reader == _reader(request)
-    }
+    known = _known(request, context)
     source = open_source(_with_columns_of_rules(request), context.settings)
     make = _maker(request, source, context)
     snapshots: list[Snapshot] = []
@@ -188,6 +197,89 @@ def _read(
         done += size
         context.progress.update("reading spans", done, whole)
     return tuple(snapshots), tuple(refused)
+
+
+def _read_joined(request: ExtractRequest, context: Context) -> ExtractResult:
+    """The spans with the columns of the tables beside them; those that are known are not read."""
+    known = _known(request, context)
+    found = {}
+    for ref in request.spans:
+        snapshot = _found(known.get((ref.name, ref.fingerprint)), ref, context)
+        if snapshot is not None:
+            found[ref.name] = snapshot
+    missing = [ref for ref in request.spans if ref.name not in found]
+    if not missing:
+        return ExtractResult(snapshots=tuple(found.values()), refused=())
+    tables = {table: _read_table(request, table, context) for table in request.tables}
+    apart, refused = _read(_apart(request, missing), context)
+    joined_as = {ref.name: ref for ref in missing}
+    refusals = [
+        one.model_copy(update={"fingerprint": joined_as[one.name].fingerprint}) for one in refused
+    ]
+    from everfit.steps.extract.joined import Joiner
+
+    joiner = Joiner(request, tables, context)
+    for done, one in enumerate(apart):
+        ref = joined_as[one.span.name]
+        context.progress.update("joining tables", done, len(apart))
+        try:
+            found[ref.name] = joiner.snapshot(ref, one)
+        except SpanRefused as refusal:
+            log.warning("%s", refusal.line)
+            refusals.append(refusal.refusal())
+    snapshots = tuple(found[ref.name] for ref in request.spans if ref.name in found)
+    return ExtractResult(snapshots=snapshots, refused=tuple(refusals), apart=apart, tables=tables)
+
+
+def _read_table(request: ExtractRequest, table: str, context: Context) -> tuple[Snapshot, ...]:
+    """All spans of a table: one that is missing would be joined as if it were empty.
+
+    Raises
+    ------
+    SourceError
+        If one cannot be read.
+    Unavailable
+        If the next look may succeed.
+    """
+    snapshots, refused = _read(_of_table(request, table), context)
+    for one in refused:
+        raise (Unavailable if one.retry else SourceError)(
+            "JOIN-TABLE",
+            table,
+            "every span of a table that is joined can be read",
+            one.message.rstrip("."),
+            None if one.retry else f"Correct it, or {table}.source",
+        )
+    return snapshots
+
+
+def _apart(request: ExtractRequest, spans: Sequence[SpanRef] = ()) -> ExtractRequest:
+    """The same for the source alone."""
+    return request.model_copy(
+        update={"join": (), "tables": {}, "spans": tuple(ref.apart for ref in spans)}
+    )
+
+
+def _of_table(request: ExtractRequest, table: str) -> ExtractRequest:
+    """The same for a table that is joined, which is a source of its own."""
+    join = next(one for at, one in enumerate(request.join) if table_name(at) == table)
+    return ExtractRequest(
+        pipeline=request.pipeline,
+        source=source_of_table(join),
+        curated=None,
+        time=join.as_of,
+        spans=request.tables[table],
+    )
+
+
+def _known(request: ExtractRequest, context: Context) -> dict[tuple[str, str], SpanRecord]:
+    """What the ledger knows of spans as the request reads them."""
+    reader = _reader(request)
+    return {
+        (record.name, record.fingerprint): record
+        for record in context.ledger.spans(request.pipeline)
+        if record.reader == reader
+    }
 
 
 def _record(
@@ -233,7 +325,12 @@ def _record(
 
 def _reader(request: ExtractRequest) -> Digest:
     return reader_digest(
-        request.source, request.curated, request.time, request.dropped, request.rules
+        request.source,
+        request.curated,
+        request.time,
+        request.dropped,
+        request.rules,
+        join=request.join,
     )
 
 

@@ -13,9 +13,9 @@ from everfit.contracts.messages.steps import Order
 from everfit.contracts.messages.summaries import PlanSummary
 from everfit.contracts.messages.trigger_facts import Facts
 from everfit.contracts.spec.rules import rules_digest
-from everfit.data.sources import list_spans
+from everfit.data.sources.beside import list_with_tables
 from everfit.data.sources.listing import in_order_of_rows
-from everfit.data.sources.reader import reader_digest
+from everfit.data.sources.reader import reader_of
 from everfit.engine.context import Context
 from everfit.engine.fingerprints import code_digest, environment_digest, own_checks
 from everfit.engine.step import Step, StepReport
@@ -54,11 +54,10 @@ class Plan(Step[PlanRequest, PlanResult]):
         spec, ledger = request.pipeline, context.ledger
         bring_up_to_date(spec.name, context)
         logged = cache(partial(is_logged, spec.name, context=context))
-        reader = reader_digest(
-            spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
-        )
+        reader = reader_of(spec)
         records = [record for record in ledger.spans(spec.name) if record.reader == reader]
-        named = context.visible(list_spans(spec.source, context.settings))
+        listed = list_with_tables(spec, context.settings, context.visible)
+        named = listed.listing
         listing = in_order_of_rows(
             named, [(record.name, record.fingerprint, record.snapshot) for record in records]
         )
@@ -82,6 +81,8 @@ class Plan(Step[PlanRequest, PlanResult]):
             return forecast(spec, planned, known, ledger, context.store, context.clock(), spans)
 
         result = decide(request, world, ledger, context.clock, foresee)
+        if listed.tables and result.decision == "train":
+            result = result.model_copy(update={"tables": listed.tables})
         log.info("%s plan: %s; %s", spec.name, result.decision, result.because)
         if result.detectable:
             log.info("%s plan: %s", spec.name, result.detectable)

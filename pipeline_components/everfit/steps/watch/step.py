@@ -13,9 +13,10 @@ from everfit.contracts.messages.summaries import WatchSummary
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.rules import rules_digest
 from everfit.data.sources import Listing, list_spans
+from everfit.data.sources.beside import list_with_tables
 from everfit.data.sources.listing import in_order_of_rows
 from everfit.data.sources.prediction_log import as_source
-from everfit.data.sources.reader import reader_digest
+from everfit.data.sources.reader import reader_digest, reader_of
 from everfit.engine.context import Context
 from everfit.engine.step import Step, StepReport
 from everfit.engine.upstream import Upstream
@@ -48,13 +49,12 @@ class Watch(Step[WatchRequest, WatchResult]):
             source = as_source(spec.monitor.predictions)
             log_reader = reader_digest(source, None, spec.monitor.predictions.time)
             logs = _logs(spec, context)
-        reader = reader_digest(
-            spec.source, spec.curated, spec.time, spec.features.drop, spec.validation.rows
-        )
+        reader = reader_of(spec)
+        listed = list_with_tables(spec, context.settings, context.visible)
         records = ledger.spans(spec.name)
         world = World(
             listing=in_order_of_rows(
-                context.visible(list_spans(spec.source, context.settings)),
+                listed.listing,
                 [
                     (record.name, record.fingerprint, record.snapshot)
                     for record in records
@@ -72,6 +72,8 @@ class Watch(Step[WatchRequest, WatchResult]):
             elsewhere=_elsewhere(spec, context) if champion else None,
         )
         result = DueSpans(spec, world).result()
+        if listed.tables and result.spans:
+            result = result.model_copy(update={"tables": listed.tables})
         if champion is not None and len(world.monitored) < WATCHED_BESIDE:
             result = result.model_copy(update={"judged": refit_of(champion, ledger, spec.name)})
         log.info("%s watch: %s", spec.name, result.because)
