@@ -206,6 +206,7 @@ def test_requests_rows_and_strange_inputs_are_counted(quick) -> None:
     assert moved[f'everfit_serve_missing_values_total{{column="trip_distance",{of}'] == 1
     assert moved[f'everfit_serve_unseen_values_total{{column="store_and_fwd_flag",{of}'] == 1
     assert after['everfit_serve_version{pipeline="quick"}'] == 2
+    assert after['everfit_serve_compiled{pipeline="quick"}'] == 1
     assert after['everfit_serve_reachable{what="ledger"}'] == 1
 
 

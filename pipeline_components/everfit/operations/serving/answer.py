@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from everfit.operations.serving.loaded import LoadedVersion
+from everfit.operations.serving.row_path.compiled import MOST_ROWS
+from everfit.operations.serving.row_path.functions import NotCompiled
 from everfit.operations.serving.rows import Problem, as_frame, parse_json, read_records
 from everfit.operations.serving.tensors import others, read_tensors, requested, tensors
 
@@ -44,17 +47,35 @@ class Answer:
     seconds: float
 
 
-def answer_records(loaded: LoadedVersion, body: bytes, request_id: str, most_rows: int) -> Answer:
+def answer_records(
+    loaded: LoadedVersion,
+    body: bytes,
+    request_id: str,
+    most_rows: int,
+    by_frame: bool = True,
+) -> Answer:
     """Answer a list of records.
+
+    Parameters
+    ----------
+    loaded : LoadedVersion
+    body : bytes
+    request_id : str
+    most_rows : int
+        That a request may have.
+    by_frame : bool
+        Whether the rows may go through a frame, which takes a hundred times as long.
 
     Raises
     ------
     Problem
         If the body, a row or a field cannot be used.
+    NotCompiled
+        If they must go through a frame, and may not.
     """
     records = parse_json(body)
     values = read_records(records, loaded.columns, most_rows)
-    scores, seconds = _predict(loaded, values)
+    scores, seconds = _predict(loaded, values, by_frame)
     document = {
         "pipeline": loaded.pipeline,
         "version": loaded.version,
@@ -68,18 +89,35 @@ def answer_records(loaded: LoadedVersion, body: bytes, request_id: str, most_row
     return _answer(loaded, values, document, given, scores, seconds)
 
 
-def answer_tensors(loaded: LoadedVersion, body: bytes, request_id: str, most_rows: int) -> Answer:
+def answer_tensors(
+    loaded: LoadedVersion,
+    body: bytes,
+    request_id: str,
+    most_rows: int,
+    by_frame: bool = True,
+) -> Answer:
     """Answer named tensors, as the Open Inference Protocol has them.
+
+    Parameters
+    ----------
+    loaded : LoadedVersion
+    body : bytes
+    request_id : str
+    most_rows : int
+    by_frame : bool
+        As for ``answer_records``.
 
     Raises
     ------
     Problem
         If the body, a tensor or a value cannot be used.
+    NotCompiled
+        If the rows must go through a frame, and may not.
     """
     request = parse_json(body)
     values = read_tensors(request, loaded.columns, most_rows)
     wanted = requested(request)
-    scores, seconds = _predict(loaded, values)
+    scores, seconds = _predict(loaded, values, by_frame)
     document = {
         "model_name": loaded.pipeline,
         "model_version": str(loaded.version),
@@ -93,11 +131,20 @@ def answer_tensors(loaded: LoadedVersion, body: bytes, request_id: str, most_row
     return _answer(loaded, values, document, given, scores, seconds)
 
 
-def _predict(loaded: LoadedVersion, values: Mapping[str, Sequence[Any]]) -> tuple[Any, float]:
+def _predict(
+    loaded: LoadedVersion, values: Mapping[str, Sequence[Any]], by_frame: bool
+) -> tuple[Any, float]:
     import numpy as np
 
     began = time.perf_counter()
-    scores = loaded.scores(as_frame(values, loaded.columns))
+    scores = None
+    if loaded.by_row is not None and len(next(iter(values.values()))) <= MOST_ROWS:
+        with suppress(NotCompiled):
+            scores = loaded.by_row(values)
+    if scores is None:
+        if not by_frame:
+            raise NotCompiled("too many rows, or one of an unusual kind")
+        scores = loaded.scores(as_frame(values, loaded.columns))
     if not np.isfinite(scores).all():
         raise Problem(500, "NOT-FINITE", "The model gave a prediction that is not a finite number.")
     return scores, time.perf_counter() - began

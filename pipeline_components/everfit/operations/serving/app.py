@@ -26,6 +26,7 @@ from everfit.operations.serving.loaded import LoadedVersion
 from everfit.operations.serving.metrics import Metrics
 from everfit.operations.serving.openapi import describe
 from everfit.operations.serving.prediction_log import PredictionFiles
+from everfit.operations.serving.row_path.functions import NotCompiled
 from everfit.operations.serving.rows import Problem
 from everfit.operations.serving.tensors import metadata
 
@@ -33,7 +34,11 @@ log = logging.getLogger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-Answering = Callable[[LoadedVersion, bytes, str, int], Answer]
+MOST_BYTES_AT_ONCE = 64 << 10
+"""Of a body that is answered where it is read, if its rows need no table: in less than the time
+that it takes to hand it to another thread."""
+
+Answering = Callable[[LoadedVersion, bytes, str, int, bool], Answer]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -58,9 +63,9 @@ class Limits:
 class Server:
     """Answers requests with the versions that ``following`` has verified.
 
-    Predictions are made one after the other, in one thread beside the one that reads requests:
-    models hold the interpreter for most of their time, so more threads would only make all of them
-    slow. More processes make it faster.
+    A few rows are predicted where the request is read. Others, which need a table, are predicted
+    one request after the other, in one thread beside: models hold the interpreter for most of
+    their time, so more threads would only make all of them slow. More processes make it faster.
 
     Parameters
     ----------
@@ -192,9 +197,12 @@ class Server:
         try:
             async with asyncio.timeout(self._limits.seconds):
                 body = await self._body(request)
-                answer, text = await asyncio.get_running_loop().run_in_executor(
-                    self._model_thread, self._work, answering, version, body, request_id
-                )
+                found = self._at_once(answering, version, body, request_id)
+                if found is None:
+                    found = await asyncio.get_running_loop().run_in_executor(
+                        self._model_thread, self._work, answering, version, body, request_id
+                    )
+                answer, text = found
         except TimeoutError:
             if body is None:
                 raise Problem(408, "SLOW-BODY", "The body did not arrive in time.") from None
@@ -206,10 +214,26 @@ class Server:
             self._log_files.add(answer)
         return Response(text, media_type="application/json")
 
-    def _work(
+    def _at_once(
         self, answering: Answering, version: LoadedVersion, body: bytes, request_id: str
+    ) -> tuple[Answer, bytes] | None:
+        """The answer to a few rows; None where they need a table."""
+        if version.by_row is None or len(body) > MOST_BYTES_AT_ONCE:
+            return None
+        try:
+            return self._work(answering, version, body, request_id, by_frame=False)
+        except NotCompiled:
+            return None
+
+    def _work(
+        self,
+        answering: Answering,
+        version: LoadedVersion,
+        body: bytes,
+        request_id: str,
+        by_frame: bool = True,
     ) -> tuple[Answer, bytes]:
-        answer = answering(version, body, request_id, self._limits.rows)
+        answer = answering(version, body, request_id, self._limits.rows, by_frame)
         return answer, _dumped(answer.document)
 
     async def _body(self, request: Request) -> bytes:

@@ -233,6 +233,8 @@ class Following:
             f"{new.pipeline} v{new.version} answers{after}: model {new.artifact.digest[:12]}, "
             f"{len(new.sample):,} recorded predictions reproduced exactly"
         )
+        if new.by_table:
+            self._say(f"{new.pipeline} v{new.version} predicts all rows by a table: {new.by_table}")
 
     def _is_given_up(self, name: str, entry: PromotionRecord) -> bool:
         sequence, run_key, until = self._given_up.get(name, (0, "", 0.0))

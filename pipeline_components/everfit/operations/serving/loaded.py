@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from everfit.champion.seal import refuse_altered_journal
@@ -15,6 +15,9 @@ from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.dossier import Dossier
 from everfit.contracts.spec.metrics import Task
 from everfit.engine.context import Context
+from everfit.operations.serving.row_path.compiled import Scores, verified_rows
+from everfit.operations.serving.row_path.functions import NotCompiled
+from everfit.operations.serving.rows import Problem, as_frame, as_records, read_records
 from everfit.storage.ledger.records import PromotionRecord, VersionRecord
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ class LoadedVersion:
         Text column → the texts seen in training, where the model knows them all by name.
     sample : DataFrame of m rows
         The raw rows whose recorded predictions it reproduced.
+    by_row : callable or None
+        The same predictions of a few rows without a table (``row_path``), to the same bits.
+    by_table : str
+        Why there is none; empty where there is one.
     """
 
     pipeline: str
@@ -65,6 +72,8 @@ class LoadedVersion:
     classes: tuple[str, ...] = field(repr=False)
     known: Mapping[str, frozenset[str]] = field(repr=False)
     sample: pd.DataFrame = field(repr=False)
+    by_row: Scores | None = field(default=None, repr=False)
+    by_table: str = ""
 
     def scores(self, frame: pd.DataFrame) -> Any:
         """Predict raw rows, in a process whose libraries have one thread each (``pin_threads``).
@@ -137,7 +146,7 @@ def load_version(pipeline: str, entry: PromotionRecord, context: Context) -> Loa
     )
     published = json.loads(context.store.get(request.evaluated.predictions.digest))
     _refuse_other_predictions(loaded, published, where)
-    return loaded
+    return _with_rows(loaded)
 
 
 def signed_version(pipeline: str, entry: PromotionRecord, context: Context) -> VersionRecord:
@@ -159,6 +168,23 @@ def signed_version(pipeline: str, entry: PromotionRecord, context: Context) -> V
             "Restore the ledger from its backup with everfit restore",
         )
     return verified(record, pipeline, context)
+
+
+def _with_rows(loaded: LoadedVersion) -> LoadedVersion:
+    """The version with its compiled rows, where they predict known ones to the same bits."""
+    records = as_records(loaded.sample, loaded.columns)
+    try:
+        values = read_records(records, loaded.columns, len(records))
+        by_row = verified_rows(
+            loaded.model,
+            loaded.task,
+            values,
+            loaded.columns,
+            lambda some: loaded.scores(as_frame(some, loaded.columns)),
+        )
+    except (NotCompiled, Problem) as error:
+        return replace(loaded, by_table=str(error))
+    return replace(loaded, by_row=by_row)
 
 
 def _refuse_other_predictions(loaded: LoadedVersion, published: Any, where: str) -> None:

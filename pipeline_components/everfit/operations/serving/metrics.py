@@ -61,6 +61,12 @@ class Metrics:
         self._number = Gauge(
             "everfit_serve_version", "Number of the version that answers.", of, registry=registry
         )
+        self._by_row = Gauge(
+            "everfit_serve_compiled",
+            "1 where the version that answers predicts a few rows without a table.",
+            of,
+            registry=registry,
+        )
         self._switches = Counter(
             "everfit_serve_switches", "Changes of version.", of, registry=registry
         )
@@ -113,6 +119,7 @@ class Metrics:
             self._switches.labels(new.pipeline).inc()
         self._version.labels(new.pipeline, str(new.version), new.artifact.digest).set(1)
         self._number.labels(new.pipeline).set(new.version)
+        self._by_row.labels(new.pipeline).set(new.by_row is not None)
 
     def behind(self, pipeline: str, is_behind: bool) -> None:
         """Say whether the ledger names a champion that is not the one that answers."""
