@@ -9,7 +9,7 @@ set -euo pipefail
 words() {
   echo postgres_password airflow_database_password mlflow_database_password \
     everfit_database_password redis_password mlflow_admin_password airflow_admin_password \
-    jwt_secret api_secret_key mlflow_flask_secret lister_token \
+    jwt_secret api_secret_key mlflow_flask_secret lister_token guard_token \
     fernet_key s3_access_key s3_secret_key signing_key
 }
 word() { head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \n'; }

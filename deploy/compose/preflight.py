@@ -208,8 +208,15 @@ def _agree(
                 f"RUNNERS networks: must be those of this stack, {project}_…; found {name}. "
                 "Change runners.yaml and guard.yaml with COMPOSE_PROJECT_NAME."
             )
-        if name not in (allowed.get("networks") or ()):
-            yield f"GUARD {where} networks: must hold {name}, which the runners file names. Add it."
+    by_need = allowed.get("by_need")
+    given = dict(by_need) if isinstance(by_need, dict) else {}
+    for need in ("store", "source", "registry"):
+        name = getattr(settings.networks, need)
+        if name and name not in (*(allowed.get("networks") or ()), given.get(need)):
+            yield (
+                f"GUARD {where} networks or by_need.{need}: must hold {name}, which the runners "
+                "file names. Add it."
+            )
     image = settings.default.image or "everfit-components:0.1.0"
     globs = allowed.get("images") or ("everfit-components:*",)
     if not any(fnmatchcase(image, str(glob)) for glob in globs):

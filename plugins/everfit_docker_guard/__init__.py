@@ -3,6 +3,7 @@
 ::
 
     settings    what the installation allows: images, networks, mounts, limits
+    logins      who asks: a runner, by its token
     calls       which calls there are: a path and a query, read and written anew
     shape       which containers there are: the body of create, read and written anew
     archive     what is put into one: plain files below /task

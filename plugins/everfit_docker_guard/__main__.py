@@ -42,21 +42,28 @@ def _serve(host: str, port: int) -> int:
 
     from everfit_docker_guard.door import Door
     from everfit_docker_guard.engine import Engine
+    from everfit_docker_guard.logins import read_logins
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("everfit_docker_guard").setLevel(logging.INFO)
     try:
         settings = read_settings(os.environ)
+        logins = read_logins(settings)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    door = Door(Engine(os.environ.get(SOCKET) or DEFAULT_SOCKET), settings)
-    logging.getLogger("everfit_docker_guard").info(
-        "Listens on %s; images %s; networks %s",
+    door = Door(Engine(os.environ.get(SOCKET) or DEFAULT_SOCKET), settings, logins)
+    log = logging.getLogger("everfit_docker_guard")
+    by_need = [f"{name} ({need})" for need, name in settings.by_need if name]
+    log.info(
+        "Listens on %s for %s; images %s; networks %s",
         f"{host}:{port}",
+        ", ".join(settings.runners) or "anybody",
         ", ".join(settings.images) or "none",
-        ", ".join(settings.networks) or "none",
+        ", ".join([*settings.networks, *by_need]) or "none",
     )
+    if not settings.runners:
+        log.warning("No runner has a token: whoever reaches this port may start components")
     uvicorn.run(
         door,
         host=host,

@@ -14,6 +14,7 @@ from everfit_docker_guard import archive, shape
 from everfit_docker_guard.calls import Call, read_call
 from everfit_docker_guard.engine import Engine, EngineGone, Missing, labelled
 from everfit_docker_guard.exchange import Left, Message, Receive, Request, Send, Told
+from everfit_docker_guard.logins import Logins
 from everfit_docker_guard.refusal import Refused
 from everfit_docker_guard.settings import GuardSettings
 
@@ -43,10 +44,15 @@ class Door:
         What may be asked through it.
     settings : GuardSettings
         What is allowed.
+    logins : Logins, optional
+        Who may ask; without them whoever reaches it.
     """
 
-    def __init__(self, engine: Engine, settings: GuardSettings) -> None:
+    def __init__(
+        self, engine: Engine, settings: GuardSettings, logins: Logins | None = None
+    ) -> None:
         self._engine, self._settings = engine, settings
+        self._logins = logins or Logins({})
         self._making = asyncio.Lock()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -59,8 +65,10 @@ class Door:
                 await self._health()
                 await JSONResponse({"status": "ok"})(scope, receive, told)
             else:
+                request = Request(scope, receive)
+                runner = self._logins.runner(request.headers)
                 call = read_call(scope["method"], scope["raw_path"], scope["query_string"])
-                await self._carry_out(call, Request(scope, receive), told)
+                await self._carry_out(call, request, told, runner)
         except Refused as refused:
             _log_refusal(scope, refused)
             await _answer(told, refused.status, str(refused))
@@ -77,10 +85,12 @@ class Door:
         if status != 200:
             raise EngineGone(f"status {status}")
 
-    async def _carry_out(self, call: Call, request: Request, told: Told) -> None:
+    async def _carry_out(
+        self, call: Call, request: Request, told: Told, runner: str | None
+    ) -> None:
         name = call.kind.name
         if name == "container.create":
-            await self._create(call, request, told)
+            await self._create(call, request, told, runner)
         elif name == "container.list":
             target = call.target("/containers/json", {**call.query, "filters": self._filters(call)})
             await self._pass_on(call, request, told, target)
@@ -134,10 +144,15 @@ class Door:
             wanted[key] = [str(value) for value in values]
         return labelled(self._settings, wanted)
 
-    async def _create(self, call: Call, request: Request, told: Told) -> None:
+    async def _create(self, call: Call, request: Request, told: Told, runner: str | None) -> None:
         name = call.query.get("name", "")
         said = _loads(await request.body(LARGEST_BODY))
         body = shape.judged(said, name, self._settings)
+        component = body["Labels"][f"{shape.LABEL}component"]
+        if runner is not None:
+            may = self._settings.runners[runner].components
+            if may is not None and component not in may:
+                raise Refused("create", f"{runner} starts {', '.join(may) or 'nothing'} alone")
         async with self._making:
             if await self._engine.count(self._settings) >= self._settings.containers:
                 raise Refused(
@@ -149,17 +164,18 @@ class Door:
             await self._pass_on(
                 call, request, told, call.target("/containers/create"), json.dumps(body).encode()
             )
-        log.info("Created %s of %s", name, body["Image"])
+        log.info("Created %s of %s for %s", name, body["Image"], runner or "anybody")
 
     async def _connect(self, call: Call, request: Request, told: Told) -> None:
-        if call.subject not in self._settings.networks:
-            raise Refused("network", "a network is one of networks")
         said = _loads(await request.body(LARGEST_BODY))
         named = said.pop("Container", None) if isinstance(said, dict) else None
         if not isinstance(named, str) or any(said.values()):
             raise Refused("network", "a container is connected by name or id, and nothing else")
         of_container = read_call("GET", f"{call.version}/containers/{named}/json".encode(), b"")
         found = await self._engine.ours(of_container, self._settings)
+        component = str(found["Config"]["Labels"].get(f"{shape.LABEL}component", ""))
+        if call.subject not in self._settings.networks_of(component):
+            raise Refused("network", "a network is one of those that its component may use")
         if found["State"]["Status"] != "created":
             raise Refused("network", "a container is connected before it is started")
         body = json.dumps({"Container": found["Id"]}).encode()

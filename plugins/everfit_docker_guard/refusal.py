@@ -15,7 +15,8 @@ class Refused(Exception):
     found : str, optional
         What was found; never a value that could be a secret.
     status : int
-        403, or 413 for what is too large, 503 for what may be let through later.
+        403, or 401 for who has no token, 413 for what is too large, 503 for what may be let
+        through later.
     """
 
     def __init__(self, what: str, must: str, found: str = "", status: int = 403) -> None:

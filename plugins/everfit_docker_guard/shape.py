@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from everfit.contracts.messages.steps import Component
 from everfit_docker_guard.refusal import Refused
 from everfit_docker_guard.settings import GuardSettings
 
@@ -50,13 +51,25 @@ class Restart(Shape):
     Name: Literal["", "no"] = ""
 
 
+class LogLimits(Shape):
+    """How large the files of lines may be, and how many there may be."""
+
+    size: str = Field(alias="max-size", pattern=r"^[1-9][0-9]{0,8}[kmg]?$")
+    files: str = Field(alias="max-file", pattern=r"^([1-9]|10)$")
+
+    @property
+    def bytes(self) -> int:
+        """Of all of them together, by the larger of the two readings of a unit."""
+        unit = self.size[-1]
+        number = int(self.size.rstrip("kmg")) << {"k": 10, "m": 20, "g": 30}.get(unit, 0)
+        return number * int(self.files)
+
+
 class LogSettings(Shape):
     """Where the engine keeps lines: in files of its own, of a bounded size."""
 
     Type: Literal["json-file"]
-    options: dict[Literal["max-size", "max-file"], str] = Field(
-        default_factory=dict, alias="Config"
-    )
+    limits: LogLimits = Field(alias="Config")
 
 
 class MountShape(Shape):
@@ -92,7 +105,7 @@ class Host(Shape):
     NanoCpus: int = Field(0, ge=0)
     NetworkMode: str = Field(max_length=255)
     Tmpfs: dict[Literal["/tmp"], str] = Field(default_factory=dict)  # noqa: S108
-    LogConfig: LogSettings | None = None
+    LogConfig: LogSettings
     Mounts: list[MountShape] = Field(default_factory=list, max_length=32)
     DeviceRequests: list[Gpus] = Field(default_factory=list, max_length=1)
     RestartPolicy: Restart | None = None
@@ -103,7 +116,7 @@ class Ours(Shape):
 
     task: str = Field(alias=f"{LABEL}task", pattern=r"^everfit-[a-z0-9-]{1,96}$")
     pipeline: str = Field(alias=f"{LABEL}pipeline", min_length=1, max_length=250)
-    component: str = Field(alias=f"{LABEL}component", pattern=r"^[a-z_]{1,64}$")
+    component: Component = Field(alias=f"{LABEL}component")
     dag: str = Field(alias=f"{LABEL}dag", max_length=250)
     run: str = Field(alias=f"{LABEL}run", max_length=250)
     order: str = Field(alias=f"{LABEL}order", pattern=r"^[0-9a-f]{64}$")
@@ -115,7 +128,7 @@ class Container(Shape):
 
     Image: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$")
     Cmd: list[str]
-    User: str = Field(pattern=r"^[0-9]{1,10}(:[0-9]{1,10})?$")
+    User: str = Field(pattern=r"^[0-9]{1,10}:[0-9]{1,10}$")
     Env: list[str] = Field(default_factory=list, max_length=1024)
     Labels: Ours
     Volumes: dict[Literal["/task"], Nothing] = Field(min_length=1)
@@ -167,23 +180,25 @@ def _told(error: ValidationError) -> list[str]:
 
 def _problems(wanted: Container, name: str, settings: GuardSettings) -> list[str]:
     """What is of the shape, and still not allowed here."""
-    host = wanted.HostConfig
+    host, component = wanted.HostConfig, wanted.Labels.component
     told = []
-    if not settings.allows_image(wanted.Image):
-        told.append("Image is none of images")
+    if not settings.allows_image(wanted.Image, component):
+        told.append(f"Image is none of those that {component} may use")
     if wanted.Cmd != COMMAND:
         told.append("Cmd is not the runner's")
     uid, _, gid = wanted.User.partition(":")
-    if not 0 < int(uid) < _TOO_MANY or int(gid or 0) >= _TOO_MANY:
+    if not 0 < int(uid) < _TOO_MANY:
         told.append("User is root, or no user")
+    if not 0 < int(gid) < _TOO_MANY:
+        told.append("User's group is root's, or none")
     if wanted.Labels.task != name:
         told.append(f"its name is not its label {LABEL}task")
     if any(
         re.match(r"[A-Za-z_][A-Za-z0-9_.-]*=", one) is None or "\0" in one for one in wanted.Env
     ):
         told.append("Env is a list of NAME=value")
-    if host.NetworkMode not in ("none", *settings.networks):
-        told.append("NetworkMode is none of networks")
+    if host.NetworkMode not in ("none", *settings.networks_of(component)):
+        told.append(f"NetworkMode is none of the networks that {component} may use")
     return [*told, *_limits(host, settings), *_places(host, settings)]
 
 
@@ -214,9 +229,8 @@ def _places(host: Host, settings: GuardSettings) -> list[str]:
             told.append("Tmpfs is not rw,nosuid,nodev,mode=…,size=…")
         elif int(found[1]) > settings.most_disk:
             told.append(f"Tmpfs is larger than {settings.disk}")
-    for options in (host.LogConfig.options if host.LogConfig else {}).values():
-        if re.fullmatch(r"[0-9]{1,6}[kmg]?", options) is None:
-            told.append("LogConfig.Config is no size")
+    if host.LogConfig.limits.bytes > settings.most_logs:
+        told.append(f"LogConfig.Config is more than {settings.logs}")
     allowed = {mount.source: mount for mount in settings.mounts}
     targets = []
     for mount in host.Mounts:

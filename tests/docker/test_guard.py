@@ -74,7 +74,7 @@ def test_every_call_of_the_sdk_that_the_runner_makes(guard, client, engine, want
     assert client.inspect_image(IMAGE)["Id"] == wanted[1]["Labels"]["io.everfit.image"]
     made = create(guard, wanted)
     archive = given(
-        b"echo one; echo two >&2; echo 5 > /task/outcome.json; exit 3\n", "o", "50000:0"
+        b"echo one; echo two >&2; echo 5 > /task/outcome.json; exit 3\n", "o", "50000:50000"
     )
     assert client.put_archive(made, "/task", archive)
     client.start(wanted[0])
@@ -98,7 +98,7 @@ def test_a_container_is_connected_to_an_allowed_network_before_it_starts(
     client.connect_container_to_network(made, networks[1])
     found = engine.api.inspect_container(made)
     assert sorted(found["NetworkSettings"]["Networks"]) == sorted(networks)
-    client.put_archive(made, "/task", given(SLEEP.encode(), "o", "50000:0"))
+    client.put_archive(made, "/task", given(SLEEP.encode(), "o", "50000:50000"))
     client.start(made)
     said = guard.refuses("POST", f"/networks/{networks[0]}/connect", {"Container": made})
     assert "before it is started" in said
@@ -172,7 +172,7 @@ def test_nobody_elses_container_is_touched_or_looked_at(guard, client, foreign, 
                 slash = "/" if rest and not rest.startswith("?") else ""
                 said = guard.refuses(method, f"/v1.41/containers/{ref}{slash}{rest}", sent)
                 assert SECRET not in said
-            archive = given(b"x", "o", "50000:0")
+            archive = given(b"x", "o", "50000:50000")
             guard.refuses("PUT", f"/containers/{ref}/archive?path=/task", archive)
             guard.refuses("POST", f"/networks/{network}/connect", {"Container": ref})
         container.reload()
@@ -246,7 +246,7 @@ def test_there_is_an_end_to_containers(guard, engine, run_id, wanted, guard_sett
 def test_a_refusal_is_told_as_one_that_a_person_mends(through, engine, run_id):
     with pytest.raises(UserError, match=r"DOCKER-REFUSED .*GUARD create: .*Memory is more than"):
         Shell(run_id, memory="1Gi").run("true\n")
-    with pytest.raises(UserError, match="NetworkMode is none of networks"):
+    with pytest.raises(UserError, match="NetworkMode is none of the networks that train may use"):
         Shell(run_id, ["bridge"]).run("true\n")
     assert containers(engine, run_id) == []
 
@@ -285,3 +285,64 @@ def test_a_refusal_is_logged_without_what_was_sent(guard, wanted):
     guard.refuses("POST", f"/containers/{NAME}/exec?token={SECRET}", {"Cmd": [SECRET]})
     assert f"POST '/containers/{NAME}/exec': GUARD call" in guard.log
     assert SECRET not in guard.log
+
+
+# Who asks.
+
+
+def test_a_runner_says_its_token_and_starts_what_is_its_own(
+    tmp_path, guard_settings, engine, run_id, monkeypatch, wanted
+):
+    tokens = {"worker": "w" * 32, "gpu": "g" * 32}
+    for name, token in tokens.items():
+        (tmp_path / name).write_text(token + "\n")
+    runners = {
+        "worker": {"token": str(tmp_path / "worker")},
+        "gpu": {"token": str(tmp_path / "gpu"), "components": ["refit"]},
+    }
+    settings = {**guard_settings, "name": f"{guard_settings['name']}-t", "runners": runners}
+    with guarding(tmp_path, **settings) as guard:
+        name, body = wanted
+        create_it = f"/v1.41/containers/create?name={name}"
+        for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "Basic d3d3"}):
+            for method, path in (("POST", create_it), ("GET", "/_ping"), ("GET", "/version")):
+                status, told = guard.say(method, path, body if method == "POST" else None, headers)
+                assert status == 401 and b"GUARD login" in told
+        gpu = {"Authorization": f"Bearer {tokens['gpu']}"}
+        assert guard.say("GET", "/_ping", None, gpu)[0] == 200
+        status, told = guard.say("POST", create_it, body, gpu)
+        assert status == 403 and b"gpu starts refit alone" in told
+        assert engine.containers.list(all=True, filters={"name": name}) == []
+        monkeypatch.setenv("DOCKER_HOST", guard.address)
+        monkeypatch.setenv("EVERFIT_GUARD_TOKEN", str(tmp_path / "worker"))
+        shell = Shell(run_id)
+        assert shell.run("echo 1 > /task/outcome.json\n").outcome == b"1\n"
+        (tmp_path / "worker").write_text("another of 32 characters or more")
+        with pytest.raises(UserError, match=r"DOCKER-REFUSED.*a runner says its token"):
+            Shell(run_id).run("true\n")
+        (tmp_path / "worker").write_text("")
+        with pytest.raises(UserError, match="GUARD-TOKEN"):
+            Shell(run_id).run("true\n")
+        health = [sys.executable, "-m", "everfit_docker_guard", "--health"]
+        subprocess.run(health, env=guard.environment, check=True)
+        assert "GUARD login" in guard.log and "gpu starts refit alone" in guard.log
+        assert not any(token in guard.log for token in tokens.values())
+
+
+def test_a_component_is_in_no_network_but_those_it_needs(
+    tmp_path, guard_settings, engine, wanted, networks
+):
+    by_need = {"store": networks[0], "registry": networks[1]}
+    settings = {**guard_settings, "name": f"{guard_settings['name']}-n", "networks": []}
+    with guarding(tmp_path, **settings, by_need=by_need) as guard:
+        name, body = copy.deepcopy(wanted)
+        component = body["Labels"]["io.everfit.component"]
+        body["HostConfig"]["NetworkMode"] = networks[1]
+        refused = guard.refuses("POST", f"/containers/create?name={name}", body)
+        assert f"networks that {component} may use" in refused
+        body["HostConfig"]["NetworkMode"] = networks[0]
+        made = create(guard, (name, body))
+        connect = {"Container": made}
+        refused = guard.refuses("POST", f"/networks/{networks[1]}/connect", connect)
+        assert "its component may use" in refused
+        engine.containers.get(made).remove(force=True)

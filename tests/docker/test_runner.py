@@ -57,7 +57,7 @@ def test_it_may_do_next_to_nothing(run_id):
         "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null\n"
     )
     said = [line.replace("\t", " ") for line in shell.lines]
-    assert said[:2] == ["50000", "0"]
+    assert said[:2] == ["50000", "50000"]
     capabilities = [line.split()[1] for line in said if line.startswith("Cap")]
     assert len(capabilities) == 5
     assert {int(mask, 16) for mask in capabilities} == {0}
@@ -208,7 +208,7 @@ def test_a_mount_is_seen_and_read_only_unless_said(run_id):
 
 @pytest.mark.parametrize(
     ("user", "who"),
-    [("1234:56", "1234:56"), ("0", "50000:0"), ("root", "50000:0"), ("", "50000:0")],
+    [("1234:56", "1234:56"), ("1234:0", "1234:1234"), ("root", "50000:50000"), ("", "50000:50000")],
 )
 def test_the_user_of_the_image_unless_it_is_root(engine, run_id, user, who):
     name = f"everfit-test-user:{user.replace(':', '-') or 'none'}"

@@ -89,7 +89,7 @@ def test_components_reach_what_they_need() -> None:
     )
     guard = yaml.safe_load((REPOSITORY / "deploy/compose/guard.yaml").read_text())
     named = {need: getattr(settings.networks, need) for need in ("store", "source", "registry")}
-    assert set(guard["networks"]) == set(named.values())
+    assert guard["by_need"] == named and "networks" not in guard
     for need, name in named.items():
         assert NETWORKS[need]["name"] == name.replace("everfit", "${COMPOSE_PROJECT_NAME:-everfit}")
     assert "internal" not in NETWORKS["source"] and NETWORKS["registry"]["internal"]
@@ -97,6 +97,16 @@ def test_components_reach_what_they_need() -> None:
     assert {"postgres", "s3"} <= members["store"] and "mlflow" not in members["store"]
     assert "redis" not in members["store"] | members["registry"] | members["source"]
     assert "docker-guard" not in members["store"] | members["registry"] | members["source"]
+
+
+def test_the_guard_knows_who_asks() -> None:
+    guard = yaml.safe_load((REPOSITORY / "deploy/compose/guard.yaml").read_text())
+    tokens = {one["token"].rpartition("/")[2] for one in guard["runners"].values()}
+    holders = {name for name, service in SERVICES.items() if tokens & set(service["secrets"])}
+    assert tokens == {"guard_token"}
+    assert holders == {"docker-guard", "worker"}
+    worker = SERVICES["worker"]["environment"]["EVERFIT_GUARD_TOKEN"]
+    assert {worker} == {one["token"] for one in guard["runners"].values()}
 
 
 def test_secrets_are_made_once_and_closed(tmp_path: Path) -> None:

@@ -132,6 +132,11 @@ def test_a_taken_port_is_named_before_anything_starts(checkout: Path) -> None:
         ("runners", "default: [\n", "must be a YAML file"),
         ("guard", "images: [other:*]\nnetworks: []\n", "must allow everfit-components:0.1.0"),
         ("guard", "images: [everfit-components:*]\nnetworks: []\n", "must hold everfit_store"),
+        (
+            "guard",
+            "by_need: {store: everfit_store, source: everfit_registry, registry: null}\n",
+            "by_need.source: must hold everfit_source",
+        ),
     ],
 )
 def test_files_of_the_runners_and_the_guard_agree(

@@ -21,7 +21,7 @@ FOLDER = "/task"
 ORDER, OUTCOME, OWNER = "order.json", "outcome.json", "owner"
 COMMAND = ("--order", f"{FOLDER}/{ORDER}", "--outcome", f"{FOLDER}/{OUTCOME}")
 
-USER = "50000:0"
+USER = "50000:50000"
 """Whom a component runs as where its image names nobody, root, or a name that might mean root."""
 
 LARGEST = 1 << 20
@@ -32,9 +32,13 @@ CPU_PERIOD = 100_000
 
 
 def user_of(image: Mapping[str, Any]) -> str:
-    """The user of an image, where it is a number and not root's; else ``USER``."""
+    """The user of an image, where it is a number and not root's; else ``USER``.
+
+    With a group that is not root's: the one of the user's number where the image has no other.
+    """
     named = str((image.get("Config") or {}).get("User") or "")
-    return named if re.fullmatch(r"0*[1-9][0-9]*(:[0-9]+)?", named, re.ASCII) else USER
+    found = re.fullmatch(r"0*([1-9][0-9]*)(?::0*([0-9]*))?", named, re.ASCII)
+    return f"{found[1]}:{found[2] or found[1]}" if found else USER
 
 
 def digest(order: bytes) -> str:

@@ -10,7 +10,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from everfit.contracts.errors import Unavailable, UserError
@@ -22,6 +23,9 @@ QUIET = 60.0
 
 TIMEOUT = 60
 """Seconds for an answer."""
+
+TOKEN = "EVERFIT_GUARD_TOKEN"  # noqa: S105
+"""The setting that names a file with the token for a guard."""
 
 NO_SUCH_IMAGE = re.compile(r"manifest unknown|not found|denied|unauthorized|no basic auth", re.I)
 """How a registry says that asking again is no use."""
@@ -49,7 +53,8 @@ class Engine:
     Unavailable
         If it does not answer.
     UserError
-        Of each call, if the engine refuses what it is asked for.
+        Of each call, if the engine refuses what it is asked for; if there is to be a token and it
+        cannot be read.
     """
 
     def __init__(self) -> None:
@@ -57,8 +62,12 @@ class Engine:
 
         self.where = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
         try:
-            self._api = docker.from_env(timeout=TIMEOUT).api
+            self._api = _client(docker, guard_token(os.environ))
         except (docker.errors.DockerException, OSError, ValueError) as error:
+            if getattr(error.__cause__ or error.__context__, "status_code", None) in (401, 403):
+                raise self._refused(
+                    _reason(error.__cause__ or error.__context__ or error)
+                ) from None
             raise self.unavailable(_reason(error)) from error
 
     def close(self) -> None:
@@ -226,8 +235,46 @@ class Engine:
             self.where,
             "the engine, or the guard before it, must allow what the runners file asks for",
             said,
-            "Correct the runners file, or allow it",
+            "Correct the runners file or EVERFIT_GUARD_TOKEN, or allow it",
         )
+
+
+def guard_token(environ: Mapping[str, str]) -> str | None:
+    """The token for the guard before the engine; None where no file is named.
+
+    Raises
+    ------
+    UserError
+        If one is named, and has none.
+    """
+    path = environ.get(TOKEN)
+    if not path:
+        return None
+    found = "it is empty"
+    try:
+        if token := Path(path).read_text(encoding="utf-8").strip():
+            return token
+    except (OSError, UnicodeDecodeError) as error:
+        found = type(error).__name__
+    raise UserError(
+        "GUARD-TOKEN",
+        TOKEN,
+        "it names a file with a token",
+        found,
+        "Write one into it, the same for the guard and the workers",
+    )
+
+
+def _client(docker: Any, token: str | None) -> Any:
+    """A client that says the token with every request, the first one too."""
+
+    class Client(docker.APIClient):  # type: ignore[misc]
+        def send(self, request: Any, **how: Any) -> Any:
+            if token is not None:
+                request.headers["Authorization"] = f"Bearer {token}"
+            return super().send(request, **how)
+
+    return Client(version="auto", timeout=TIMEOUT, **docker.utils.kwargs_from_env())
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import json
@@ -17,7 +18,9 @@ from hypothesis import strategies as st
 
 from everfit.contracts.runners import Place, size_of
 from everfit_docker_guard import archive, shape
+from everfit_docker_guard import logins as logins_module
 from everfit_docker_guard.calls import KINDS, read_call
+from everfit_docker_guard.logins import Logins, read_logins
 from everfit_docker_guard.refusal import Refused
 from everfit_docker_guard.settings import GuardSettings, SettingsError, read_settings
 
@@ -26,7 +29,7 @@ SETTINGS = GuardSettings(networks=("everfit_store",), mounts=({"source": "cache"
 GOOD = {
     "Image": "everfit-components:0.1.0",
     "Cmd": shape.COMMAND,
-    "User": "50000:0",
+    "User": "50000:50000",
     "Env": ["A=b"],
     "Labels": {
         "io.everfit.task": NAME,
@@ -255,7 +258,10 @@ def test_whatever_is_said_what_is_made_has_the_shape(changes):
     assert (host["ReadonlyRootfs"], host["CapDrop"]) == (True, ["ALL"])
     assert len(host["SecurityOpt"]) == 1 and host["NetworkMode"] in ("none", "everfit_store")
     assert 0 < host["Memory"] == host["MemorySwap"] <= 8 << 30 and 0 < host["PidsLimit"] <= 1024
-    assert int(made["User"].split(":")[0]) > 0 and made["Cmd"] == GOOD["Cmd"]
+    assert all(int(part) > 0 for part in made["User"].split(":")) and ":" in made["User"]
+    limits = host["LogConfig"]["Config"]
+    assert 1 <= int(limits["max-file"]) <= 10 and limits["max-size"]
+    assert made["Cmd"] == GOOD["Cmd"]
     assert all(
         m["Source"] == "cache" and m["ReadOnly"] and m["Target"].startswith("/")
         for m in host["Mounts"]
@@ -344,6 +350,139 @@ def test_the_settings_in_the_documentation_are_the_defaults():
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert set(yaml.safe_load(block)) == set(GuardSettings.model_fields)
     assert GuardSettings.model_validate(yaml.safe_load(block)) == GuardSettings()
+
+
+def said(component="train", **host):
+    """The runner's body for a component."""
+    changed = copy.deepcopy(GOOD)
+    changed["Labels"]["io.everfit.component"] = component
+    changed["HostConfig"].update(host)
+    return changed
+
+
+def refused(body, settings=SETTINGS):
+    with pytest.raises(Refused) as caught:
+        shape.judged(body, NAME, settings)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max-size": "1g", "max-file": "999999"},
+        {"max-size": "257m", "max-file": "1"},
+        {"max-size": "26m", "max-file": "10"},
+        {"max-size": "1k", "max-file": "11"},
+        {"max-size": "0", "max-file": "1"},
+        {"max-size": "1t", "max-file": "1"},
+        {"max-size": "10m"},
+        {"max-file": "1"},
+        {},
+    ],
+)
+def test_lines_are_kept_within_a_bound(limits):
+    body = said(LogConfig={"Type": "json-file", "Config": limits})
+    assert "LogConfig" in refused(body)
+
+
+def test_lines_without_a_bound_are_not_kept():
+    body = said()
+    body["HostConfig"].pop("LogConfig")
+    assert "LogConfig" in refused(body)
+    assert "LogConfig" in refused(said(LogConfig=None))
+    for limits in ({"max-size": "100m", "max-file": "1"}, {"max-size": "25m", "max-file": "10"}):
+        shape.judged(said(LogConfig={"Type": "json-file", "Config": limits}), NAME, SETTINGS)
+
+
+@pytest.mark.parametrize("user", ["50000:0", "50000:00", "50000", "50000:", "0:50000", "0:0"])
+def test_neither_user_nor_group_is_roots(user):
+    assert "User" in refused(said() | {"User": user})
+    assert "GroupAdd" in refused(said(GroupAdd=["7"]))
+
+
+NETWORKS = {"store": "s_net", "registry": "r_net", "source": "x_net"}
+
+
+@pytest.mark.parametrize(
+    ("component", "may"),
+    [
+        ("train", {"s_net"}),
+        ("extract", {"s_net", "x_net"}),
+        ("register", {"s_net", "r_net"}),
+        ("plan", {"s_net", "r_net", "x_net"}),
+    ],
+)
+def test_a_component_is_in_the_networks_it_needs(component, may):
+    settings = GuardSettings(by_need=NETWORKS, mounts=({"source": "cache"},), gpus=1)
+    for network in NETWORKS.values():
+        body = said(component, NetworkMode=network)
+        if network in may:
+            shape.judged(body, NAME, settings)
+        else:
+            assert f"networks that {component} may use" in refused(body, settings)
+    assert settings.networks_of(component) == may
+
+
+def test_a_component_may_be_given_networks_and_images_of_its_own():
+    settings = GuardSettings(
+        by_need=NETWORKS,
+        networks=("all",),
+        components={"train": {"networks": ["gpu_net"], "images": ["team/train:*"]}},
+    )
+    assert settings.networks_of("train") == {"gpu_net"}
+    assert settings.networks_of("gate") == {"all", "s_net"}
+    assert settings.allows_image("team/train:1", "train") and settings.allows_image("team/train:1")
+    assert not settings.allows_image("team/train:1", "gate")
+    assert not settings.allows_image("everfit-components:1", "train")
+    body = said("gate", NetworkMode="all") | {"Image": "team/train:1"}
+    assert "Image is none of those that gate may use" in refused(body, settings)
+
+
+TOKENS = {"worker": "w" * 32, "gpu": "g" * 32}
+
+
+def header(text):
+    return {b"authorization": text.encode()}
+
+
+def test_a_runner_is_known_by_its_token():
+    logins = Logins(TOKENS)
+    assert logins.runner(header(f"Bearer {TOKENS['gpu']}")) == "gpu"
+    assert logins.runner(header(f"bearer {TOKENS['worker']}")) == "worker"
+    for wrong in ("", "Bearer", "Bearer ", f"Basic {TOKENS['gpu']}", TOKENS["gpu"], "Bearer wg"):
+        with pytest.raises(Refused, match="GUARD login") as caught:
+            logins.runner(header(wrong))
+        assert caught.value.status == 401
+        assert "www" not in str(caught.value)
+    with pytest.raises(Refused):
+        logins.runner({})
+    assert Logins({}).runner({}) is None
+
+
+def test_every_token_is_compared_to_its_end(monkeypatch):
+    compared = []
+    real = logins_module.hmac.compare_digest
+    monkeypatch.setattr(
+        logins_module.hmac, "compare_digest", lambda a, b: compared.append(a) or real(a, b)
+    )
+    for token in (*TOKENS.values(), "x" * 32):
+        with contextlib.suppress(Refused):
+            Logins(TOKENS).runner(header(f"Bearer {token}"))
+    assert len(compared) == 6
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [("a" * 40, "a" * 40, "another has the same"), ("short", "", "16"), ("", "", "16")],
+)
+def test_a_token_that_is_none_ends_the_guard(tmp_path, first, second, why):
+    (tmp_path / "a").write_text(first)
+    (tmp_path / "b").write_text(second)
+    runners = {name: {"token": str(tmp_path / name)} for name in ("a", "b")}
+    with pytest.raises(SettingsError, match=f"GUARD runners.*{why}"):
+        read_logins(GuardSettings.model_validate({"runners": runners}))
+    with pytest.raises(SettingsError, match="FileNotFoundError"):
+        read_logins(GuardSettings.model_validate({"runners": {"c": {"token": "/nowhere"}}}))
 
 
 def test_what_a_component_gets_by_default_is_let_through():
