@@ -280,6 +280,7 @@ def test_if_due_runs_when_the_triggers_say_so_and_ends_with_3_when_not(checkout,
 ELSEWHERE = {
     "approve": "test_champion_commands.py",
     "changed": "../unit/delivery/test_changed.py",
+    "chaos": "test_chaos.py",
     "demo": "test_overview_commands.py",
     "deploy": "test_overview_commands.py",
     "explore": "../unit/exploring/test_explore.py",

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.proof.lived import Lived, Services, remembering
+from everfit.operations.chaos.world import remembering
+from tests.proof.lived import Lived, Services
 from tests.proof.shown import SERVED
 from tests.services import PostgresqlServer, new_database
 from tests.unit.registry.served import mlflow_server

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from everfit.contracts.messages.steps import Component, Order, Outcome, RunOptio
 from everfit.contracts.settings import Settings
 from everfit.engine import execute
 from everfit.engine.context import Context, open_context
+from everfit.operations.chaos.seen import comparable
 from tests.proof.invariants import of_pipeline
 from tests.proof.shown import ledger_rows, shown, stored
 from tests.services import PostgresqlServer
@@ -198,23 +196,9 @@ class Lived:
         if self.services:  # a server gives runs names of its own
             newest = max(mlflow.versions, default=None)
             random = mlflow.versions[newest][1] if newest else ""
-        rows = ledger_rows(self.settings.ledger)
-        rows.pop("costs", None)  # seconds; and a kill between result and cost leaves none
-        rows.pop("ledger_version", None)
-        for version in rows.get("versions", ()):  # every home has a key of its own to sign with
-            version["signature"] = bool(version.get("signature"))
-        for entry in rows.get("promotions", ()):  # and the digest of an entry holds its time
-            for name in ("signature", "previous"):
-                entry[name] = bool(entry.get(name))
-        found = {
-            "ledger": rows,
-            "alias": mlflow.alias,
-            "versions": mlflow.versions,
-            "models": mlflow.models,
-            "runs": sorted(mlflow.runs.values()),
-            "more": {name: held for name, held in mlflow.more.items() if held},
-            "store": stored(self.settings, unlike=random),
-        }
+        found = comparable(
+            ledger_rows(self.settings.ledger), mlflow, stored(self.settings, unlike=random)
+        )
         return _without(found, random) if random else found
 
     def evaluations(self) -> list[dict[str, Any]]:
@@ -261,52 +245,3 @@ def _copy(source: str, target: str) -> None:
         os.link(source, target)
     else:
         shutil.copy(source, target)  # with its rights: a key is for its user alone
-
-
-class Remembered:
-    """The answers that clean processes gave: asked the same again, none is started.
-
-    A gate starts an interpreter to see whether a model can be served, which takes seconds and
-    writes nothing that lasts. The first answer is real.
-    """
-
-    def __init__(self) -> None:
-        self._run = subprocess.run
-        self._known: dict[Any, tuple[Any, dict[str, bytes]]] = {}
-
-    def __call__(self, command: Any, **more: Any) -> Any:
-        folder = more.get("cwd")
-        if folder is None or "clean_process" not in " ".join(map(str, command)):
-            return self._run(command, **more)
-        before = _contents(Path(folder))
-        key = tuple(sorted((n, hashlib.sha256(data).hexdigest()) for n, data in before.items()))
-        if key not in self._known:
-            done = self._run(command, **more)
-            after = _contents(Path(folder))
-            written = {name: data for name, data in after.items() if before.get(name) != data}
-            self._known[key] = (done, written)
-        done, written = self._known[key]
-        for name, data in written.items():
-            path = Path(folder) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        return done
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-
-
-@contextlib.contextmanager
-def remembering() -> Iterator[None]:
-    """Start no clean process twice for the same question."""
-    run = subprocess.run
-    subprocess.run = Remembered()  # type: ignore[assignment,misc]
-    try:
-        yield
-    finally:
-        subprocess.run = run  # type: ignore[misc]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from everfit.operations.chaos.acts import Ended, asking, full, in_child, read_only
 from tests.points import evenly
-from tests.proof.acts import Ended, asking, full, in_child, read_only
 from tests.proof.invariants import check_always, check_settled
 from tests.proof.lived import STEPS, Lived
 from tests.proof.mounts import NotAllowed, own_mounts, protect, small_disk

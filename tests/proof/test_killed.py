@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from everfit.operations.chaos.acts import in_child
 from tests.points import evenly
-from tests.proof.acts import in_child
 from tests.proof.invariants import check_always, check_settled
 from tests.proof.lived import STEPS, Lived
 

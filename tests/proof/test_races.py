@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.proof.acts import racing
+from everfit.operations.chaos.acts import racing
 from tests.proof.invariants import check_settled, journal_of
 from tests.proof.lived import RIVALS, Lived
 

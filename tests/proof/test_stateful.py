@@ -38,8 +38,8 @@ from everfit.contracts.messages.requests import RegisterRequest
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.settings import Settings
 from everfit.engine.context import Context, open_context
+from everfit.operations.chaos.acts import in_child, racing
 from everfit.steps.register.step import Register
-from tests.proof.acts import in_child, racing
 from tests.proof.invariants import check_alias, check_ledger, journal_of, of_pipeline
 from tests.proof.lived import perform
 from tests.proof.shown import ledger_rows, shown, stored

@@ -13,7 +13,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -232,16 +232,36 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s")
     logging.getLogger("everfit").setLevel(logging.INFO)
+    return carry_out(options.order, options.outcome)
+
+
+def carry_out(
+    order_file: Path, outcome_file: Path, within: Callable[[Context], Context] = lambda same: same
+) -> int:
+    """Do what a process does that is given an order; a failure is one line of the log.
+
+    Parameters
+    ----------
+    order_file, outcome_file : Path
+        The order to read, and where to write the outcome.
+    within : callable, optional
+        Gives the context to work in, from that of the settings.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
     limit: int | None = None
     try:
         limit = limit_of(os.environ)
-        order = read_order(options.order)
+        order = read_order(order_file)
         pin_threads(order.pipeline.train.threads)
         with terminable(), open_context(Settings.from_environment()) as context:
-            outcome = perform(order, context)
-        options.outcome.write_bytes(fitted(outcome, limit))
+            outcome = perform(order, within(context))
+        outcome_file.write_bytes(fitted(outcome, limit))
     except NothingToDo as reason:
-        return _end(reason, options.outcome, limit)
+        return _end(reason, outcome_file, limit)
     except Terminated:
         log.error("%s", STOPPED)
         return EXIT_TERMINATED

@@ -13,9 +13,9 @@ from everfit.contracts.messages.people import PersonRequest
 from everfit.contracts.messages.steps import Order
 from everfit.engine.context import open_context
 from everfit.engine.execute import perform
+from everfit.operations.chaos.acts import in_child
 from everfit.steps.register.step import Register
 from everfit.storage.mlflow import champion_alias
-from tests.proof.acts import in_child
 from tests.unit.register.small_run import SPEC, small_run
 
 ASKS = SPEC.model_copy(update={"gate": SPEC.gate.model_copy(update={"approval": "required"})})

@@ -155,7 +155,7 @@ def _run(
         notes += _crown(before, context, size.rows)
         if not notes:
             notes.append("Champion v1 is the pipeline as it was before, on the same sample.")
-    _lay_in(spec, context, size.rows)
+    lay_in(spec, context, size.rows)
     outcomes = _chain(_observing(spec), context)
     return _told(spec, outcomes, context, folder).model_copy(update={"notes": tuple(notes)})
 
@@ -181,7 +181,7 @@ def _gated(spec: PipelineSpec, mode: str) -> PipelineSpec:
 def _crown(before: PipelineSpec, context: Context, rows: int) -> list[str]:
     """Have the spec as it was train the champion; says why where it did not come to one."""
     try:
-        _lay_in(before, context, rows)
+        lay_in(before, context, rows)
         outcomes = _chain(_gated(before, "enforce"), context)
     except EverfitError as error:
         return [f"The pipeline as it was before gave no model to compare with: {error.line}"]
@@ -202,7 +202,7 @@ def _chain(spec: PipelineSpec, context: Context) -> list[Outcome]:
         )
 
 
-def _lay_in(spec: PipelineSpec, context: Context, rows: int) -> None:
+def lay_in(spec: PipelineSpec, context: Context, rows: int) -> None:
     """Read the spans, and have the ledger know each by fewer rows: extract then finds those."""
     from everfit.operations.delivery.thin import thin
     from everfit.steps.extract.step import Extract

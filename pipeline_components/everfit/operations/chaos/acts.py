@@ -237,7 +237,7 @@ def _watch(act: Callable[[str], None], below: str) -> None:
 
     http.client.HTTPResponse.begin = reply  # type: ignore[method-assign]
 
-    def sync(handle: int) -> None:
+    def sync(_: int) -> None:
         # Announced, not done: a killed process loses nothing that the kernel has.
         act("fsync")
 
@@ -255,7 +255,7 @@ def _watch(act: Callable[[str], None], below: str) -> None:
         last = verb
 
     def traced(*arguments: Any, **more: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **more)
+        connection: sqlite3.Connection = connect(*arguments, **more)
         connection.set_trace_callback(said)
         return connection
 
