@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="folder",
         type=Path,
         metavar="FOLDER",
-        help="a new folder for the copy and the page (default: chaos-NAME here)",
+        help="a new folder for the copy and the page (default: chaos-NAME, or -2 and so on, here)",
     )
     parser.add_argument(
         "--rows", type=from_one, default=500, metavar="N", help="about N rows of each span (500)"
@@ -51,12 +52,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     pin_threads(1)
     from everfit.operations.chaos.session import Wanted, chaos
 
-    folder = (options.folder or Path(f"chaos-{spec.name}")).resolve()
+    folder = (options.folder or _free(f"chaos-{spec.name}")).resolve()
     wanted = Wanted(options.minutes, options.rows, options.seed, options.case)
     found = chaos(spec, settings, folder, wanted, terminal.progress())
     terminal.document(found)
     _show(found, terminal)
     return EXIT_BROKEN if found.broken else 0
+
+
+def _free(name: str) -> Path:
+    """A new folder here: ``chaos-fares``, else ``chaos-fares-2`` and so on."""
+    names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def _show(found: Session, terminal: Terminal) -> None:

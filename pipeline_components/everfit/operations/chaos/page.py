@@ -61,7 +61,7 @@ def chaos_page(tried: Tried, command: str) -> bytes:
         steps=_steps(tried),
         promises=PROMISES,
         broken=[
-            (one.case.name, one.act or "–", one.broken, f"{command} --case {one.case.name}")
+            (one.case.name, one.act, one.broken, f"{command} --case {one.case.name}")
             for one in tried.broken
         ],
         facts=[
