@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from everfit.contracts.errors import SourceError
+from everfit.contracts.messages.joined import waits_for
 from everfit.contracts.messages.spans import Snapshot, Span
 from everfit.contracts.messages.steps import Order
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -42,9 +43,26 @@ def newest_snapshots(
             listing.empty,
             "Correct source.uri, or set EVERFIT_DATA",
         )
-    spans = listing.spans[-count:] if count else listing.spans
-    request = extract_request(spec, spans, listed.tables)
     extract = Extract()
-    result = extract.run(request, context)
-    extract.record(request, result, context, Order(component="extract", pipeline=spec))
-    return result.snapshots
+    back = count or len(listing.spans)
+    while True:
+        request = extract_request(spec, listing.spans[-back:], listed.tables)
+        result = extract.run(request, context)
+        extract.record(request, result, context, Order(component="extract", pipeline=spec))
+        due = [one for one in result.snapshots if one.labels is None or one.labels.mature]
+        if len(due) >= (count or 1):
+            return tuple(due[-count:] if count else due)
+        if back >= len(listing.spans):
+            break
+        back = min(2 * back, len(listing.spans))
+    waiting = [one for one in result.snapshots if one.labels is not None and not one.labels.mature]
+    if due or not waiting:
+        return tuple(due)
+    oldest = waiting[0]
+    raise SourceError(
+        "LABELS-NONE",
+        spec.name,
+        "a span must have labels that are due",
+        f"{oldest.span.name} waits for its: {waits_for(oldest.labels)}" if oldest.labels else None,
+        "Wait for the labels, or correct labels.source, labels.time or labels.horizon",
+    )

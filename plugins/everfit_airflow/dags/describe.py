@@ -34,6 +34,7 @@ def describe(spec: PipelineSpec) -> str:
             f"- **Joined** `{one.source.address}`{_connection(one.source)} on {', '.join(one.on)}"
             for one in spec.join
         ),
+        *_labels(spec),
         f"- **Window** {_window(spec)}; **holdout** {_holdout(spec)}",
         f"- **Families** {', '.join(f'`{family.name}`' for family in spec.train.families)}, "
         f"{spec.train.trials} settings each",
@@ -154,6 +155,15 @@ def gate_in_words(spec: PipelineSpec) -> str:
             "no other training begins."
         )
     return text
+
+
+def _labels(spec: PipelineSpec) -> list[str]:
+    if (labels := spec.labels) is None:
+        return []
+    return [
+        f"- **Labels** `{labels.source.address}`{_connection(labels.source)}, due "
+        f"{labels.horizon} after a row's time"
+    ]
 
 
 def _connection(source: SourceSpec) -> str:

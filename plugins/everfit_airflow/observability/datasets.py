@@ -99,7 +99,7 @@ def tables(work: Work) -> list[Named]:
     """The tables that are joined to it; a batch scoring is given rows that have their columns."""
     if work.order.component == "score":
         return []
-    return [_data_set_of(work, one.source) for one in work.order.pipeline.join]
+    return [_data_set_of(work, one) for one in work.order.pipeline.sources[1:]]
 
 
 def _data_set_of(work: Work, source: SourceSpec) -> Named:

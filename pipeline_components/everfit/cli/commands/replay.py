@@ -102,6 +102,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
+    if spec.labels is not None:
+        raise UserError(
+            "REPLAY-LABELS",
+            spec.name,
+            "a replay needs to know which labels were there at each time",
+            "they stand in a table of their own, which is read as it is now",
+            "Replay a pipeline whose source holds its target",
+        )
     tasks = [*judging_tasks(spec), *measuring_tasks(spec)]
     refuse_own_images(spec, dict.fromkeys(task.component for task in tasks))
     policies = _policies(options, spec)

@@ -29,6 +29,7 @@ ANOMALIES: dict[str, str] = {
     "OUT-OF-RANGE": "numbers outside the schema's min and max",
     "NEW-CATEGORY": "texts outside the schema's domain, or never seen before",
     "TARGET-MISSING": "no value to predict, or none that can be computed",
+    "UNLABELLED": "rows that have no label when theirs is due",
     "TARGET-CONSTANT": "one value, or one class, only",
     "TARGET-TYPE": "a target that does not fit the task",
     "TARGET-LEAK": "a feature that gives the target away",

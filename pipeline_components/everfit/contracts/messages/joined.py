@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import Field
 
@@ -37,3 +37,59 @@ def joined_text(found: Sequence[Joined]) -> str:
     parts += [f"{missing:,} have none"] * bool(missing)
     text = f"{matched:,} of {rows:,} rows have a match"
     return f"{text}; {', '.join(parts)}" if parts else text
+
+
+class Labelled(Frozen):
+    """The labels of one span."""
+
+    rows: int = Field(description="of the span")
+    labelled: int = Field(description="rows whose label is due and known")
+    immature: int = Field(description="rows whose label is not due yet: none is shown")
+    late: int = Field(0, description="rows whose label came only after it was due")
+    entries: int = Field(0, description="labels of these rows, in the table of labels")
+    repeated: int = Field(0, description="of these, labels of a row that has others")
+    mature: bool = Field(description="whether the span counts: its labels are due")
+    due: str | None = Field(None, description="ISO time at which the last of its rows' is")
+    known_until: str | None = Field(None, description="ISO time up to which labels were known")
+
+    @property
+    def unlabelled(self) -> int:
+        """Rows that have no label although it is due."""
+        return self.rows - self.immature - self.labelled
+
+
+def labelled_text(found: Sequence[Labelled]) -> str:
+    """What came of joining labels to some spans.
+
+    Examples
+    --------
+    >>> one = Labelled(rows=500, labelled=480, immature=0, late=3, mature=True, repeated=2)
+    >>> two = Labelled(rows=500, labelled=0, immature=500, mature=False)
+    >>> labelled_text([one, two])
+    '480 of 1,000 rows have one; 500 are not due, 20 have none that came in time (3 came late); 2 \
+were replaced by newer ones'
+    """
+
+    def total(values: Iterable[int]) -> int:
+        return sum(values)
+
+    immature = total(one.immature for one in found)
+    without, late = total(one.unlabelled for one in found), total(one.late for one in found)
+    repeated = total(one.repeated for one in found)
+    text = f"{total(one.labelled for one in found):,} of {total(one.rows for one in found):,} "
+    text += "rows have one"
+    parts = [f"{immature:,} are not due"] * bool(immature)
+    if without:
+        parts.append(
+            f"{without:,} have none that came in time" + f" ({late:,} came late)" * bool(late)
+        )
+    text += f"; {', '.join(parts)}" if parts else ""
+    return text + (f"; {repeated:,} were replaced by newer ones" if repeated else "")
+
+
+def waits_for(labels: Labelled) -> str:
+    """What a span waits for whose labels are not due."""
+    until = (
+        f"labels are known up to {labels.known_until}" if labels.known_until else "there are none"
+    )
+    return f"they are due at {labels.due}, {until}" if labels.due else f"no row has a time, {until}"

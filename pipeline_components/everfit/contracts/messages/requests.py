@@ -21,6 +21,7 @@ from everfit.contracts.messages.evidence import (
     SliceScore,
     SliceSearch,
 )
+from everfit.contracts.messages.joined import Labelled
 from everfit.contracts.messages.planning import ChampionRef, Trigger
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Refusal, RowTimes, Snapshot, Span, SpanRef
@@ -29,6 +30,7 @@ from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainRe
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
 from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
 from everfit.contracts.spec.joined import JoinSpec
+from everfit.contracts.spec.labels import LabelsSpec
 from everfit.contracts.spec.margins import Intention, Margin
 from everfit.contracts.spec.metrics import Task
 from everfit.contracts.spec.monitor import PredictionLog
@@ -54,6 +56,16 @@ class ExtractRequest(Frozen):
     )
     join: tuple[JoinSpec, ...] = Field(
         (), exclude_if=lambda join: not join, description="tables that are joined to each span"
+    )
+    labels: LabelsSpec | None = Field(
+        None,
+        exclude_if=lambda labels: labels is None,
+        description="labels that are joined to each span",
+    )
+    row_by_row: bool = Field(
+        False,
+        exclude_if=lambda given: not given,
+        description="a label counts once it is due for its row; else for all rows of its span",
     )
     tables: dict[str, tuple[SpanRef, ...]] = Field(
         default_factory=dict,
@@ -95,6 +107,11 @@ class ValidateRequest(Frozen):
     )
     times: dict[str, RowTimes] = Field(
         default_factory=dict, description="span → when its rows are; none where there is no time"
+    )
+    labels: dict[str, Labelled] = Field(
+        default_factory=dict,
+        exclude_if=lambda labels: not labels,
+        description="span → its labels, where they stand apart; also of spans that wait for theirs",
     )
     by_name: tuple[str, ...] = Field(
         (), description="the spans as their names order them, where their rows say another order"

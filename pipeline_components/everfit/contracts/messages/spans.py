@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen
-from everfit.contracts.messages.joined import Joined
+from everfit.contracts.messages.joined import Joined, Labelled
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.spec.pipeline import HoldoutSpec, WindowSpec
 
@@ -95,6 +95,9 @@ class Snapshot(Frozen):
     times: RowTimes | None = Field(None, description="None: there is no time, or it is a number")
     joined: tuple[Joined, ...] = Field(
         (), exclude_if=lambda joined: not joined, description="tables joined, counted"
+    )
+    labels: Labelled | None = Field(
+        None, exclude_if=lambda labels: labels is None, description="labels joined, counted"
     )
 
 

@@ -15,6 +15,7 @@ from everfit.contracts.spec.expression import columns_of, parse_expression
 from everfit.contracts.spec.gate import GateSpec, SliceSpec
 from everfit.contracts.spec.images import Component, Image, Imaged, known_components
 from everfit.contracts.spec.joined import JoinSpec, join_problems
+from everfit.contracts.spec.labels import LabelsSpec, label_problems
 from everfit.contracts.spec.metrics import METRICS, PRIMARY, Task, metric_problem
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.contracts.spec.notices import Address
@@ -194,6 +195,11 @@ class PipelineSpec(Frozen):
         exclude_if=lambda join: not join,
         description="further tables by key ([tables apart](../how-to/tables.md))",
     )
+    labels: LabelsSpec | None = Field(
+        None,
+        exclude_if=lambda labels: labels is None,
+        description="labels that stand apart, and come later ([labels apart](../how-to/labels.md))",
+    )
     time: Column | None = Field(None, description="the timestamp column rows are ordered by")
     entity: tuple[Column, ...] = Field(
         (), description="columns that name who a row is about; never on both sides of a split"
@@ -277,6 +283,9 @@ class PipelineSpec(Frozen):
                 "and leave none to judge the next candidate on"
             )
         problems += join_problems(self.join, self.source, self.time)
+        targets = self.target_columns or frozenset({self.target.name})
+        skipped = self.window.skip_recent
+        problems += label_problems(self.labels, self.source, self.time, targets, skipped)
         problems += self._group_problems()
         problems += self._score_problems()
         hidden = self.hidden_columns
@@ -332,7 +341,8 @@ class PipelineSpec(Frozen):
     @property
     def sources(self) -> tuple[SourceSpec, ...]:
         """Where its rows come from: its own source, then those of the tables beside it."""
-        return (self.source, *(one.source for one in self.join))
+        apart = (self.labels.source,) if self.labels else ()
+        return (self.source, *(one.source for one in self.join), *apart)
 
     def connections_of(self, component: Component) -> tuple[str, ...]:
         """The connections whose credentials a component needs for tables it reads or writes."""

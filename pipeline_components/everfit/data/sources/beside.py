@@ -23,6 +23,10 @@ class Listed:
     """Table that is joined → its spans, oldest first."""
 
 
+LABELS = "labels"
+"""The name of the table that holds the labels."""
+
+
 def table_name(number: int) -> str:
     """The name of a table that is joined: its place in the spec."""
     return f"join.{number}"
@@ -66,6 +70,10 @@ def list_with_tables(
             )
         tables[name] = found.spans
         notes += [f"{name}: {note}" for note in found.notes]
+    if spec.labels is not None:  # none yet is no mistake: they come later
+        found = list_spans(spec.labels.source, settings)
+        tables[LABELS] = found.spans
+        notes += [f"{LABELS}: {note}" for note in (*found.notes, found.empty) if note]
     if not tables:
         return Listed(visible(listing))
     state = digest_of(

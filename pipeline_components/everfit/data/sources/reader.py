@@ -8,6 +8,7 @@ from typing import Any
 
 from everfit.contracts.base import Digest, digest_of
 from everfit.contracts.spec.joined import JoinSpec
+from everfit.contracts.spec.labels import LabelsSpec
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.spec.row_rules import RuleAction
 from everfit.contracts.spec.source import SourceSpec
@@ -30,12 +31,30 @@ def reader_digest(
     dropped: Sequence[str] = (),
     rules: Mapping[str, RuleAction] | None = None,
     join: Sequence[JoinSpec] = (),
+    labels: LabelsSpec | None = None,
+    row_by_row: bool = False,
 ) -> Digest:
-    """sha-256 of everything in a spec that shapes a snapshot; what the ledger files spans under."""
+    """sha-256 of everything in a spec that shapes a snapshot; what the ledger files spans under.
+
+    Parameters
+    ----------
+    source : SourceSpec
+    curated : TableSchema or None
+    time : str or None
+    dropped : sequence of str
+        ``features.drop``.
+    rules : mapping, optional
+        ``validation.rows``.
+    join : sequence of JoinSpec
+    labels : LabelsSpec, optional
+    row_by_row : bool
+        As ``ExtractRequest.row_by_row``.
+    """
     return digest_of(
         {
             **({"rules": dict(rules)} if rules else {}),
             **({"join": [_table(one) for one in join]} if join else {}),
+            **({"labels": [_table(labels), row_by_row]} if labels else {}),
             "version": READER_VERSION,
             "source": source.model_dump(mode="json", exclude=_ARRIVAL),
             "types": schema_types(curated),
@@ -54,10 +73,12 @@ def reader_of(spec: PipelineSpec) -> Digest:
         spec.features.drop,
         spec.validation.rows,
         join=spec.join,
+        labels=spec.labels,
+        row_by_row=spec.labels is not None and spec.holdout.spans is None,
     )
 
 
-def _table(join: JoinSpec) -> dict[str, Any]:
+def _table(join: JoinSpec | LabelsSpec) -> dict[str, Any]:
     return join.model_dump(mode="json", exclude={"source": _ARRIVAL})
 
 

@@ -33,6 +33,8 @@ def extract_request(
         dropped=spec.features.drop,
         rules=spec.validation.rows,
         join=spec.join,
+        labels=spec.labels,
+        row_by_row=spec.labels is not None and spec.holdout.spans is None,
         tables=dict(tables),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from everfit.contracts.base import Digest
 from everfit.contracts.errors import SourceError, shortlist
 from everfit.contracts.messages.joined import Joined
 from everfit.contracts.messages.spans import Snapshot, SpanRef
@@ -18,7 +19,7 @@ from everfit.contracts.spec.joined import JoinSpec
 from everfit.contracts.visible import visible
 from everfit.data.sources.refused import SpanRefused
 from everfit.data.tables.column_types import common_type, type_name
-from everfit.data.tables.point_in_time import NewestMatches
+from everfit.data.tables.point_in_time import NEVER, NewestMatches
 from everfit.data.tables.row_digests import Hashes, Integers
 from everfit.engine.context import Context
 from everfit.steps.extract.key_columns import (
@@ -78,6 +79,11 @@ class Table:
         return f"{self.name} ({self.join.source.address})"
 
     @property
+    def digests(self) -> list[Digest]:
+        """Of its spans."""
+        return [one.span.digest for one in self._parts]
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """What was joined, and where it came from; no credentials."""
         return {
@@ -105,30 +111,46 @@ class Table:
         SpanRefused
             If the two do not fit together, or a row has more than one match.
         """
-        self._open()
-        self._fits(ref, file, time)
-        on = sorted(self.join.on)
-        dated = time if self.join.as_of else None
-        keys, until = read_keys(file, on, dated)
-        matches = NewestMatches(keys, until)
-        for _, theirs, times in self._keys:
-            matches.add(theirs, times)
+        found, matches, _ = self.find(ref, file, time if self.join.as_of else None)
         if matches.tied.any():
             raise self._several(ref, file, int(np.flatnonzero(matches.tied)[0]))
+        return found
+
+    def find(
+        self, ref: SpanRef, file: Any, time: str | None, horizon: int = 0
+    ) -> tuple[Found, NewestMatches, Integers | None]:
+        """The same, of several newest rows the last; with the matches and the rows' times.
+
+        Parameters
+        ----------
+        ref : SpanRef
+        file : pyarrow.parquet.ParquetFile
+            Of the span.
+        time : str or None
+            None: no time is read, and every row of the table counts.
+        horizon : int
+            Microseconds after a row's time up to which a row of the table counts.
+        """
+        self._open()
+        self._fits(ref, file, time)
+        keys, times = read_keys(file, sorted(self.join.on), time)
+        until = None
+        if times is not None and self.join.as_of:
+            until = np.where(times == NEVER, NEVER, times + horizon)
+        matches = NewestMatches(keys, until)
+        for _, theirs, known in self._keys:
+            matches.add(theirs, known)
         there = matches.at >= 0
         rows, place = np.unique(matches.at[there], return_inverse=True)
         places = np.full(len(keys), -1, dtype=np.int64)
         places[there] = place
-        return Found(
-            counts=Joined(
-                table=self.join.source.address,
-                rows=len(keys),
-                matched=int(there.sum()),
-                later=int((matches.known & ~there).sum()),
-            ),
-            values=self._values(rows),
-            place=places,
+        counts = Joined(
+            table=self.join.source.address,
+            rows=len(keys),
+            matched=int(there.sum()),
+            later=int((matches.known & ~there).sum()),
         )
+        return Found(counts, self._values(rows), places), matches, times
 
     def _open(self) -> None:
         """Digest the keys of all parts, once."""
@@ -175,7 +197,7 @@ class Table:
                     f"Correct {self.name}.on",
                 )
             ours, theirs = schema.field(name).type, self._types[name]
-            if sort_of(ours) != sort_of(theirs) and not without_values(file, name):
+            if self._keys and sort_of(ours) != sort_of(theirs) and not without_values(file, name):
                 raise self._refused(
                     ref,
                     f"{name!r} is of one type here and in {self.where}",
@@ -192,7 +214,7 @@ class Table:
                     "the span has it already",
                     f"Give {self.name}.prefix, or leave the column out",
                 )
-        if self.join.as_of and time is not None:
+        if self._keys and self.join.as_of and time is not None:
             kind = schema.field(time).type if time in schema.names else None
             if kind is None or sort_of(kind) != sort_of(self._types[self.join.as_of]):
                 raise self._refused(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen, canonical_json
 from everfit.contracts.messages.artifacts import Artifact
-from everfit.contracts.messages.joined import Joined
+from everfit.contracts.messages.joined import Joined, Labelled
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import ExtractRequest
 from everfit.contracts.messages.spans import RowTimes, Snapshot, Span, SpanRef
@@ -43,6 +43,7 @@ class Converted(Frozen):
     rules: tuple[BrokenRule, ...] = ()
     """Those that do not hold for all rows."""
     joined: tuple[Joined, ...] = Field((), exclude_if=lambda joined: not joined)
+    labels: Labelled | None = Field(None, exclude_if=lambda labels: labels is None)
 
 
 def snapshot_file(
@@ -182,6 +183,7 @@ def publish(
     told: tuple[ColumnReading, ...] = (),
     broken: tuple[BrokenRule, ...] = (),
     joined: tuple[Joined, ...] = (),
+    labels: Labelled | None = None,
 ) -> Converted:
     """Store the table, then commit it under its content key; the first one counts."""
     converted = Converted(
@@ -197,6 +199,7 @@ def publish(
         rules=broken,
         times=written.times,
         joined=joined,
+        labels=labels,
     )
     document = canonical_json(converted)
     kept = keep("snapshot", key, document, context)

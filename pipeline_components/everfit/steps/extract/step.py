@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from everfit.contracts.base import Digest
 from everfit.contracts.errors import SourceError, Unavailable, shortlist
-from everfit.contracts.messages.joined import Joined, joined_text
+from everfit.contracts.messages.joined import Joined, joined_text, labelled_text
 from everfit.contracts.messages.monitoring import WatchResult
 from everfit.contracts.messages.planning import PlanResult
 from everfit.contracts.messages.requests import ExtractRequest, ExtractResult
@@ -17,7 +17,7 @@ from everfit.contracts.messages.summaries import ExtractSummary
 from everfit.contracts.spec.row_rules import columns_of_rules
 from everfit.contracts.spec.source import SourceSpec
 from everfit.data.sources import Source, SourceOfFiles, SourceOfRows, SpanRefused, open_source
-from everfit.data.sources.beside import table_name
+from everfit.data.sources.beside import LABELS, table_name
 from everfit.data.sources.prediction_log import as_source
 from everfit.data.sources.reader import reader_digest
 from everfit.data.sources.span_request import extract_request, source_of_table
@@ -53,7 +53,7 @@ class Extract(Step[ExtractRequest, ExtractResult]):
 
     def run(self, request: ExtractRequest, context: Context) -> ExtractResult:
         """Snapshot each span, or say why not."""
-        if request.join:
+        if request.join or request.labels:
             result = _read_joined(request, context)
         else:
             snapshots, refused = _read(request, context)
@@ -117,7 +117,11 @@ class Extract(Step[ExtractRequest, ExtractResult]):
             bytes=sum(snapshot.span.size for snapshot in result.snapshots),
             refused=len(result.refused),
             first_refusal=result.refused[0].message if result.refused else "",
-            notes=(*_notes(result.snapshots), *joined_notes(result.snapshots)),
+            notes=(
+                *_notes(result.snapshots),
+                *joined_notes(result.snapshots),
+                *_without_rows(result),
+            ),
             logged_predictions=sum(log.span.rows for log in result.logged) or None,
         )
         return StepReport(summary=summary, news=_news(result))
@@ -138,7 +142,19 @@ def joined_notes(snapshots: Sequence[Snapshot]) -> tuple[str, ...]:
     for snapshot in snapshots:
         for place, one in enumerate(snapshot.joined):
             tables.setdefault(f"join.{place} ({one.table})", []).append(one)
-    return tuple(f"{table}: {joined_text(found)}" for table, found in tables.items())
+    notes = [f"{table}: {joined_text(found)}" for table, found in tables.items()]
+    if labels := [one.labels for one in snapshots if one.labels is not None]:
+        notes.append(f"labels: {labelled_text(labels)}")
+    return tuple(notes)
+
+
+def _without_rows(result: ExtractResult) -> tuple[str, ...]:
+    """Labels that are of no row that was read; of no span that was read before nothing is said."""
+    entries = sum(one.span.rows for one in result.tables.get(LABELS, ()))
+    used = sum(one.labels.entries for one in result.snapshots if one.labels is not None)
+    if entries <= used:
+        return ()
+    return (f"labels: {entries - used:,} of {entries:,} are of no row of these spans",)
 
 
 def _news(result: ExtractResult) -> tuple[News, ...]:
@@ -256,13 +272,22 @@ def _read_table(request: ExtractRequest, table: str, context: Context) -> tuple[
 def _apart(request: ExtractRequest, spans: Sequence[SpanRef] = ()) -> ExtractRequest:
     """The same for the source alone."""
     return request.model_copy(
-        update={"join": (), "tables": {}, "spans": tuple(ref.apart for ref in spans)}
+        update={
+            "join": (),
+            "labels": None,
+            "row_by_row": False,
+            "tables": {},
+            "spans": tuple(ref.apart for ref in spans),
+        }
     )
 
 
 def _of_table(request: ExtractRequest, table: str) -> ExtractRequest:
     """The same for a table that is joined, which is a source of its own."""
-    join = next(one for at, one in enumerate(request.join) if table_name(at) == table)
+    if table == LABELS and request.labels is not None:
+        join = request.labels.as_join
+    else:
+        join = next(one for at, one in enumerate(request.join) if table_name(at) == table)
     return ExtractRequest(
         pipeline=request.pipeline,
         source=source_of_table(join),
@@ -331,6 +356,8 @@ def _reader(request: ExtractRequest) -> Digest:
         request.dropped,
         request.rules,
         join=request.join,
+        labels=request.labels,
+        row_by_row=request.row_by_row,
     )
 
 

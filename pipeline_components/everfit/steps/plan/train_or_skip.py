@@ -10,6 +10,7 @@ from everfit.contracts.messages.planning import ChampionRef, PlanResult
 from everfit.contracts.messages.spans import SpanRef, choose
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.wording import percent
+from everfit.data.sources.mature import reached
 from everfit.engine.fingerprints import run_key
 from everfit.steps.plan.facts.past_runs import PastRun
 from everfit.steps.plan.facts.world import World, sort_spans
@@ -43,16 +44,20 @@ class _Decision:
         sorted_spans = sort_spans(world)
         self.known, self.notes = sorted_spans.known, list(sorted_spans.notes)
         self.good, self.bad = sorted_spans.good, sorted_spans.bad
-        self.refusals = sorted_spans.refusals
+        self.refusals, self.waiting = sorted_spans.refusals, sorted_spans.waiting
 
     def result(self) -> PlanResult:
         order_open = bool(self.world.by_name) and any(
             self._digest(ref) is None for ref in self.good
         )
-        wanted = self.spec.window
+        wanted, among = self.spec.window, self.good
+        if self.spec.labels is not None and not order_open:
+            records = ((one.name, one.fingerprint, one.snapshot) for one in self.world.records)
+            found = reached(self.spec, self.good, records)
+            among, order_open = list(found.spans), found.unread
         if order_open:  # which of them are the newest is known once they are read
             wanted = wanted.model_copy(update={"spans": "all", "skip_recent": 0})
-        window, holdout = choose(self.good, wanted, self.spec.holdout)
+        window, holdout = choose(among, wanted, self.spec.holdout)
         if not window:
             return self._skip(self._too_few()).model_copy(update={"refused": self._refused()})
         key = self._key((window, holdout))
@@ -137,6 +142,9 @@ class _Decision:
             text += f"; {len(self.bad)} more {_are(len(self.bad))} left out as bad: " + shortlist(
                 ref.name for ref in self.bad
             )
+        if self.waiting:
+            waits = "wait for their labels" if len(self.waiting) > 1 else "waits for its labels"
+            text += f"; {len(self.waiting)} more {waits}: {shortlist(self.waiting)}"
         if judge and len(self.world.listing.spans) == 1:
             text += "; holdout.fraction divides the rows of one table"
         return text

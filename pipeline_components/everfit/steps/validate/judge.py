@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from everfit.contracts.messages.joined import Labelled
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.requests import Anomaly
 from everfit.contracts.messages.spans import RowTimes, Span
@@ -12,6 +13,7 @@ from everfit.contracts.messages.statistics import SpanStatistics
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.ml.profiles.delivery_sample import DeliverySample
 from everfit.steps.validate.check_history import check_history, past_of
+from everfit.steps.validate.check_labels import check_labels
 from everfit.steps.validate.check_readings import check_distinct, check_readings
 from everfit.steps.validate.check_rules import check_rules
 from everfit.steps.validate.check_schema import check_schema
@@ -39,6 +41,7 @@ class Shown(NamedTuple):
     times: Mapping[str, RowTimes] = {}
     by_name: Sequence[str] = ()
     """The spans as their names order them, where their rows say another order."""
+    labels: Mapping[str, Labelled] = {}
 
 
 def judge(
@@ -83,6 +86,7 @@ def judge(
         check_order(span.name, shown.by_name, [one.name for one in spans], spec, findings)
         check_distinct(known, spec, findings)
         check_target(target, spec, findings)
+        check_labels(shown.labels.get(span.name), spec, findings)
         if spec.curated is not None:
             check_schema(known, spec.curated, findings)
         past = past_of(index, statistics, [judgement.good for judgement in judged])

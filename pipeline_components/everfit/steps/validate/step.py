@@ -38,7 +38,14 @@ class Validate(Step[ValidateRequest, ValidateResult]):
         """The snapshots in plan's order, and what the champion has seen."""
         plan = upstream.one("plan", PlanResult)
         extracted = upstream.one("extract", ExtractResult)
-        found = {snapshot.span.name: snapshot.span for snapshot in extracted.snapshots}
+        labels = {
+            one.span.name: one.labels for one in extracted.snapshots if one.labels is not None
+        }
+        found = {
+            one.span.name: one.span
+            for one in extracted.snapshots
+            if one.labels is None or one.labels.mature
+        }
         named = [found[ref.name] for ref in (*plan.window, *plan.holdout) if ref.name in found]
         times = {one.span.name: one.times for one in extracted.snapshots if one.times is not None}
         spans = by_rows(named, times)
@@ -46,6 +53,7 @@ class Validate(Step[ValidateRequest, ValidateResult]):
             pipeline=order.effective_pipeline,
             spans=spans,
             times=times,
+            labels=labels,
             by_name=_by_name(plan, named, spans),
             skip_recent=order.effective_pipeline.window.skip_recent if plan.order_open else 0,
             readings={
@@ -67,6 +75,7 @@ class Validate(Step[ValidateRequest, ValidateResult]):
     def run(self, request: ValidateRequest, context: Context) -> ValidateResult:
         """Judge the spans and choose among the good ones; a result also where it says stop."""
         from everfit.ml.profiles.unify_columns import unify_columns
+        from everfit.steps.validate.check_labels import with_waiting
         from everfit.steps.validate.choose_spans import choose_spans
         from everfit.steps.validate.judge import Shown
         from everfit.steps.validate.judge_spans import judge_spans
@@ -77,13 +86,15 @@ class Validate(Step[ValidateRequest, ValidateResult]):
             context,
             spec,
             spans,
-            Shown(request.readings, request.rules, request.times, request.by_name),
+            Shown(request.readings, request.rules, request.times, request.by_name, request.labels),
         )
         good = tuple(span for span, one in zip(spans, judged, strict=True) if one.good)
         anomalies = tuple(anomaly for one in judged for anomaly in one.anomalies)
         choice = choose_spans(
             spec, spans, good, anomalies, request.champion_window, request.skip_recent
         )
+        if choice.stop is not None and choice.stop.code == "VALIDATE-TOO-FEW":
+            choice = choice._replace(stop=with_waiting(choice.stop, request.labels))
         known_good = [known for known, one in zip(statistics, judged, strict=True) if one.good]
         report = data_report(spec, spans, statistics, judged, choice)
         key = run_key(

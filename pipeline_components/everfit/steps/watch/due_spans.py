@@ -17,6 +17,7 @@ from everfit.contracts.messages.spans import Snapshot, Span, SpanRef, choose
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.data.sources import Listing
 from everfit.data.sources.listing import natural
+from everfit.data.sources.mature import reached
 from everfit.ml.fleet_level import Elsewhere, drift_level, drift_levels
 from everfit.ml.monitoring_key import evaluation_key, labels_due, logs_of
 from everfit.storage.ledger.records import MonitorRecord, SpanRecord
@@ -132,7 +133,11 @@ class DueSpans:
         return [ref for ref in self.good if newest is None or _place(ref) > newest]
 
     def _unread(self) -> list[SpanRef]:
-        window, holdout = choose(self.good, self.spec.window, self.spec.holdout)
+        if self.spec.labels is None:
+            window, holdout = choose(self.good, self.spec.window, self.spec.holdout)
+        else:
+            records = ((name, of, one.snapshot) for (name, of), one in self.known.items())
+            window, holdout = reached(self.spec, self.good, records).spans, ()
         wanted = {ref.name for ref in (*window, *holdout, *self.newer)}
         return [ref for ref in self.good if ref.name in wanted and self._span(ref) is None]
 

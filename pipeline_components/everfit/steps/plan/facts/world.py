@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from everfit.contracts.base import Digest
+from everfit.contracts.messages.joined import Labelled, waits_for
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.spans import Snapshot, Span, SpanRef
 from everfit.data.sources import Listing
@@ -43,6 +44,8 @@ class SortedSpans:
     """A sentence for every span left out."""
     refusals: Mapping[str, str]
     """Name of a span that was refused or quarantined → the codes of it."""
+    waiting: tuple[str, ...] = ()
+    """Names of spans whose labels are not due; in neither list."""
 
     def span(self, ref: SpanRef) -> Span | None:
         """The span, where it was read before."""
@@ -53,12 +56,17 @@ def sort_spans(world: World) -> SortedSpans:
     """Separate good spans from those refused, in quarantine or copies of another."""
     known: dict[tuple[str, str], Span] = {}
     refused: dict[tuple[str, str], SpanRecord] = {}
+    immature: dict[tuple[str, str], Labelled] = {}
     for record in world.records:
         if record.snapshot is not None:
-            known[record.name, record.fingerprint] = Snapshot.model_validate(record.snapshot).span
+            snapshot = Snapshot.model_validate(record.snapshot)
+            known[record.name, record.fingerprint] = snapshot.span
+            if snapshot.labels is not None and not snapshot.labels.mature:
+                immature[record.name, record.fingerprint] = snapshot.labels
         else:
             refused[record.name, record.fingerprint] = record
     notes = list(world.listing.notes)
+    waiting: list[str] = []
     good: list[SpanRef] = []
     bad: list[SpanRef] = []
     held: dict[Digest, str] = {}
@@ -78,9 +86,12 @@ def sort_spans(world: World) -> SortedSpans:
             why = f"it is a copy of {held[span.digest]}"
         elif span is not None:
             held[span.digest] = ref.name
-        if why:
+        if not why and key in immature:
+            waiting.append(ref.name)
+            notes.append(f"{ref.name} waits for its labels: {waits_for(immature[key])}")
+        elif why:
             notes.append(f"{ref.name} is left out: {why}")
             bad.append(ref)
         else:
             good.append(ref)
-    return SortedSpans(known, good, bad, tuple(notes), refusals)
+    return SortedSpans(known, good, bad, tuple(notes), refusals, tuple(waiting))
