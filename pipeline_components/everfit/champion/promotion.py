@@ -105,6 +105,7 @@ def champion_made(
         losses=evaluated.losses,
         importances=evaluated.importances,
         signature={c.name: c.type for c in prepared.columns if c.role == "feature"},
+        weight=None if prepared.weights is None else prepared.weights.by,
     )
 
 

@@ -65,6 +65,7 @@ def check_data(spec: PipelineSpec, snapshot: Snapshot, path: Path, context: Cont
         *_time_problems(spec, statistics, frame),
         *_positive_problems(spec, statistics),
         *_expression_problems(spec, frame),
+        *_weight_problems(spec, snapshot, path),
         *found.problems,
     ]
     warnings = [*_time_warnings(spec, statistics), *found.warnings]
@@ -96,7 +97,7 @@ def _judged(
     from everfit.steps.validate.target_profile import profile_target
 
     findings = Findings(snapshot.span.name, spec)
-    target = profile_target(path, spec.target, spec.features, statistics.columns, spec.time)
+    target = profile_target(path, spec.target, spec.shown_features, statistics.columns, spec.time)
     check_span(snapshot.span, statistics, spec, findings)
     check_target(target, spec, findings)
     check_readings(snapshot.readings, spec, findings)
@@ -209,6 +210,30 @@ def _expression_problems(spec: PipelineSpec, frame: Any) -> Iterator[str]:
                 evaluate(part.where, frame)
         except UserError as error:
             yield f"slices.{part.name}: {_expressed(error, part.where, spec, frame)}"
+
+
+def _weight_problems(spec: PipelineSpec, snapshot: Snapshot, path: Path) -> Iterator[str]:
+    """Weights that no run would take, of the rows that have a target."""
+    if spec.weight is None:
+        return
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from everfit.data.tables.evaluate_expression import evaluate
+    from everfit.data.tables.frames import to_frame
+    from everfit.steps.prepare.weights import row_weights
+
+    reads = columns_of(spec.weight)
+    target = spec.target_columns or {spec.target.name}
+    with pq.ParquetFile(path) as file:
+        table = file.read(columns=sorted(reads | target), use_threads=False)
+    try:
+        known = to_frame(table.select(sorted(target)))
+        text = spec.target.expression
+        labelled = (known[spec.target.name] if text is None else evaluate(text, known)).notna()
+        row_weights(table.filter(pa.array(labelled)), spec.weight, snapshot.span.name)
+    except UserError as error:
+        yield f"weight: {error.must}; {error.found}"
 
 
 def _expressed(error: UserError, text: str, spec: PipelineSpec, frame: Any) -> str:

@@ -146,7 +146,9 @@ def _beside_a_run(*parts: str) -> Code:
 _STEPS: dict[Made, Code] = {
     "extract": _beside_a_run("steps/extract", "data/tables", *_SOURCES),
     "validate": _of_a_run("steps/validate", "data/tables", "ml/profiles", *_WORDS),
-    "prepare": _of_a_run("steps/prepare", "data/tables", "ml/model", *_CHAMPION),
+    "prepare": _of_a_run(
+        "steps/prepare", "data/tables", "ml/model", "ml/scoring/resampling", *_CHAMPION
+    ),
     "train": _of_a_run("steps/train", "data/tables", "ml/families", "ml/model", "ml/scoring"),
     "evaluate": _of_a_run(
         "steps/evaluate", "data/tables", "ml/holdout_budget", "ml/model", "ml/scoring", *_CHAMPION

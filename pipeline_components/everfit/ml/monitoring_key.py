@@ -34,6 +34,7 @@ def evaluation_key(spec: PipelineSpec, labelled: bool, logs: Iterable[Span] = ()
     return digest_of(
         {
             **({"rules": dict(rules)} if rules else {}),
+            **({"weight": spec.weight} if spec.weight else {}),
             "monitor": spec.monitor.model_dump(mode="json", exclude=_without(spec)),
             "metrics": measured_metrics(spec),
             "task": spec.task,

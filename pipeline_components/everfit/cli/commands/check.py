@@ -128,7 +128,14 @@ def _check_estimators(path: Path, spec: PipelineSpec) -> None:
     problems = []
     for family in named:
         try:
-            family_of(family, spec.task, spec.primary_metric, spec.train.seed, spec.train.threads)
+            family_of(
+                family,
+                spec.task,
+                spec.primary_metric,
+                spec.train.seed,
+                spec.train.threads,
+                weighted=spec.weight is not None,
+            )
         except EverfitError as error:
             problems.append(f"train.families {family.name}: {error.line}")
     if problems:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen, PipelineName
 from everfit.contracts.messages.evidence import Calibration, FairnessGap, SliceScore, SliceSearch
+from everfit.contracts.messages.training import Weights
 from everfit.contracts.messages.verdicts import Comparison, Estimate
 from everfit.contracts.spec.metrics import Task
 
@@ -42,6 +43,11 @@ class ModelCard(Frozen):
     tables: tuple[CardTable, ...]
     features: tuple[str, ...]
     dropped: dict[str, int] = Field(description="reason → rows left out beforehand")
+    weights: Weights | None = Field(
+        None,
+        exclude_if=lambda weights: weights is None,
+        description="None: every row counts the same",
+    )
     metric: str
     baseline: str = Field(description="``champion v3`` or the dummy's name")
     dummy: str

@@ -72,6 +72,11 @@ class ChampionRef(Frozen):
     signature: dict[str, str] = Field(
         default_factory=dict, description="feature → type it was trained on"
     )
+    weight: str | None = Field(
+        None,
+        exclude_if=lambda weight: weight is None,
+        description="of a row when it was judged, as the spec had it",
+    )
 
 
 class PlanRequest(Frozen):

@@ -26,7 +26,7 @@ from everfit.contracts.messages.planning import ChampionRef, Trigger
 from everfit.contracts.messages.readings import BrokenRule, ColumnReading
 from everfit.contracts.messages.spans import Refusal, RowTimes, Snapshot, Span, SpanRef
 from everfit.contracts.messages.steps import Component
-from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainResult
+from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainResult, Weights
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
 from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
 from everfit.contracts.spec.joined import JoinSpec
@@ -192,6 +192,9 @@ class PrepareRequest(Frozen):
         None, description="the champion's training table: what it has seen is not held out"
     )
     champion_window: tuple[Digest, ...] = Field((), description="spans it was trained on")
+    weight: str | None = Field(
+        None, exclude_if=lambda weight: weight is None, description="of a row, as the spec has it"
+    )
     data_report: Report | None = Field(None, description="as validate drew it")
     left_out: dict[str, int] = Field(
         default_factory=dict, description="reason → rows that reading the spans has left out"
@@ -215,9 +218,10 @@ class PrepareResult(Frozen):
     """Two Parquet tables and the proof that they share nothing.
 
     Both tables hold the columns of ``columns``, ``__row`` (uint64 digest of the row's content),
-    ``__shown`` (the same of its features and target, as far as a new delivery keeps them) and
-    ``__piece`` (which part of the window a training row is from), ordered by time where there is
-    one, else by row digest. The target keeps its own type (number, boolean or string); ``classes``
+    ``__shown`` (the same of its features and target, as far as a new delivery keeps them),
+    ``__piece`` (which part of the window a training row is from) and, where rows are weighted,
+    ``__weight`` (in units of the training rows' mean), ordered by time where there is one, else by
+    row digest. The target keeps its own type (number, boolean or string); ``classes``
     names its values as text, in the order of scikit-learn's ``classes_``.
     """
 
@@ -239,6 +243,11 @@ class PrepareResult(Frozen):
         None, description="the data report with the rows left out; None where there was none"
     )
     proof: Artifact = Field(description="JSON: row digests of both sides, counts, overlaps (0)")
+    weights: Weights | None = Field(
+        None,
+        exclude_if=lambda weights: weights is None,
+        description="None: every row counts the same",
+    )
 
 
 class EvaluateRequest(Frozen):
@@ -276,6 +285,9 @@ class EvaluateRequest(Frozen):
     find_slices: bool = False
     fairness: tuple[FairnessSpec, ...] = ()
     stability: StabilitySpec = StabilitySpec()
+    weights: Weights | None = Field(
+        None, exclude_if=lambda weights: weights is None, description="as prepare found them"
+    )
 
 
 class EvaluateResult(Frozen):
@@ -290,7 +302,8 @@ class EvaluateResult(Frozen):
     slices: tuple[SliceScore, ...]
     rows: int
     losses: Artifact = Field(
-        description="Parquet: __row, candidate, baseline (row losses of the primary metric)"
+        description="Parquet: __row, candidate, baseline (row losses of the primary metric) and, "
+        "where rows are weighted, __weight"
     )
     sample: Artifact = Field(description="Parquet: raw holdout rows for the servability check")
     predictions: Artifact = Field(description="JSON: the candidate's predictions of the sample")

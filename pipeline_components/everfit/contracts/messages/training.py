@@ -25,6 +25,14 @@ class ColumnRole(Frozen):
     distinct: int | None = Field(None, description="distinct training values of a string column")
 
 
+class Weights(Frozen):
+    """How the rows of the prepared tables are weighted."""
+
+    by: str = Field(description="the spec's ``weight``")
+    train: float = Field(description="rows of equal weight that the training table is worth")
+    holdout: float = Field(description="the same of the holdout")
+
+
 class TrainRequest(Frozen):
     """Fit one family."""
 

@@ -18,6 +18,8 @@ def named_columns(spec: PipelineSpec) -> Iterator[tuple[str, str]]:
         yield "target.expression", column
     if spec.time:
         yield "time", spec.time
+    for column in sorted(columns_of(spec.weight) if spec.weight else ()):
+        yield "weight", column
     for field, columns in (
         ("entity", spec.entity),
         ("key", spec.key),

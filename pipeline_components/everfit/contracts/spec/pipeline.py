@@ -20,6 +20,7 @@ from everfit.contracts.spec.metrics import METRICS, PRIMARY, Task, metric_proble
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.contracts.spec.notices import Address
 from everfit.contracts.spec.row_rules import RuleAction, checked_rules
+from everfit.contracts.spec.row_weight import checked_weight, weight_column
 from everfit.contracts.spec.score import ScoreSpec
 from everfit.contracts.spec.source import Column, SourceSpec
 from everfit.contracts.spec.table_schema import TableSchema
@@ -60,7 +61,9 @@ class FeatureSpec(Frozen):
 
     drop: tuple[Column, ...] = Field((), description="never shown to a model: leaks and keys")
     keep: tuple[Column, ...] = Field(
-        (), description="columns of the target's expression that are known at prediction time"
+        (),
+        description="columns of the target's expression, or a ``weight``, that are known at "
+        "prediction time",
     )
     derive: dict[Identifier, str] = Field(
         default_factory=dict,
@@ -209,6 +212,13 @@ class PipelineSpec(Frozen):
         description="columns that name a row: of several versions the newest counts; without them "
         "equal rows are observations of their own",
     )
+    weight: str | None = Field(
+        None,
+        # As if there were no such field: a spec without it is the same as before there was one.
+        exclude_if=lambda weight: weight is None,
+        description="how much a row counts, in fitting and in every score: a column, or an "
+        "expression over columns ([row weights](../how-to/weights.md))",
+    )
     features: FeatureSpec = Field(FeatureSpec(), description="what the model may see")
     window: WindowSpec = Field(WindowSpec(), description="what a candidate is trained on")
     holdout: HoldoutSpec = Field(
@@ -254,6 +264,7 @@ class PipelineSpec(Frozen):
         return {"name": value} if isinstance(value, str) else value
 
     _known_components = field_validator("images", mode="before")(known_components)
+    _checked_weight = field_validator("weight")(checked_weight)
 
     @model_validator(mode="after")
     def _holds_together(self) -> PipelineSpec:
@@ -372,6 +383,19 @@ class PipelineSpec(Frozen):
         return columns_of(self.target.expression) if self.target.expression else frozenset()
 
     @property
+    def weight_column(self) -> str | None:
+        """The column that is the weight of a row and no feature."""
+        return weight_column(self.weight, self.features.keep)
+
+    @property
+    def shown_features(self) -> FeatureSpec:
+        """What a model may see, with the weight among what it may not."""
+        if self.weight_column is None:
+            return self.features
+        drop = tuple(dict.fromkeys((*self.features.drop, self.weight_column)))
+        return self.features.model_copy(update={"drop": drop})
+
+    @property
     def hidden_columns(self) -> frozenset[str]:
-        """Columns no model sees: the target and everything dropped."""
-        return frozenset({self.target.name, *self.features.drop})
+        """Columns no model sees: the target, everything dropped, and a weight."""
+        return frozenset({self.target.name, *self.shown_features.drop})

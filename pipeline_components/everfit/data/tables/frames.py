@@ -30,7 +30,9 @@ SHOWN = "__shown"
 """The digest of what a model sees of a row and of its target, as far as a new delivery keeps it."""
 PIECE = "__piece"
 """Which piece of the window a training row is from (``redelivery.pieces_of``)."""
-RESERVED = (ROW, SHOWN, PIECE)
+WEIGHT = "__weight"
+"""How much a row counts, in units of the training rows' mean; only where the spec weighs rows."""
+RESERVED = (ROW, SHOWN, PIECE, WEIGHT)
 """Columns of a prepared table that are no columns of the source."""
 
 
@@ -65,6 +67,15 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
     if columns is not None:
         table = table.select(list(columns))
     return to_frame(table)
+
+
+def read_weights(path: Path) -> Any:
+    """The weights of a prepared table's rows, (n,) float64; None where it has none."""
+    import pyarrow.parquet as pq
+
+    if WEIGHT not in pq.read_schema(path).names:
+        return None
+    return read_table(path, [WEIGHT])[WEIGHT].to_numpy("float64")
 
 
 def to_frame(table: Any) -> pd.DataFrame:

@@ -47,7 +47,14 @@ def build(family: ReadyFamily, params: dict[str, Any], rows: int, encoder: Table
 
 
 def fit(
-    estimator: Any, matrix: Any, values: Any, warned: Warned, held: tuple[Any, Any] | None = None
+    estimator: Any,
+    matrix: Any,
+    values: Any,
+    warned: Warned,
+    held: tuple[Any, Any] | None = None,
+    *,
+    weights: Any = None,
+    held_weights: Any = None,
 ) -> int:
     """Fit; given rows held out, until they are predicted no better: the rounds that took, or 0.
 
@@ -62,14 +69,23 @@ def fit(
         What the fit warns of is added to it.
     held : (matrix, values), optional
         Rows held out.
+    weights : (n,) array, optional
+        How much each row counts.
+    held_weights : array, optional
+        The same of the rows held out.
     """
     rounds = 0
+    weighed = {} if weights is None else {"sample_weight": weights}
+    if weighed and "copy_X" in estimator.get_params(deep=False):
+        estimator.set_params(copy_X=True)  # else it weighs the matrix, which others are fitted on
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if held is None:
-            estimator.fit(matrix, values)
+            estimator.fit(matrix, values, **weighed)
         else:
-            rounds = fit_until_best(estimator, matrix, values, *held)
+            rounds = fit_until_best(
+                estimator, matrix, values, *held, weights=weights, held_weights=held_weights
+            )
     for warning in caught:
         kind = warning.category.__name__
         text = " ".join(str(warning.message).split())[:200]
@@ -85,6 +101,7 @@ def fit_on_all(
     frame: pd.DataFrame,
     values: Any,
     warned: Warned,
+    weights: Any = None,
 ) -> Pipeline:
     """Fit on every row, encoding and all.
 
@@ -100,6 +117,8 @@ def fit_on_all(
         As ``fitted_on`` gives them.
     warned : dict
         What the fit warns of is added to it.
+    weights : array of shape (n,), optional
+        How much each row counts.
     """
     from sklearn.pipeline import Pipeline
 
@@ -110,7 +129,7 @@ def fit_on_all(
     # The raw columns are encoded now; fitting needs the memory more.
     frame.drop(columns=list(frame.columns), inplace=True)
     estimator = build(family, params, len(values), encoder)
-    fit(estimator, matrix, values, warned)
+    fit(estimator, matrix, values, warned, weights=weights)
     steps: list[tuple[str, Any]] = [("columns", prepared.raw)]
     if prepared.derived is not None:
         steps.append(("derive", prepared.derived))

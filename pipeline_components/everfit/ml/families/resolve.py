@@ -103,7 +103,9 @@ class ReadyFamily:
         return {name: value for name, value in found.items() if name not in self.space}
 
 
-def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int) -> ReadyFamily:
+def family_of(
+    spec: FamilySpec, task: Task, metric: str, seed: int, threads: int, weighted: bool = False
+) -> ReadyFamily:
     """The family a spec names.
 
     Parameters
@@ -114,6 +116,8 @@ def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int
     seed : int
     threads : int
         Given to estimators that can use them for fitting without changing a bit.
+    weighted : bool
+        Whether it is to be fitted on weighted rows.
 
     Returns
     -------
@@ -122,7 +126,8 @@ def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int
     Raises
     ------
     UserError
-        If its estimator cannot be imported, does not fit the task or lacks a parameter.
+        If its estimator cannot be imported, does not fit the task, lacks a parameter, or takes no
+        weights where there are some.
 
     Examples
     --------
@@ -131,7 +136,10 @@ def family_of(spec: FamilySpec, task: Task, metric: str, seed: int, threads: int
     Ridge(alpha=2.0, copy_X=False, random_state=0)
     """
     if spec.estimator is not None:
-        return _by_path(spec, spec.estimator, task, seed)
+        ready = _by_path(spec, spec.estimator, task, seed)
+        if weighted:
+            _check_weights(spec.name, ready)
+        return ready
     family = _installed(spec)
     path = family.regressor if task == "regression" else family.classifier
     if path.startswith("boosters."):
@@ -213,6 +221,19 @@ def _by_path(spec: FamilySpec, path: str, task: Task, seed: int) -> ReadyFamily:
         fixed=frozenset(spec.params),
         first=() if searched else ({},),
     )
+
+
+def _check_weights(name: str, ready: ReadyFamily) -> None:
+    from sklearn.utils.validation import has_fit_parameter
+
+    if not has_fit_parameter(ready.estimator, "sample_weight"):
+        raise UserError(
+            "TRAIN-ESTIMATOR",
+            name,
+            "where rows are weighted, an estimator's fit must take sample_weight",
+            f"that of {ready.path} does not",
+            "Name another estimator, or leave out weight",
+        )
 
 
 def _seeded(estimator: Any, seed: int) -> dict[str, Any]:

@@ -11,7 +11,14 @@ GROWTH = 1.1
 
 
 def fit_until_best(
-    estimator: Any, matrix: Any, values: Any, held_matrix: Any, held_values: Any
+    estimator: Any,
+    matrix: Any,
+    values: Any,
+    held_matrix: Any,
+    held_values: Any,
+    *,
+    weights: Any = None,
+    held_weights: Any = None,
 ) -> int:
     """Fit, watching rows held out, and cut back to the round that predicted them best.
 
@@ -23,6 +30,8 @@ def fit_until_best(
         What is learnt from.
     held_matrix, held_values : arrays of m rows
         What is watched.
+    weights, held_weights : arrays of n and of m rows, optional
+        How much each row counts, of both or of none.
 
     Returns
     -------
@@ -41,7 +50,10 @@ def fit_until_best(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    estimator.fit(matrix, values, X_val=held_matrix, y_val=held_values)
+    held = {"X_val": held_matrix, "y_val": held_values}
+    if weights is not None:
+        held |= {"sample_weight": weights, "sample_weight_val": held_weights}
+    estimator.fit(matrix, values, **held)
     if isinstance(estimator, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         # It keeps the rounds that it waited in vain: a score would be that of an overfit.
         del estimator._predictors[max(1, int(np.argmax(estimator.validation_score_))) :]

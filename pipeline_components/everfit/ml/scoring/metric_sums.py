@@ -7,6 +7,9 @@ it was drawn, ``counts @ sums`` holds the sums of every resample at once. Means,
 recalls and F1 are exact functions of such sums. Ranks and medians are functions of histograms,
 which are sums too: exact while there are no more distinct values than ``BINS``, else over narrow
 bins, and shifted so that the undisturbed sample gives the exact score.
+
+Where rows are weighted, every sum is one of weights: the number of rows is the sum of their
+weights, and a mean is a ratio of two sums, whose parts by unit are those of a ratio estimator.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from everfit.contracts.spec.metric import (
     Sums,
 )
 from everfit.contracts.spec.metrics import METRICS, Task, metrics_of
+from everfit.ml.scoring.medians import loss_bins, median_by_bins, weighted_median
 from everfit.ml.scoring.resampling import Floats, Integers, Resampling, totals
 from everfit.ml.scoring.scored import Scored, values_of
 
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
     from everfit.contracts.spec.metric import Array, Arrays, Counts, Totals
 
 BINS = 512
+NOTHING = 1e-12
+"""Of a sum of weights: what is left of it when all that was in it is taken away."""
 CHUNK = 500
 """Resamples in memory at once."""
 
@@ -54,12 +60,15 @@ class MetricSums:
         metric → its value on all rows, by the definition.
     smooth : bool
         Whether the metrics follow a small change of the rows smoothly; a median moves in steps.
+    weighted : bool
+        Whether the sums are of weights, so that a difference of two is not exact.
     """
 
     sums: Floats
     formulas: Mapping[str, Formula]
     exact: Mapping[str, float]
     smooth: bool = True
+    weighted: bool = False
 
     def replicates(self, counts: Floats) -> dict[str, Floats]:
         """Each metric's value on each resample: metric → (R,) array."""
@@ -97,7 +106,10 @@ class MetricSums:
         formula = self.formulas[metric]
         with np.errstate(all="ignore"):
             total = self.sums.sum(axis=0, keepdims=True)
-            moved = formula(total + more * self.sums) - formula(total)[0]
+            left = total + more * self.sums
+            if self.weighted:
+                left = np.where(np.abs(left) <= NOTHING * np.abs(total), 0.0, left)
+            moved = formula(left) - formula(total)[0]
         return np.asarray(moved * ((units + more) / more))
 
 
@@ -249,21 +261,25 @@ def _summed(metrics: Sequence[Metric], scored: Scored, unit: Integers, units: in
     for metric in metrics:
         for column in _columns(metric):
             places.setdefault(column, len(places) + 1)
+    weight = scored.weight
     columns = [np.ones(scored.rows), *(values_of(column, scored) for column in places)]
+    if weight is not None:
+        columns = [weight * column for column in columns]
     parts = [np.column_stack([totals(column, unit, units) for column in columns])]
     first = len(columns)
     k = 0
     if any(isinstance(metric.estimate, ClassCounts) for metric in metrics):
         actual, predicted = scored.truth.astype(np.int64), scored.predicted_class
         correct, k = actual == predicted, scored.scores.shape[1]
-        parts.append(_histogram(actual[correct], unit[correct], units, k))
-        parts.append(_histogram(actual, unit, units, k))
-        parts.append(_histogram(predicted, unit, units, k))
+        of_correct = None if weight is None else weight[correct]
+        parts.append(_histogram(actual[correct], unit[correct], units, k, of_correct))
+        parts.append(_histogram(actual, unit, units, k, weight))
+        parts.append(_histogram(predicted, unit, units, k, weight))
     for metric in metrics:
         own = tuple(places[column] for column in _columns(metric))
         formulas[metric.name] = _formula(metric, own, (first, k), scored.positive)
     sums = np.hstack(parts)
-    return MetricSums(sums, formulas, _on_all(sums, formulas))
+    return MetricSums(sums, formulas, _on_all(sums, formulas), weighted=weight is not None)
 
 
 def _columns(metric: Metric) -> tuple[Column, ...]:
@@ -308,8 +324,12 @@ def _ranked(metrics: Sequence[Metric], scored: Scored, unit: Integers, units: in
     """Metrics that are formulas of positives and negatives at each probability."""
     formulas = {metric.name: _rank_formula(cast("Ranks", metric.estimate)) for metric in metrics}
     positive = scored.is_positive
+    weight = scored.weight
     levels, level = np.unique(scored.probability, return_inverse=True)
-    yes, no = (totals(mask, level, levels.size) for mask in (positive, ~positive))
+    yes, no = (
+        totals(mask if weight is None else mask * weight, level, levels.size)
+        for mask in (positive, ~positive)
+    )
     every = np.concatenate([yes, no])[None, :]
     exact = _on_all(every, formulas)
     if levels.size > BINS:
@@ -319,9 +339,14 @@ def _ranked(metrics: Sequence[Metric], scored: Scored, unit: Integers, units: in
         level = np.minimum((place * BINS).astype(np.int64), BINS - 1)[level]
     bins = int(level.max()) + 1
     sums = np.hstack(
-        [_histogram(level[mask], unit[mask], units, bins) for mask in (positive, ~positive)]
+        [
+            _histogram(
+                level[mask], unit[mask], units, bins, None if weight is None else weight[mask]
+            )
+            for mask in (positive, ~positive)
+        ]
     )
-    return MetricSums(sums, formulas, exact)
+    return MetricSums(sums, formulas, exact, weighted=weight is not None)
 
 
 def _rank_formula(estimate: Ranks) -> Formula:
@@ -335,30 +360,16 @@ def _rank_formula(estimate: Ranks) -> Formula:
 def _median(metric: Metric, scored: Scored, unit: Integers, units: int) -> MetricSums:
     """The median row loss, by a histogram of the losses."""
     loss = values_of(metric.row_loss.of, scored)
-    levels, level = np.unique(loss, return_inverse=True)
-    bins = np.arange(levels.size)
-    if levels.size > BINS:
-        # narrow bins where the medians of resamples are, a wide one on either side
-        share = np.cumsum(np.bincount(level)) / loss.size
-        inner = np.floor((share - 0.3) / 0.4 * (BINS - 2)).astype(np.int64)
-        bins = np.unique(np.clip(1 + inner, 0, BINS - 1), return_inverse=True)[1]
-    edges = np.flatnonzero(np.diff(bins, prepend=-1))
-    low, high = levels[edges], levels[np.append(edges[1:], levels.size) - 1]
-    sums = _histogram(bins[level], unit, units, low.size)
-
-    def median(drawn: Floats) -> Floats:
-        reached = np.cumsum(drawn, axis=1)
-        half = reached[:, -1] / 2
-        at = (reached < half[:, None]).sum(axis=1)
-        row = np.arange(len(drawn))
-        inside = (half - (reached[row, at] - drawn[row, at])) / drawn[row, at]
-        value: Floats = low[at] + inside * (high[at] - low[at])
-        # half of an even number of rows lies exactly at a bin's end: the mean of both neighbours
-        after = np.minimum((reached <= half[:, None]).sum(axis=1), low.size - 1)
-        return np.asarray(np.where(reached[row, at] == half, (value + low[after]) / 2, value))
-
-    exact = {metric.name: float(np.median(loss))}
-    return MetricSums(sums, {metric.name: median}, exact, smooth=False)
+    weight = scored.weight
+    if weight is not None:  # a row of no weight is no place for a median to be
+        there = weight > 0
+        loss, unit, weight = loss[there], unit[there], weight[there]
+    bins, low, high = loss_bins(loss, weight, BINS)
+    sums = _histogram(bins, unit, units, low.size, weight)
+    value = np.median(loss) if weight is None else weighted_median(loss, weight)
+    exact = {metric.name: float(value)}
+    formulas = {metric.name: median_by_bins(low, high)}
+    return MetricSums(sums, formulas, exact, False, weight is not None)
 
 
 def _floats(values: Array) -> Floats:
@@ -367,11 +378,13 @@ def _floats(values: Array) -> Floats:
 
 def _middle_rank(counts: Floats) -> Floats:
     reached = np.cumsum(counts)
-    return (reached - counts / 2) / max(float(reached[-1]), 1.0)
+    return (reached - counts / 2) / (float(reached[-1]) or 1.0)
 
 
-def _histogram(bin_of: Integers, unit: Integers, units: int, bins: int) -> Floats:
-    counts = np.bincount(unit * bins + bin_of, minlength=units * bins)
+def _histogram(
+    bin_of: Integers, unit: Integers, units: int, bins: int, weight: Floats | None = None
+) -> Floats:
+    counts = np.bincount(unit * bins + bin_of, weight, minlength=units * bins)
     return counts.reshape(units, bins).astype(np.float64)
 
 

@@ -11,7 +11,14 @@ LEVELS = np.geomspace(0.5, 1e-6, 402)[1:]
 """Falling; each 3 % below the one before, and no p-value is finer."""
 
 
-def p_below_zero(value: float, parts: Floats, in_time: bool) -> float | None:
+def p_below_zero(
+    value: float,
+    parts: Floats,
+    in_time: bool,
+    *,
+    weight: Floats | None = None,
+    best: float = 0.0,
+) -> float | None:
     """One-sided p-value of the hypothesis that the true value is not below zero.
 
     Parameters
@@ -22,6 +29,10 @@ def p_below_zero(value: float, parts: Floats, in_time: bool) -> float | None:
         What each unit of rows says of it: its pseudo-values, up to a constant.
     in_time : bool
         Whether units lie in time order, so that neighbours may resemble each other.
+    weight : (units,) float array, optional
+        Of the units, where rows are weighted.
+    best : float
+        How far above the mean one row may take its unit, as is known from elsewhere.
 
     Returns
     -------
@@ -39,7 +50,7 @@ def p_below_zero(value: float, parts: Floats, in_time: bool) -> float | None:
     >>> p_below_zero(1.0, parts, in_time=False)
     1.0
     """
-    found = tails(parts, LEVELS, in_time)
+    found = tails(parts, LEVELS, in_time, weight=weight, best=best)
     if found is None or not np.isfinite(value):
         return None
     surely = value + found.above < 0

@@ -11,6 +11,7 @@ from everfit.contracts.base import canonical_json
 from everfit.contracts.errors import Unavailable, UserError, shortlist, told
 from everfit.contracts.spec.metrics import Task
 from everfit.ml.model import class_texts, predict_scores
+from everfit.ml.scoring.medians import weighted_median
 from everfit.ml.scoring.resampling import Floats, Integers
 
 if TYPE_CHECKING:
@@ -155,7 +156,13 @@ def champion_predictions(
         return None, told(error)
 
 
-def dummy_predictions(name: str, target: Any, rows: int, classes: Sequence[str] | None) -> Floats:
+def dummy_predictions(
+    name: str,
+    target: Any,
+    rows: int,
+    classes: Sequence[str] | None,
+    weights: Floats | None = None,
+) -> Floats:
     """Predictions of the declared dummy, learnt from the training target.
 
     Parameters
@@ -168,6 +175,8 @@ def dummy_predictions(name: str, target: Any, rows: int, classes: Sequence[str] 
     rows : int
         Rows to predict, ``n``.
     classes : sequence of k str or None
+    weights : (m,) array, optional
+        How much each training row counts.
 
     Returns
     -------
@@ -182,10 +191,17 @@ def dummy_predictions(name: str, target: Any, rows: int, classes: Sequence[str] 
     array([[0.75, 0.25]])
     """
     if classes is None:
-        value = np.mean(target) if name == "mean" else np.median(target)
+        if weights is None:
+            value = np.mean(target) if name == "mean" else np.median(target)
+        elif name == "mean":
+            value = np.average(target, weights=weights)
+        else:
+            value = weighted_median(target, weights)
         return np.full(rows, float(value))
-    counts = np.bincount(target[target >= 0], minlength=len(classes))
-    share = counts / max(int(counts.sum()), 1)
+    known = target >= 0
+    of_known = None if weights is None else weights[known]
+    counts = np.bincount(target[known], of_known, minlength=len(classes))
+    share = counts / (counts.sum() or 1)
     if name == "most_frequent":
         share = np.eye(len(classes))[int(counts.argmax())]
     return np.tile(share, (rows, 1))

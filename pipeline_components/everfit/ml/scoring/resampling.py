@@ -48,6 +48,8 @@ class Design:
     seed : int
     kind : str, optional
         What is drawn; needed only where both time and entity are declared (``chosen``).
+    weight : (n,) float array, optional
+        How much each row counts; without it all count the same.
     """
 
     rows: int
@@ -55,6 +57,7 @@ class Design:
     entity: Integers | None
     seed: int
     kind: Kind | None = None
+    weight: Floats | None = None
 
     def chosen(self, difference: Floats | None) -> Design:
         """The design with the kind of unit that is drawn.
@@ -66,6 +69,9 @@ class Design:
             return replace(self, kind="time blocks" if self.ordered else "rows")
         if not self.ordered or difference is None or not np.isfinite(difference).all():
             return replace(self, kind="entities")
+        if self.weight is not None:
+            centre = float((self.weight @ difference) / self.weight.sum())
+            difference = self.weight * (difference - centre)
         blocks, entities = time_blocks(self.rows), dealt(self.entity, self.seed)
         by_block, by_entity = (clustered_variance(difference, u) for u in (blocks, entities))
         return replace(self, kind="time blocks" if by_block > by_entity else "entities")
@@ -73,7 +79,8 @@ class Design:
     def part(self, mask: NDArray[np.bool_]) -> Design:
         """The design of a subset of rows."""
         entity = None if self.entity is None else self.entity[mask]
-        return replace(self, rows=int(mask.sum()), entity=entity)
+        weight = None if self.weight is None else self.weight[mask]
+        return replace(self, rows=int(mask.sum()), entity=entity, weight=weight)
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,8 @@ class Resampling:
         A phrase for people.
     in_time : bool
         Whether units lie in time order, so that neighbours may resemble each other.
+    weight : (units,) float64 array or None
+        Sum of the weights of each unit's rows; None: rows are not weighted.
     """
 
     unit: Integers
@@ -98,6 +107,22 @@ class Resampling:
     counts: Floats
     method: str
     in_time: bool = False
+    weight: Floats | None = None
+
+    @property
+    def worth(self) -> float:
+        """Units of equal weight that all of them are worth."""
+        return self.units if self.weight is None else float(effective(self.weight))
+
+    def interval(self, replicates: Floats, confidence: float) -> tuple[float, float]:
+        """Two-sided interval of what was computed on each resample, as ``interval`` gives it.
+
+        Parameters
+        ----------
+        replicates : (R,) float array
+        confidence : float
+        """
+        return interval(replicates, self.worth, confidence)
 
 
 def resample(design: Design, confidence: float) -> Resampling:
@@ -124,7 +149,42 @@ def resample(design: Design, confidence: float) -> Resampling:
     if drawn != "time blocks" and units == UNITS < design.rows:
         method = method.replace(drawn, f"random groups of {drawn}")
     counts = _counts(units, draws, design.seed)
-    return Resampling(unit, units, counts, method, in_time=drawn == "time blocks")
+    weight = None
+    if design.weight is not None:
+        weight = totals(design.weight, unit, units)
+        method += f" (weighted: worth {float(effective(weight)):,.0f})"
+    return Resampling(unit, units, counts, method, drawn == "time blocks", weight)
+
+
+def effective(weight: Any) -> Any:
+    """How many of equal weight samples of unequal weights are worth.
+
+    Parameters
+    ----------
+    weight : (..., n) array
+        At least 0.
+
+    Returns
+    -------
+    (...) float array
+        0 where all weights are 0.
+
+    References
+    ----------
+    .. [1] Kish, "Survey Sampling", 1965, section 11.7: a mean of rows that are alike varies as
+       that of so many rows of equal weight.
+
+    Examples
+    --------
+    >>> effective([[2.0, 2.0, 2.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    array([3., 1., 0.])
+    """
+    weight = np.asarray(weight, dtype=np.float64)
+    largest = weight.max(axis=-1, initial=0.0, keepdims=True)
+    with np.errstate(invalid="ignore"):  # their squares neither overflow nor vanish
+        shares = np.where(largest > 0, weight / largest, 0.0)
+        worth = shares.sum(axis=-1) ** 2 / (shares**2).sum(axis=-1)
+    return np.where(largest[..., 0] > 0, worth, 0.0)
 
 
 def time_blocks(rows: int) -> Integers:
@@ -198,7 +258,7 @@ def clustered_variance(values: Floats, unit: Integers) -> float:
     return float((sums**2).sum() * sums.size / (sums.size - 1) / values.size**2)
 
 
-def interval(replicates: Floats, units: int, confidence: float) -> tuple[float, float]:
+def interval(replicates: Floats, units: float, confidence: float) -> tuple[float, float]:
     """Two-sided expanded percentile interval.
 
     A plain percentile interval of few units is too narrow; its tail is moved out as Student's t
@@ -208,8 +268,8 @@ def interval(replicates: Floats, units: int, confidence: float) -> tuple[float, 
     Parameters
     ----------
     replicates : (R,) float array
-    units : int
-        Drawn in each replicate.
+    units : float
+        Drawn in each replicate; as many of equal weight as they are worth.
     confidence : float
 
     Returns

@@ -29,15 +29,25 @@ class Scored:
         Predictions, or probabilities of the classes.
     positive : int
         Binary: the class whose probability is scored.
+    weight : (n,) float64 array or None
+        How much each row counts, at least 0: only the ratios matter. None: all the same.
     """
 
     task: Task
     truth: Floats | Integers
     scores: Floats
     positive: int = 1
+    weight: Floats | None = None
 
     @classmethod
-    def of(cls, task: Task, truth: Floats | Integers, scores: Floats, positive: int = 1) -> Scored:
+    def of(
+        cls,
+        task: Task,
+        truth: Floats | Integers,
+        scores: Floats,
+        positive: int = 1,
+        weight: Floats | None = None,
+    ) -> Scored:
         """Like the constructor; rows of a class no model knows get a class of their own.
 
         No model gives that class any probability, so such rows are wrong, as they should be.
@@ -51,11 +61,13 @@ class Scored:
             Predictions, or probabilities of the classes.
         positive : int
             Binary: the class whose probability is scored.
+        weight : (n,) float64 array, optional
+            How much each row counts.
         """
         if task != "regression" and (truth < 0).any():
             scores = np.column_stack([scores, np.zeros(len(scores))])
             truth = np.where(truth < 0, scores.shape[1] - 1, truth)
-        return cls(task, truth, scores, positive)
+        return cls(task, truth, scores, positive, weight)
 
     @property
     def rows(self) -> int:
@@ -101,25 +113,34 @@ class Scored:
 
     def part(self, mask: NDArray[np.bool_] | Integers) -> Scored:
         """The same for a subset of rows."""
-        return Scored(self.task, self.truth[mask], self.scores[mask], self.positive)
+        weight = None if self.weight is None else self.weight[mask]
+        return Scored(self.task, self.truth[mask], self.scores[mask], self.positive, weight)
 
-    def joined_by(self, truth: Floats | Integers, scores: Floats) -> Scored:
+    def joined_by(
+        self, truth: Floats | Integers, scores: Floats, weight: Floats | None = None
+    ) -> Scored:
         """The same with more rows; those of a class that no model knows are left out.
 
         Parameters
         ----------
         truth : (m,) array
         scores : (m,) or (m, k) float64 array
+        weight : (m,) float64 array, optional
+            In the unit of these rows' own; needed where they have one.
         """
         if self.task != "regression":
             known = truth >= 0
             truth, scores = truth[known], scores[known]
+            weight = None if weight is None else weight[known]
             scores = np.pad(scores, ((0, 0), (0, self.scores.shape[1] - scores.shape[1])))
         return Scored(
             self.task,
             np.concatenate([self.truth, truth]),
             np.concatenate([self.scores, scores]),
             self.positive,
+            None
+            if self.weight is None or weight is None
+            else np.concatenate([self.weight, weight]),
         )
 
 

@@ -6,8 +6,9 @@ mean too good and its spread too small at once. Here each side is Student's dist
 there were one more unit, as bad as the worst of those seen or known to be possible, and widened for
 skewness: by Hall's correction, at most ``MOST_SKEWED`` times, and by the gamma law that is exact
 where rare events of one size are counted. No side is ever narrower than Student's. Units in time
-order that resemble their neighbours count as fewer. docs/explanation/gate.md has what was
-tried and how often each was wrong.
+order that resemble their neighbours count as fewer. Units of unequal weight count as the number of
+equal ones they are worth, and the one more may be as bad as the worst and as heavy as the heaviest.
+docs/explanation/gate.md has what was tried and how often each was wrong.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from everfit.ml.scoring.resampling import Floats
+from everfit.ml.scoring.resampling import Floats, effective
 
 LARGEST, SMALLEST, STEPS = 0.025, 1e-5, 36
 LEVELS: tuple[float, ...] = tuple(
@@ -59,7 +60,15 @@ def levels_of(confidence: float) -> tuple[float, ...]:
     return tuple(sorted([*others, shown], reverse=True))
 
 
-def tails(parts: Floats, levels: Any, in_time: bool, worst: Any = 0.0) -> Tails | None:
+def tails(
+    parts: Floats,
+    levels: Any,
+    in_time: bool,
+    worst: Any = 0.0,
+    *,
+    best: Any = 0.0,
+    weight: Floats | None = None,
+) -> Tails | None:
     """Distances from an estimate to its bounds on either side.
 
     Parameters
@@ -74,11 +83,16 @@ def tails(parts: Floats, levels: Any, in_time: bool, worst: Any = 0.0) -> Tails 
     worst : (...) floats
         How far below the mean one row may take its unit, as is known from elsewhere (``unseen``);
         for the bound below alone.
+    best : (...) floats
+        The same above the mean, for the bound above alone.
+    weight : (..., units) float array, optional
+        Of the units, at least 0, where their rows are weighted.
 
     Returns
     -------
     Tails or None
-        None with fewer than ``FEWEST_UNITS`` units, or where a part is not finite.
+        None with fewer than ``FEWEST_UNITS`` units, where a part is not finite, and where all
+        units are worth fewer of equal weight.
 
     Notes
     -----
@@ -103,8 +117,11 @@ def tails(parts: Floats, levels: Any, in_time: bool, worst: Any = 0.0) -> Tails 
     if count < FEWEST_UNITS or not np.isfinite(parts).all():
         return None
     centred = parts - parts.mean(axis=-1, keepdims=True)
-    worst = np.broadcast_to(np.asarray(worst, dtype=np.float64), centred.shape[:-1])
-    scale = np.maximum(np.abs(centred).max(axis=-1), np.abs(worst))[..., None]
+    worst, best = (
+        np.broadcast_to(np.asarray(one, dtype=np.float64), centred.shape[:-1])
+        for one in (worst, best)
+    )
+    scale = np.maximum(np.abs(centred).max(axis=-1), np.maximum(np.abs(worst), best))[..., None]
     with np.errstate(invalid="ignore"):
         centred = np.where(scale > 0, centred / scale, 0.0)  # cubes of tiny numbers vanish
     square = centred * centred
@@ -114,10 +131,22 @@ def tails(parts: Floats, levels: Any, in_time: bool, worst: Any = 0.0) -> Tails 
     size = scale[..., 0]
     with np.errstate(invalid="ignore", divide="ignore"):
         # one row is one row, however much its unit resembles the next one
-        known = np.where(size > 0, worst / size * units / count, 0.0)
+        low, high = (np.where(size > 0, one / size * units / count, 0.0) for one in (worst, best))
+    lowest, highest = np.minimum(centred.min(axis=-1), low), np.maximum(centred.max(axis=-1), high)
+    free = None
+    if weight is not None:
+        worth = effective(weight)
+        if np.any(worth < FEWEST_UNITS):
+            return None
+        free = units * worth / count
+        with np.errstate(invalid="ignore", divide="ignore"):
+            of_one = np.where(weight > 0, centred / weight, 0.0)
+        heavy = (weight.mean(axis=-1) * count / worth)[..., None] * of_one
+        lowest = np.minimum(lowest, heavy.min(axis=-1))
+        highest = np.maximum(highest, heavy.max(axis=-1))
     sides = [
-        _distance(variance, third, np.minimum(centred.min(axis=-1), known), units, wanted),
-        _distance(variance, -third, -centred.max(axis=-1), units, wanted),
+        _distance(variance, third, lowest, units, wanted, free),
+        _distance(variance, -third, -highest, units, wanted, free),
     ]
     error = np.sqrt(variance * count / (count - 1) / units)
     return Tails(error * size, units, *(side * size[..., None] for side in sides))
@@ -143,8 +172,18 @@ def independent(centred: Floats, variance: Floats) -> Floats:
     return np.asarray(count / (1 + 2 * np.clip(likeness, 0.0, 1.0)))
 
 
-def _distance(variance: Floats, third: Floats, worst: Floats, units: Floats, levels: Floats) -> Any:
-    """From the mean down to the lower bound, for every level."""
+def _distance(
+    variance: Floats,
+    third: Floats,
+    worst: Floats,
+    units: Floats,
+    levels: Floats,
+    free: Floats | None,
+) -> Any:
+    """From the mean down to the lower bound, for every level.
+
+    ``free`` are the units that the variance is known by, where some are heavier than others.
+    """
     share = 1 / (units + 1)  # of the one more unit
     shift = -worst * share
     v = (1 - share) * (variance + share * worst**2)
@@ -154,13 +193,14 @@ def _distance(variance: Floats, third: Floats, worst: Floats, units: Floats, lev
         skewness = np.where(v > 0, k / v**1.5, 0.0) * np.sqrt(n * (n - 1)) / (n - 2)
     size = np.sqrt(v * n / (n - 1))
     n, skewness = n[..., None], skewness[..., None]
-    student = stdtrit(n - 1, 1 - levels) / np.sqrt(n)
+    freedom = n - 1 if free is None else free[..., None]
+    student = stdtrit(freedom, 1 - levels) / np.sqrt(n)
     with np.errstate(invalid="ignore", divide="ignore"):
         by_hall = np.where(student > 0, _hall(skewness, student, n) / student, 1.0)
     widening = np.maximum(np.clip(by_hall, 1.0, MOST_SKEWED), _by_events(-skewness, n, levels))
     wider = shift[..., None] + size[..., None] * student * widening
     # Where the worst is no worse than the mean, one more of it would narrow the interval.
-    plain = np.sqrt(variance / (units - 1))[..., None] * stdtrit(n - 2, 1 - levels)
+    plain = np.sqrt(variance / (units - 1))[..., None] * stdtrit(freedom - 1, 1 - levels)
     return np.maximum(wider, plain)
 
 

@@ -8,6 +8,7 @@ from everfit.contracts import wording
 from everfit.contracts.messages.cards import ModelCard
 from everfit.contracts.messages.verdicts import Estimate
 from everfit.contracts.spec.metrics import METRICS, metric_title, metric_unit
+from everfit.contracts.weighted import weighted_by
 from everfit.reporting.model_card.page import (
     MOST_CLASSES,
     MOST_FEATURES,
@@ -201,6 +202,8 @@ def _data(card: ModelCard) -> list[str]:
             f"{wording.number(rows)} ({_text(reason)})" for reason, rows in card.dropped.items()
         )
         lines += ["", f"Rows left out beforehand: {told}."]
+    if card.weights is not None:
+        lines += ["", _text(weighted_by(card.weights))]
     return lines
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from everfit.contracts.messages.cards import ModelCard
 from everfit.contracts.spec.metrics import METRICS, Task, metric_title, metric_unit
+from everfit.contracts.weighted import weighted_by
 from everfit.reporting.templating import Tone, render
 
 TEMPLATE = "reporting/model_card/model_card.html.j2"
@@ -71,6 +72,7 @@ def card_page(card: ModelCard, standing: Standing) -> bytes:
     version = "" if standing.version is None else f" v{standing.version}"
     return render(
         TEMPLATE,
+        weighted="" if card.weights is None else weighted_by(card.weights),
         title=f"{card.pipeline}{version}",
         kicker="Everfit · model card",
         lead=standing.because,

@@ -54,7 +54,8 @@ def calibration(
     baseline = scored.get("baseline")
     said, _ = said_and_came(candidate)
     group = groups(said)
-    noise = np.sqrt(totals(said * (1 - said), group, int(group.max()) + 1).clip(0))
+    weight = _weights(candidate)
+    noise = np.sqrt(totals(weight**2 * said * (1 - said), group, int(group.max()) + 1).clip(0))
     return Calibration(
         candidate=ours,
         baseline=None
@@ -64,7 +65,7 @@ def calibration(
             CalibrationBin(rows=int(count), predicted=float(mean), observed=float(share))
             for count, mean, share in zip(*curve(candidate), strict=True)
         ),
-        by_chance=float(np.sqrt(2 / np.pi) * noise.sum() / said.size),
+        by_chance=float(np.sqrt(2 / np.pi) * noise.sum() / weight.sum()),
     )
 
 
@@ -90,8 +91,18 @@ def curve(scored: Scored) -> tuple[Integers, Floats, Floats]:
     said, came = said_and_came(scored)
     group = groups(said)
     rows = np.bincount(group)
-    mean, share = (totals(values, group, rows.size) / rows for values in (said, came))
+    weight = _weights(scored)
+    size = totals(weight, group, rows.size)
+    size = np.where(size > 0, size, np.nan)
+    mean, share = (
+        np.nan_to_num(totals(values * weight, group, rows.size) / size) for values in (said, came)
+    )
     return rows, mean, share
+
+
+def _weights(scored: Scored) -> Floats:
+    """How much each row counts. Shape (n,)."""
+    return np.ones(scored.rows) if scored.weight is None else scored.weight
 
 
 def _error(scored: Scored, resampling: Resampling, confidence: float) -> Estimate | None:
@@ -99,12 +110,13 @@ def _error(scored: Scored, resampling: Resampling, confidence: float) -> Estimat
     group = groups(said)
     count = int(group.max()) + 1
     place = resampling.unit * count + group
-    apart = totals(said - came, place, resampling.units * count).reshape(-1, count)
-    size = totals(np.ones(said.size), resampling.unit, resampling.units)
+    weight = _weights(scored)
+    apart = totals((said - came) * weight, place, resampling.units * count).reshape(-1, count)
+    size = totals(weight, resampling.unit, resampling.units)
     means = (resampling.counts @ apart) / (resampling.counts @ size)[:, None]
     return size_estimate(
         lambda parts: np.abs(parts).sum(axis=-1),
-        apart.sum(axis=0) / said.size,
+        apart.sum(axis=0) / size.sum(),
         means,
         resampling,
         rows=said.size,

@@ -11,8 +11,9 @@ import numpy as np
 from everfit.contracts.messages.verdicts import Bound, Comparison, Estimate
 from everfit.contracts.spec.margins import Intention, Margin, sign_of
 from everfit.contracts.spec.metrics import METRICS, metrics_of
+from everfit.ml.scoring.heavy_rows import HeavyRows, as_heavy, heavy_rows
 from everfit.ml.scoring.metric_sums import MetricSums, metric_sums
-from everfit.ml.scoring.resampling import Floats, Resampling, interval
+from everfit.ml.scoring.resampling import Floats, Resampling
 from everfit.ml.scoring.scored import Scored
 from everfit.ml.scoring.tails import levels_of, tails
 
@@ -33,6 +34,8 @@ class Estimates:
         Whether that is the rows' fault alone: a single class, say, has no ROC curve.
     sums : tuple of MetricSums
         What the metrics were computed from.
+    scored : Scored or None
+        The rows; None where there are no scores.
     """
 
     estimates: dict[str, Estimate]
@@ -40,6 +43,7 @@ class Estimates:
     not_finite: tuple[str, ...] = ()
     undefined: bool = False
     sums: tuple[MetricSums, ...] = ()
+    scored: Scored | None = None
 
     def parts(self, metric: str) -> Floats:
         """The part of each unit of rows in a metric. Shape (units,)."""
@@ -88,7 +92,7 @@ def estimate(
             what = "" if not math.isfinite(value) else " interval"
             bad.append(f"{name}{what}")
     undefined = not any(map(math.isinf, values.values()))
-    return Estimates(found, replicates, tuple(bad), undefined, groups)
+    return Estimates(found, replicates, tuple(bad), undefined, groups, scored)
 
 
 def compare(
@@ -156,6 +160,7 @@ def compare(
             resampling,
             confidence,
             worst * resampling.units / max(ours.rows, 1),
+            heavy_of_gain(candidate, baseline, resampling, metric, intention, margin),
         ),
         worst=worst,
     )
@@ -181,9 +186,49 @@ def parts_of_gain(
     -------
     (units,) float64 array
     """
-    sign = METRICS[metric].sign
-    ours, theirs = candidate.parts(metric), baseline.parts(metric)
-    parts: Floats = sign * (ours - theirs)
+    return _of_gain(
+        candidate.parts(metric), baseline.parts(metric), baseline, metric, intention, margin
+    )
+
+
+def heavy_of_gain(
+    candidate: Estimates,
+    baseline: Estimates,
+    resampling: Resampling,
+    metric: str,
+    intention: Intention,
+    margin: Margin,
+) -> HeavyRows:
+    """How far one row may take the gain, were it as heavy as those that count.
+
+    Parameters
+    ----------
+    candidate, baseline : Estimates
+        Of the same rows.
+    resampling : Resampling
+        Of these rows, whose units the parts are of.
+    metric : str
+    intention : {"superior_by", "not_worse_than"}
+    margin : Margin
+    """
+    if candidate.scored is None or baseline.scored is None:
+        return HeavyRows()
+    ours, theirs = as_heavy(metric, candidate.scored), as_heavy(metric, baseline.scored)
+    if ours is None or theirs is None:
+        return HeavyRows()
+    parts = _of_gain(ours, theirs, baseline, metric, intention, margin)
+    return heavy_rows(parts * resampling.units / candidate.scored.rows)
+
+
+def _of_gain(
+    ours: Floats,
+    theirs: Floats,
+    baseline: Estimates,
+    metric: str,
+    intention: Intention,
+    margin: Margin,
+) -> Floats:
+    parts: Floats = METRICS[metric].sign * (ours - theirs)
     if margin.relative:
         share = math.copysign(margin.value, baseline.estimates[metric].value)
         parts = parts - sign_of(intention) * share * theirs
@@ -191,11 +236,23 @@ def parts_of_gain(
 
 
 def _spread(
-    gain: float, parts: Floats, resampling: Resampling, confidence: float, worst: float
+    gain: float,
+    parts: Floats,
+    resampling: Resampling,
+    confidence: float,
+    worst: float,
+    heavy: HeavyRows,
 ) -> dict[str, Any]:
     """``error``, ``units`` and ``bounds`` of a comparison; nothing where they are undefined."""
     levels = levels_of(confidence)
-    found = tails(parts, levels, resampling.in_time, worst)
+    found = tails(
+        parts,
+        levels,
+        resampling.in_time,
+        min(worst, heavy.worst),
+        best=heavy.best,
+        weight=resampling.weight,
+    )
     if found is None:
         return {}
     lows, highs = gain - found.below, gain + found.above
@@ -215,5 +272,5 @@ def _around(
     value: float, replicates: Floats, resampling: Resampling, confidence: float
 ) -> tuple[float, float]:
     """The interval, widened to hold the value itself where resamples are lopsided."""
-    low, high = interval(replicates, resampling.units, confidence)
+    low, high = resampling.interval(replicates, confidence)
     return float(np.minimum(low, value)), float(np.maximum(high, value))

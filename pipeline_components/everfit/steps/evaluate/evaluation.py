@@ -11,7 +11,7 @@ from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.evidence import Disturbed, Explanation
 from everfit.contracts.messages.requests import EvaluateRequest
 from everfit.contracts.spec.metrics import METRICS
-from everfit.data.tables.frames import RESERVED, ROW, read_table
+from everfit.data.tables.frames import RESERVED, ROW, WEIGHT, read_table, read_weights
 from everfit.data.tables.row_digests import numbered
 from everfit.engine.context import Context
 from everfit.ml.model import load_model
@@ -55,6 +55,7 @@ class Evaluation:
         self._path = context.store.local(request.holdout.digest, context.scratch)
         table = read_table(self._path)
         self.digests = table[ROW].to_numpy(np.uint64)
+        self.weight = table[WEIGHT].to_numpy(np.float64) if WEIGHT in table else None
         self.frame = table.drop(columns=[name for name in RESERVED if name in table])
         self.candidate = best(request.models, request.metric)
         champion = request.champion
@@ -103,7 +104,11 @@ class Evaluation:
         self._add(
             "dummy",
             dummy_predictions(
-                request.baseline, self._truth(self.train), len(self.frame), request.classes
+                request.baseline,
+                self._truth(self.train),
+                len(self.frame),
+                request.classes,
+                self._train_weights(),
             ),
         )
         self._score_baseline()
@@ -120,7 +125,8 @@ class Evaluation:
         path = self._context.store.local(request.train.digest, self._context.scratch)
         digests = read_table(path, [ROW])[ROW].to_numpy(np.uint64)
         chosen = sample_rows(numbered(digests), WINDOW_ROWS)
-        columns = list(dict.fromkeys([*self.features, request.target]))
+        weighed = [] if self.weight is None else [WEIGHT]
+        columns = list(dict.fromkeys([*self.features, request.target, *weighed]))
         sample = self._context.scratch / "window_sample.parquet"
         sample.write_bytes(output_files.raw_rows(path, columns, chosen))
         rows = read_table(sample)
@@ -129,7 +135,7 @@ class Evaluation:
         }
         given["baseline"], _ = champion_predictions(
             lambda: self._load(champion.model),
-            rows.drop(columns=[request.target]),
+            rows.drop(columns=[request.target, *weighed]),
             request.task,
             request.classes,
         )
@@ -138,7 +144,8 @@ class Evaluation:
         for who, scores in given.items():
             if scores is None:
                 return {}
-            found[who] = scored[who].joined_by(truth, scores)
+            weight = rows[WEIGHT].to_numpy(np.float64) if weighed else None
+            found[who] = scored[who].joined_by(truth, scores, weight)
         return found
 
     def servability_sample(self) -> tuple[bytes, bytes, list[str]]:
@@ -172,13 +179,13 @@ class Evaluation:
         if not np.isfinite(exact_score(request.metric, part)):
             return {}, []
         small = self.frame[self.features].iloc[chosen].reset_index(drop=True)
-        truth = self._truth(self.frame)[chosen]
+        truth, weight = self._truth(self.frame)[chosen], part.weight
         found = permutation_importances(
             small,
             self.features,
             lambda frame: predictions(self.model, frame, request.task, request.classes),
             lambda scores: exact_score(
-                request.metric, Scored.of(request.task, truth, scores, self.positive)
+                request.metric, Scored.of(request.task, truth, scores, self.positive, weight)
             ),
             greater_is_better=METRICS[request.metric].greater_is_better,
             seed=request.seed,
@@ -194,13 +201,20 @@ class Evaluation:
         # By chance, whatever is in the rows, and repeats among them as often as they are.
         chosen = np.argsort(numbered(self.digests), kind="stable")[:NOISE_ROWS]
         truth = self._truth(self.frame)[chosen]
+        weight = None if self.weight is None else self.weight[chosen]
         return disturbed(
             self.frame[self.features].iloc[chosen].reset_index(drop=True),
             [column for column in request.columns if column.role == "feature"],
             lambda frame: predictions(self.model, frame, request.task, request.classes),
             lambda scores, rows: exact_score(
                 request.metric,
-                Scored.of(request.task, truth[:rows], scores[:rows], self.positive),
+                Scored.of(
+                    request.task,
+                    truth[:rows],
+                    scores[:rows],
+                    self.positive,
+                    None if weight is None else weight[:rows],
+                ),
             ),
             importances=importances,
             noise=request.stability.noise,
@@ -243,8 +257,12 @@ class Evaluation:
 
     def _add(self, who: str, scores: Floats) -> None:
         self.scored[who] = Scored.of(
-            self.request.task, self._truth(self.frame), scores, self.positive
+            self.request.task, self._truth(self.frame), scores, self.positive, self.weight
         )
+
+    def _train_weights(self) -> Any:
+        path = self._context.store.local(self.request.train.digest, self._context.scratch)
+        return read_weights(path)
 
     def _truth(self, frame: Any) -> Any:
         values = frame[self.request.target]

@@ -89,9 +89,10 @@ def _gap(
         return unknown(f"{some} {item.min_rows:,} rows {_which(item.metric)}", found)
     place = resampling.unit * len(names) + group
     cells = resampling.units * len(names)
+    weight = np.ones(amount.size) if candidate.weight is None else candidate.weight
     sums, sizes = (
         totals(part[counts], place[counts], cells).reshape(-1, len(names))[:, large]
-        for part in (amount, np.ones(amount.size))
+        for part in (amount * weight, weight)
     )
     with np.errstate(all="ignore"):
         means = (resampling.counts @ sums) / (resampling.counts @ sizes)
@@ -149,11 +150,15 @@ def _by_group(metric: GroupMetric, scored: Scored, group: Integers, large: Any) 
     if scored.task == "binary":
         truth, predicted = ((x == scored.positive).astype(np.int64) for x in (truth, predicted))
     rows = large[group]
+    weighed: dict[str, Any] = {}
+    if scored.weight is not None:
+        weighed = {"sample_params": {metric: {"sample_weight": scored.weight[rows]}}}
     frame = MetricFrame(
         metrics={metric: _function(metric)},
         y_true=truth[rows],
         y_pred=predicted[rows],
         sensitive_features=group[rows],
+        **weighed,
     )
     return {int(place): float(value) for place, value in frame.by_group[metric].items()}
 
@@ -167,8 +172,9 @@ def _function(metric: GroupMetric) -> Callable[..., float]:
     )
     from sklearn.metrics import accuracy_score, mean_absolute_error
 
-    def mean_error(truth: Any, predicted: Any) -> float:
-        return float(mean_prediction(truth, np.asarray(predicted) - np.asarray(truth)))
+    def mean_error(truth: Any, predicted: Any, sample_weight: Any = None) -> float:
+        error = np.asarray(predicted) - np.asarray(truth)
+        return float(mean_prediction(truth, error, sample_weight=sample_weight))
 
     functions: dict[str, Callable[..., float]] = {
         "selection_rate": partial(selection_rate, pos_label=1),

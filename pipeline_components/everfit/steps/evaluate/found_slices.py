@@ -75,7 +75,10 @@ def found_slices(
     known = tree_columns(frame.iloc[seen], columns)
     if not known:
         return (), SliceSearch(why="no feature can be divided by"), []
-    tree = _grown(known, difference[seen], rules.design.seed)
+    weight = rules.design.weight
+    tree = _grown(
+        known, difference[seen], rules.design.seed, None if weight is None else weight[seen]
+    )
     worse = list(_worse(tree, known, frame.iloc[seen], _parts(scored, fitting), rules))
     found, bad = [], []
     for number, where in enumerate(worse, 1):
@@ -124,7 +127,9 @@ def _obstacle(difference: Floats, scored: Mapping[str, Scored], design: Design) 
     return ""
 
 
-def _grown(columns: Sequence[TreeColumn], difference: Floats, seed: int) -> Any:
+def _grown(
+    columns: Sequence[TreeColumn], difference: Floats, seed: int, weight: Floats | None
+) -> Any:
     from sklearn.tree import DecisionTreeRegressor
 
     rows = difference.size
@@ -135,7 +140,7 @@ def _grown(columns: Sequence[TreeColumn], difference: Floats, seed: int) -> Any:
     matrix = np.column_stack([column.values[some] for column in columns])
     leaf = int(max(LEAF_ROWS * some.size / rows, LEAF_SHARE * some.size, 1))
     tree = DecisionTreeRegressor(max_depth=DEPTH, min_samples_leaf=leaf, random_state=seed)
-    return tree.fit(matrix, difference[some]).tree_
+    return tree.fit(matrix, difference[some], None if weight is None else weight[some]).tree_
 
 
 def _parts(scored: Mapping[str, Scored], mask: Any) -> dict[str, Scored]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from everfit.contracts.messages.verdicts import Estimate
-from everfit.ml.scoring.resampling import Floats, Resampling, interval
+from everfit.ml.scoring.resampling import Floats, Resampling
 
 
 def size_estimate(
@@ -44,8 +44,8 @@ def size_estimate(
         Holds the value; ``low`` is at least 0. None where an end is not finite.
     """
     value = float(size(parts))
-    _, high = interval(size(replicates), resampling.units, confidence)
-    _, noise = interval(size(replicates - parts), resampling.units, confidence)
+    _, high = resampling.interval(size(replicates), confidence)
+    _, noise = resampling.interval(size(replicates - parts), confidence)
     if not np.isfinite([value, high, noise]).all():
         return None
     return Estimate(

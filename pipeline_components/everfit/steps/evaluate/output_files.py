@@ -9,24 +9,33 @@ from typing import Any
 
 import numpy as np
 
-from everfit.data.tables.frames import ROW
+from everfit.data.tables.frames import ROW, WEIGHT
 from everfit.ml.scoring.resampling import Floats, Integers
 
 
-def losses(digests: np.typing.NDArray[np.uint64], by_model: Mapping[str, Floats]) -> bytes:
+def losses(
+    digests: np.typing.NDArray[np.uint64],
+    by_model: Mapping[str, Floats],
+    weight: Floats | None = None,
+) -> bytes:
     """Row losses as Parquet: ``__row`` (uint64), ``candidate``, ``baseline`` (float64).
+
+    Where rows are weighted, ``__weight`` (float64) as well.
 
     Parameters
     ----------
     digests : (n,) uint64 array
     by_model : mapping
         Column → (n,) losses; NaN becomes missing.
+    weight : (n,) float64 array, optional
     """
     import pyarrow as pa
 
     columns = {ROW: pa.array(digests, pa.uint64())}
     for name, values in by_model.items():
         columns[name] = pa.array(values, pa.float64(), from_pandas=True)
+    if weight is not None:
+        columns[WEIGHT] = pa.array(weight, pa.float64())
     return _parquet(pa.table(columns))
 
 

@@ -92,7 +92,11 @@ def score_models(
         who: _losses(metric, scored.get(who), len(frame)) for who in ("candidate", "baseline")
     }
     design = Design(
-        len(frame), request.time is not None, entity_codes(frame, request.entity), request.seed
+        len(frame),
+        request.time is not None,
+        entity_codes(frame, request.entity),
+        request.seed,
+        weight=scored["candidate"].weight,
     ).chosen(_difference(losses) if len(frame) else None)
     resampling = resample(design, request.confidence)
     done: dict[str, Estimates] = {}

@@ -13,10 +13,16 @@ from everfit.contracts.spec.margins import Margin
 from everfit.contracts.spec.metrics import metric_title
 from everfit.data.tables.evaluate_expression import is_true
 from everfit.ml.scoring.one_sided import p_below_zero
-from everfit.ml.scoring.resampling import Design, Resampling, resample
+from everfit.ml.scoring.resampling import Design, Resampling, effective, resample
 from everfit.ml.scoring.scored import Scored
 from everfit.ml.scoring.tails import FEWEST_UNITS
-from everfit.steps.evaluate.estimates import Estimates, compare, estimate, parts_of_gain
+from everfit.steps.evaluate.estimates import (
+    Estimates,
+    compare,
+    estimate,
+    heavy_of_gain,
+    parts_of_gain,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,10 +123,14 @@ def score_slice(
         Scores that are not finite through a model's fault.
     """
     rows = int(part.mask.sum())
+    design = rules.design.part(part.mask)
+    worth = rows if design.weight is None else int(effective(design.weight))
     known = {"name": part.name, "where": part.where, "kind": part.kind, "rows": rows}
 
-    if rows < part.min_rows:
+    if worth < part.min_rows:
         few = f"{rows:,} row{'s are' if rows != 1 else ' is'} too few"
+        if worth < rows:
+            few = f"its {rows:,} weighted rows are worth {worth:,} of equal weight"
         return SliceScore.model_validate(
             {
                 **known,
@@ -129,7 +139,7 @@ def score_slice(
                 "why": f"{few}, {part.min_rows:,} are needed",
             }
         ), []
-    resampling = resample(rules.design.part(part.mask), rules.confidence)
+    resampling = resample(design, rules.confidence)
     done, bad = {}, []
     for who in ("candidate", "baseline"):
         if who in scored:
@@ -146,10 +156,10 @@ def score_slice(
         why = (
             f"{metric_title(rules.metric)} is {'not finite' if bad else 'undefined'} on these rows"
         )
-    elif resampling.units < FEWEST_UNITS:
+    elif resampling.worth < FEWEST_UNITS:
         kind = rules.design.kind or "rows"
         why = (
-            f"its {rows:,} rows are only {resampling.units:,} independent {kind}, "
+            f"its {rows:,} rows are only {int(resampling.worth):,} independent {kind}, "
             f"{FEWEST_UNITS} are needed"
         )
     tested = {} if why else _gain(done, resampling, rules)
@@ -177,7 +187,21 @@ def _gain(
     parts = parts_of_gain(
         done["candidate"], done["baseline"], rules.metric, "not_worse_than", rules.allowed
     )
-    p_value = p_below_zero(found.gain.value + found.margin, parts, resampling.in_time)
+    heavy = heavy_of_gain(
+        done["candidate"],
+        done["baseline"],
+        resampling,
+        rules.metric,
+        "not_worse_than",
+        rules.allowed,
+    )
+    p_value = p_below_zero(
+        found.gain.value + found.margin,
+        parts,
+        resampling.in_time,
+        weight=resampling.weight,
+        best=heavy.best,
+    )
     if p_value is None:
         return {}
     return {"gain": found.gain, "allowed": found.margin, "p_value": p_value}

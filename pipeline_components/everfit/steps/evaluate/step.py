@@ -60,6 +60,7 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             find_slices=gate.find_slices,
             fairness=gate.fairness,
             stability=gate.stability or StabilitySpec(),
+            weights=prepared.weights,
         )
 
     def run(self, request: EvaluateRequest, context: Context) -> EvaluateResult:
@@ -112,7 +113,10 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             calibration=judged.calibration,
             fairness=judged.fairness,
             rows=len(evaluation.frame),
-            losses=put("losses.parquet", output_files.losses(evaluation.digests, judged.losses)),
+            losses=put(
+                "losses.parquet",
+                output_files.losses(evaluation.digests, judged.losses, evaluation.weight),
+            ),
             sample=put("sample.parquet", sample),
             predictions=put("predictions.json", predictions),
             plots=tuple(put(name, data) for name, data in drawn.items()),

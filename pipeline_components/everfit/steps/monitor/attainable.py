@@ -118,10 +118,10 @@ class Attainable:
         except IntegrityError:  # removed from the store: made once more
             pass
         try:
-            frame, target = self._table(model, rows, past)
+            frame, target, weights = self._table(model, rows, past)
             if len(frame) < FEWEST:
                 return None, f"only {len(frame):,} labelled rows are known before it"
-            fresh = fitted_afresh(model, frame, target, self.spec)
+            fresh = fitted_afresh(model, frame, target, self.spec, weights)
             asked = rows.frame[rows.labelled]
             scores = predictions(fresh, asked, self.spec.task, classes)
         except (Unavailable, MemoryError):
@@ -151,12 +151,18 @@ class Attainable:
                 "time": self.spec.time,
                 "key": self.spec.key,
                 "rows": self.spec.train.search_rows,
+                **({"weight": self.spec.weight} if self.spec.weight else {}),
                 "code": value_digest("monitor"),
             }
         )
 
-    def _table(self, model: Any, rows: Rows, past: Sequence[Span]) -> tuple[pd.DataFrame, Any]:
-        """The newest labelled rows of the past, oldest first, without those it is asked about."""
+    def _table(
+        self, model: Any, rows: Rows, past: Sequence[Span]
+    ) -> tuple[pd.DataFrame, Any, Floats | None]:
+        """The newest labelled rows of the past, oldest first, without those it is asked about.
+
+        Their features, targets and, where rows are weighted, weights, all above 0.
+        """
         import pandas as pd
 
         asked = Trained(rows.digests, np.zeros(len(rows.digests), dtype=np.int64), rows.keys)
@@ -164,17 +170,25 @@ class Attainable:
         most = self.spec.train.search_rows
         frames: list[pd.DataFrame] = []
         targets: list[pd.Series[Any]] = []
+        weights: list[Floats] = []
         for span in reversed(past):
             found = self._read(span.digest, inputs, asked)
             labelled = found.labelled
+            if found.weight is not None:
+                labelled = labelled & (found.weight > 0)
+                weights.insert(0, found.weight[labelled][-most:])
             frames.insert(0, found.frame.loc[labelled, list(inputs)][-most:])
             targets.insert(0, pd.Series(found.target)[labelled][-most:])
             most -= len(frames[0])
             if most <= 0:
                 break
         if not frames:
-            return pd.DataFrame(columns=list(inputs)), None
-        return pd.concat(frames, ignore_index=True), pd.concat(targets, ignore_index=True)
+            return pd.DataFrame(columns=list(inputs)), None, None
+        return (
+            pd.concat(frames, ignore_index=True),
+            pd.concat(targets, ignore_index=True),
+            np.concatenate(weights) if weights else None,
+        )
 
     def _read(self, digest: Digest, inputs: Sequence[str], asked: Trained) -> Rows:
         path = self.context.store.local(digest, self.context.scratch)
@@ -184,7 +198,13 @@ class Attainable:
             remove_copy(path, self.context)
 
 
-def fitted_afresh(model: Any, frame: pd.DataFrame, target: Any, spec: PipelineSpec) -> Any:
+def fitted_afresh(
+    model: Any,
+    frame: pd.DataFrame,
+    target: Any,
+    spec: PipelineSpec,
+    weights: Floats | None = None,
+) -> Any:
     """The recipe of a model, fitted on other rows.
 
     Parameters
@@ -196,6 +216,8 @@ def fitted_afresh(model: Any, frame: pd.DataFrame, target: Any, spec: PipelineSp
     target : (n,) Series
     spec : PipelineSpec
         Of which task and threads are read.
+    weights : (n,) array, optional
+        How much each row counts, above 0.
     """
     import warnings
 
@@ -204,16 +226,17 @@ def fitted_afresh(model: Any, frame: pd.DataFrame, target: Any, spec: PipelineSp
 
     fresh = clone(model)
     values = _values(target, spec)
+    weighed = {} if weights is None else {"sample_weight": weights / weights.mean()}
     with threadpool_limits(limits=spec.train.threads), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the same fit has warned when the champion was made
         steps = getattr(fresh, "steps", None)
         if not steps:
-            return fresh.fit(frame, values)
+            return fresh.fit(frame, values, **weighed)
         matrix: Any = frame
         for _, step in steps[:-1]:
             matrix = step.fit_transform(matrix, values)
         _take_over_categories(model, fresh)
-        steps[-1][1].fit(matrix, values)
+        steps[-1][1].fit(matrix, values, **weighed)
     return fresh
 
 

@@ -59,6 +59,16 @@ class ChampionAtWork:
                 f"champion v{self.champion.version} was registered by an older Everfit: its record "
                 "holds no scores, so its decay cannot be told; the next champion's will"
             )
+        elif self._weighed_otherwise:
+            self.notes.append(
+                f"champion v{self.champion.version} was judged with "
+                f"{_weighted(self.champion.weight)}, and the spec now has "
+                f"{_weighted(self.spec.weight)}: its decay cannot be told; the next champion's will"
+            )
+
+    @property
+    def _weighed_otherwise(self) -> bool:
+        return self.champion.weight != self.spec.weight
 
     def rises(self, span: Span, past: Sequence[Span] = ()) -> tuple[tuple[Rise, ...], list[str]]:
         """How much worse the champion is on a span.
@@ -76,10 +86,15 @@ class ChampionAtWork:
         notes : list of str
             What could not be measured.
         """
-        if not self.champion.scores:
+        if not self.champion.scores or self._weighed_otherwise:
             return (), []
         rows = self._rows(span)
         notes = []
+        if rows.unweighed:
+            notes.append(
+                f"{rows.unweighed:,} rows count for nothing: their weight ({self.spec.weight}) is "
+                "no number of at least 0"
+            )
         if rows.seen:
             notes.append(f"{rows.seen:,} rows are left out: the champion was trained on them")
         if rows.older:
@@ -191,16 +206,20 @@ class ChampionAtWork:
         return champion_predictions(lambda: self.model, rows.frame, self.spec.task, self.classes)
 
     def _scored(self, rows: Rows, scores: Floats) -> Scored:
-        return Scored.of(self.spec.task, rows.truth(self.classes), scores, self.positive)
+        weight = None if rows.weight is None else rows.weight[rows.labelled]
+        return Scored.of(self.spec.task, rows.truth(self.classes), scores, self.positive, weight)
 
     def _design(self, rows: Rows, chosen: Any) -> Design:
         spec = self.spec
         there = [name for name in spec.entity if name in rows.frame]
         entity = entity_codes(rows.frame, there)
-        whole = Design(len(rows.frame), spec.time is not None, entity, spec.train.seed)
+        ordered, seed = spec.time is not None, spec.train.seed
+        whole = Design(len(rows.frame), ordered, entity, seed, weight=rows.weight)
         return whole.part(chosen)
 
     def _estimated(self, rows: Rows, scores: Floats) -> tuple[tuple[Rise, ...], list[str]]:
+        if rows.weight is not None:
+            return (), ["the loss of weighted rows is never estimated: it needs labels"]
         expected = {item.metric: item for item in self._expected.metrics}
         prediction = prediction_of(self.spec.task, scores, self.positive)
         unit = time_blocks(len(prediction))
@@ -275,6 +294,7 @@ class ChampionAtWork:
         if count < self.spec.monitor.min_rows:
             return (), [f"only {count:,} labelled rows of {span.name} have a logged prediction"]
         truth = Rows(rows.frame, rows.target, found.rows, rows.digests).truth(self.classes)
+        weight = None if rows.weight is None else rows.weight[found.rows]
         metrics = [metric for metric in self.metrics if metric in found.metrics]
         notes = []
         if len(metrics) < len(self.metrics):
@@ -282,7 +302,7 @@ class ChampionAtWork:
             notes.append(f"the log holds classes, no probabilities: {others} is not scored")
         if not metrics:
             return (), notes
-        scored = Scored.of(self.spec.task, truth, found.scores, self.positive)
+        scored = Scored.of(self.spec.task, truth, found.scores, self.positive, weight)
         logged, more = rises(
             scored,
             self._design(rows, found.rows),
@@ -296,3 +316,7 @@ class ChampionAtWork:
             total = len(rows.labelled)
             notes.append(f"{missing:,} of {total:,} rows of {span.name} have no logged prediction")
         return logged, [*notes, *more]
+
+
+def _weighted(weight: str | None) -> str:
+    return "no weight" if weight is None else f"weight {weight!r}"

@@ -9,13 +9,14 @@ import numpy as np
 
 from everfit.contracts.messages.monitoring import AttainableLoss, Rise
 from everfit.contracts.spec.metrics import METRICS
+from everfit.ml.scoring.heavy_rows import HeavyRows, as_heavy, heavy_rows
 from everfit.ml.scoring.metric_sums import metric_sums
 from everfit.ml.scoring.one_sided import p_below_zero
 from everfit.ml.scoring.resampling import (
     Design,
     Floats,
     Resampling,
-    interval,
+    effective,
     resample,
 )
 from everfit.ml.scoring.scored import Scored, row_losses
@@ -80,11 +81,12 @@ def rises(
         if before is None:
             notes.append(f"{metric}: the champion's record holds no score to compare with")
             continue
-        others, how = reference.replicates(metric, ours.drawn[metric], scored.rows)
+        worth = scored.rows if scored.weight is None else float(effective(scored.weight))
+        others, how = reference.replicates(metric, ours.drawn[metric], worth)
         sign = -METRICS[metric].sign
         with np.errstate(invalid="ignore"):
             differences = sign * (ours.drawn[metric] - others)
-            low = interval(differences, resampling.units, 2 * SURE - 1)[0]
+            low = resampling.interval(differences, 2 * SURE - 1)[0]
         worse = sign * (current - before)
         if not np.isfinite([current, low]).all():
             notes.append(f"{metric}: undefined on these {scored.rows:,} rows")
@@ -100,7 +102,14 @@ def rises(
                 labelled=labelled,
                 source=source,
                 method=f"{resampling.method}; {how}",
-                p_value=_p_value(worse, sign * ours.parts[metric], resampling, differences, others),
+                p_value=_p_value(
+                    worse,
+                    sign * ours.parts[metric],
+                    resampling,
+                    differences,
+                    others,
+                    heavy=_heavy(sign, ours.heavy[metric]),
+                ),
                 attainable=None
                 if attainable is None
                 else _excess(metric, ours, attainable, resampling),
@@ -118,17 +127,29 @@ class _Scores(NamedTuple):
     exact: dict[str, float]
     drawn: dict[str, Floats]
     parts: dict[str, Floats]
+    heavy: dict[str, Floats | None]
+    """The part of each row, as if it were as heavy as those that count, in the unit of parts."""
 
 
 def _scores(scored: Scored, resampling: Resampling, metrics: Sequence[str]) -> _Scores:
-    found = _Scores({}, {}, {})
+    found = _Scores({}, {}, {}, {})
     for group in metric_sums(scored, resampling):
         wanted = set(metrics) & set(group.exact)
         if wanted:
             found.exact.update(group.exact)
             found.drawn.update(group.replicates(resampling.counts))
             found.parts.update({metric: group.parts(metric) for metric in sorted(wanted)})
+    for metric in metrics:
+        rows = as_heavy(metric, scored)
+        found.heavy[metric] = None if rows is None else rows * resampling.units / scored.rows
     return found
+
+
+def _heavy(sign: float, ours: Floats | None, theirs: Floats | None = None) -> HeavyRows:
+    """How far one row may take what is tested, which is above 0 where the champion is no worse."""
+    if ours is None:
+        return HeavyRows()
+    return heavy_rows(-sign * (ours if theirs is None else ours - theirs))
 
 
 def _excess(
@@ -139,7 +160,7 @@ def _excess(
     worse = sign * (ours.exact[metric] - theirs.exact[metric])
     with np.errstate(invalid="ignore"):
         differences = sign * (ours.drawn[metric] - theirs.drawn[metric])
-        low = interval(differences, resampling.units, 2 * SURE - 1)[0]
+        low = resampling.interval(differences, 2 * SURE - 1)[0]
     if not np.isfinite([worse, low]).all():
         return None
     return AttainableLoss(
@@ -147,7 +168,11 @@ def _excess(
         worse=worse,
         low=min(low, worse),
         p_value=_p_value(
-            worse, sign * (ours.parts[metric] - theirs.parts[metric]), resampling, differences
+            worse,
+            sign * (ours.parts[metric] - theirs.parts[metric]),
+            resampling,
+            differences,
+            heavy=_heavy(sign, ours.heavy[metric], theirs.heavy[metric]),
         ),
     )
 
@@ -158,6 +183,8 @@ def _p_value(
     resampling: Resampling,
     differences: Floats,
     others: Floats | None = None,
+    *,
+    heavy: HeavyRows,
 ) -> float:
     """One-sided p-value of a score that is not worse.
 
@@ -176,6 +203,8 @@ def _p_value(
         The difference on each resample.
     others : (R,) float array, optional
         Scores of the reference on resamples of its own, where it has some.
+    heavy : HeavyRows
+        How far one row may take it.
     """
     from scipy.special import stdtr
 
@@ -184,10 +213,16 @@ def _p_value(
         # As if each unit varied by so much more as the reference is uncertain.
         own = float(parts.var(ddof=1)) / len(parts)
         wider = float(np.sqrt(1 + np.var(others) / own))
-    found = p_below_zero(-worse, -parts * wider, resampling.in_time)
+    found = p_below_zero(
+        -worse,
+        -parts * wider,
+        resampling.in_time,
+        weight=resampling.weight,
+        best=heavy.best * wider,
+    )
     if found is not None:
         return found
-    fine, units = differences[np.isfinite(differences)], resampling.units
+    fine, units = differences[np.isfinite(differences)], resampling.worth
     if worse <= 0 or units < 2 or len(fine) < len(differences) / 2:
         return 1.0
     error = float(fine.std()) * float(np.sqrt(units / (units - 1)))

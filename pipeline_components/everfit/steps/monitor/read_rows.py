@@ -65,6 +65,10 @@ class Rows:
         Rows left out because the span holds a newer version of them, by the pipeline's key.
     keys : (n,) uint64 array or None
         Digests of the key, where one is declared and the span has it.
+    weight : (n,) float64 array or None
+        How much each row counts, 0 where that cannot be told; None: all the same.
+    unweighed : int
+        Rows whose weight is no finite number of at least 0.
     """
 
     frame: pd.DataFrame
@@ -74,6 +78,8 @@ class Rows:
     seen: int = 0
     older: int = 0
     keys: Hashes | None = None
+    weight: Floats | None = None
+    unweighed: int = 0
 
     @property
     def share(self) -> float:
@@ -112,6 +118,7 @@ def read_rows(
     """
     reads = spec.target_columns or {spec.target.name}
     wanted = {*columns, *reads, *spec.entity, *spec.key, *([spec.time] if spec.time else [])}
+    wanted |= columns_of(spec.weight) if spec.weight else frozenset()
     digests, batches = [], []
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
@@ -144,7 +151,8 @@ def read_rows(
     frame = frame.iloc[order].reset_index(drop=True)
     target, labelled = _target(frame, spec)
     keys = None if keys is None else keys[order]
-    return Rows(frame, target, labelled, rows[order], left_out, older, keys)
+    weight, unweighed = _weights(frame, spec.weight)
+    return Rows(frame, target, labelled, rows[order], left_out, older, keys, weight, unweighed)
 
 
 def _newest(keys: Hashes, table: Any, time: str | None) -> NDArray[np.bool_]:
@@ -173,6 +181,21 @@ def _order(frame: pd.DataFrame, time: str | None, rows: Hashes) -> Integers:
     values = frame[time]
     times = values.rank(method="dense", na_option="top").to_numpy()
     return np.asarray(np.lexsort((rows, times)))
+
+
+def _weights(frame: pd.DataFrame, text: str | None) -> tuple[Floats | None, int]:
+    """The weight of each row, 0 where it is none, and how many those are."""
+    import pandas as pd
+
+    if text is None:
+        return None, 0
+    try:
+        found = pd.Series(evaluate(text, frame), index=frame.index)
+        values = pd.to_numeric(found, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    except UserError:  # the span lacks a column of it
+        values = np.full(len(frame), np.nan)
+    fine = np.isfinite(values) & (values >= 0)
+    return np.where(fine, values, 0.0), int((~fine).sum())
 
 
 def _target(frame: pd.DataFrame, spec: PipelineSpec) -> tuple[Any, NDArray[np.bool_]]:

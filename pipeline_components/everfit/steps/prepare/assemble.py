@@ -15,8 +15,8 @@ from everfit.contracts.errors import SourceError
 from everfit.contracts.messages.left_out import LEFT_OUT
 from everfit.contracts.messages.requests import DeliveredBefore, PrepareRequest
 from everfit.contracts.messages.spans import Span
-from everfit.contracts.messages.training import ColumnRole
-from everfit.data.tables.frames import PIECE, ROW, SHOWN
+from everfit.contracts.messages.training import ColumnRole, Weights
+from everfit.data.tables.frames import PIECE, ROW, SHOWN, WEIGHT
 from everfit.data.tables.row_digests import newest_versions, numbered
 from everfit.steps.prepare.classes import class_list, of_classes, settle_target
 from everfit.steps.prepare.column_roles import column_roles
@@ -30,6 +30,7 @@ from everfit.steps.prepare.split import (
     ordered,
     split_rows,
 )
+from everfit.steps.prepare.weights import in_units_of_training
 from everfit.steps.prepare.write_table import write_table
 
 TYPES = {"int64": "integer", "double": "float", "bool": "boolean", "string": "string"}
@@ -47,6 +48,7 @@ class Assembled:
     dropped: dict[str, int]
     delivered_before: tuple[DeliveredBefore, ...]
     proof: dict[str, Any]
+    weights: Weights | None
 
 
 def assemble(
@@ -133,6 +135,10 @@ def assemble(
         SHOWN: delivery.shown,
         PIECE: delivery.piece.astype(np.uint8),
     }
+    weights = None
+    if request.weight is not None:
+        weight = _joined([part for span, _ in spans for part in span.weights])
+        extra[WEIGHT], weights = in_units_of_training(weight, train, holdout, request.weight)
     write_table(train_path, table, extra, train)
     write_table(holdout_path, table, extra, holdout)
     return Assembled(
@@ -144,6 +150,7 @@ def assemble(
         dropped={reason: count for reason, count in sorted(dropped.items()) if count},
         delivered_before=before,
         proof=proof,
+        weights=weights,
     )
 
 

@@ -13,6 +13,7 @@ time       the time column, where it is dropped from the features, or is a numbe
            column reads: rows are still ordered by it
 entity     who a row is about: splits and resampling need it, a model never sees it
 slice      a column only a slice reads
+(none)     the weight of a row: what it says is kept in a column of its own, ``__weight``
 =========  ========================================================================================
 """
 
@@ -22,6 +23,7 @@ from everfit.contracts.errors import SourceError, shortlist
 from everfit.contracts.messages.requests import PrepareRequest
 from everfit.contracts.messages.training import ColumnRole
 from everfit.contracts.spec.expression import columns_of
+from everfit.contracts.spec.row_weight import weight_column
 from everfit.data.tables.frames import RESERVED
 
 
@@ -44,7 +46,8 @@ def column_roles(request: PrepareRequest, target_type: str) -> tuple[ColumnRole,
         column for text in request.features.derive.values() for column in columns_of(text)
     }
     apart = {*request.entity, *(set(request.key) - {request.time} if len(request.key) == 1 else ())}
-    hidden = {*request.features.drop, request.target}
+    weight = weight_column(request.weight, request.features.keep)
+    hidden = {*request.features.drop, request.target, weight}
     features, others = [], []
     for name, kind in request.columns.items():
         if name == request.target:
@@ -82,6 +85,7 @@ def _check_named(request: PrepareRequest) -> None:
         "time": {request.time} - {None},
         "entity": set(request.entity),
         "key": set(request.key),
+        "weight": columns_of(request.weight) if request.weight else frozenset(),
         "features.derive": {
             column for text in request.features.derive.values() for column in columns_of(text)
         }

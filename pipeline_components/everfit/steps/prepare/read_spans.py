@@ -23,6 +23,7 @@ from everfit.data.tables.entity_digests import entity_digests
 from everfit.data.tables.evaluate_expression import evaluate
 from everfit.data.tables.frames import to_arrow, to_frame
 from everfit.data.tables.row_digests import Hashes, row_digests
+from everfit.steps.prepare.weights import row_weights
 
 BATCH_ROWS = 131_072
 """Rows held raw at a time."""
@@ -60,6 +61,7 @@ class SpanRows:
     entities: list[Hashes] = field(default_factory=list)
     alike: list[Hashes] = field(default_factory=list)
     times: list[Any] = field(default_factory=list)
+    weights: list[Any] = field(default_factory=list)
 
 
 def read_span(
@@ -121,6 +123,8 @@ def read_span(
                 out.alike.append(row_digests(batch, features))
             if times is not None:
                 out.times.append(times[good])
+            if request.weight is not None:
+                out.weights.append(row_weights(batch, request.weight, span.name))
             out.batches.append(batch.select(keep))
             out.targets.append(target)
             progress(raw.num_rows)

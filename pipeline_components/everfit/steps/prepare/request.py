@@ -51,6 +51,7 @@ def prepare_request(
         champion_train=champion.train if champion else None,
         champion_window=champion.window if champion else (),
         left_out=_by_rules(validated),
+        weight=spec.weight,
     )
 
 

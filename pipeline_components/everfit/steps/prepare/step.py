@@ -59,7 +59,7 @@ class Prepare(Step[PrepareRequest, PrepareResult]):
         if report is not None:
             with suppress(IntegrityError):  # a page that was removed is missed by nothing
                 page = context.store.get(report.digest)
-                page = with_rows_left_out(page, dropped, rows_read)
+                page = with_rows_left_out(page, dropped, rows_read, made.weights)
                 report = context.store.put(report.name, page)
         return PrepareResult(
             run_key=request.run_key,
@@ -74,6 +74,7 @@ class Prepare(Step[PrepareRequest, PrepareResult]):
             delivered_before=made.delivered_before,
             report=report,
             proof=context.store.put("split_proof.json", canonical_json(made.proof)),
+            weights=made.weights,
         )
 
     def record(

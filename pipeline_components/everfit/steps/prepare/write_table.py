@@ -21,8 +21,8 @@ def write_table(path: Path, table: dict[str, Any], extra: dict[str, Any], places
         Created; equal content gives equal bytes.
     table : dict of str to pyarrow.Array or ChunkedArray
         The columns of all rows.
-    extra : dict of str to unsigned numpy array
-        Further columns of all rows: their digests.
+    extra : dict of str to numpy array
+        Further columns of all rows: their digests, and their weights if any.
     places : int64 array
         Positions to write.
     """

@@ -43,7 +43,13 @@ class Compared:
         return ""
 
 
-def compare(judged: Any, refitted: Any, holdout: pd.DataFrame, request: TrainRequest) -> Compared:
+def compare(
+    judged: Any,
+    refitted: Any,
+    holdout: pd.DataFrame,
+    request: TrainRequest,
+    weights: Floats | None = None,
+) -> Compared:
     """Compare row losses on the holdout.
 
     Parameters
@@ -54,6 +60,8 @@ def compare(judged: Any, refitted: Any, holdout: pd.DataFrame, request: TrainReq
         Features and target.
     request : TrainRequest
         What the judged model was fitted by.
+    weights : (n,) array, optional
+        How much each row counts.
     """
     truth = holdout[request.target]
     answers = (
@@ -75,7 +83,12 @@ def compare(judged: Any, refitted: Any, holdout: pd.DataFrame, request: TrainReq
         for model in (judged, refitted)
     ]
     losses = [row_losses(request.metric, one) for one in both]
-    return Compared(len(holdout), both[1].not_finite, _standard_errors(losses[1] - losses[0]))
+    worse = losses[1] - losses[0]
+    if weights is not None:  # what each row says of the weighted mean
+        share = weights / weights.mean()
+        mean = float((share @ worse) / len(worse))
+        worse = mean + share * (worse - mean)
+    return Compared(len(holdout), both[1].not_finite, _standard_errors(worse))
 
 
 def _standard_errors(worse: Floats) -> float:

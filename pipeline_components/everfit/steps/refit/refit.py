@@ -23,7 +23,7 @@ def refit(request: RefitRequest, context: Context) -> RefitResult:
     """
     from threadpoolctl import threadpool_limits
 
-    from everfit.data.tables.frames import read_table
+    from everfit.data.tables.frames import read_table, read_weights
     from everfit.ml.families.fitting import fit_on_all, fitted_on, log_warnings, save_fitted
     from everfit.ml.families.preparation import preparation
     from everfit.ml.families.resolve import family_of
@@ -40,12 +40,23 @@ def refit(request: RefitRequest, context: Context) -> RefitResult:
     progress(f"refitting {name}", 1, 4)
     features = [column.name for column in fit.columns if column.role == "feature"]
     frame = read_table(joined, [*features, fit.target])
-    family = family_of(fit.family, fit.task, fit.metric, fit.seed, fit.threads)
+    weights = read_weights(joined)
+    if weights is not None and not weights.all():  # a row of no weight is not there
+        frame, weights = frame[weights > 0].reset_index(drop=True), weights[weights > 0]
+    family = family_of(
+        fit.family, fit.task, fit.metric, fit.seed, fit.threads, weighted=weights is not None
+    )
     values = fitted_on(frame.pop(fit.target), fit.task)
     warned: dict[str, tuple[int, str]] = {}
     with threadpool_limits(limits=fit.threads):
         model = fit_on_all(
-            family, request.judged.params, preparation(fit, frame, family), frame, values, warned
+            family,
+            request.judged.params,
+            preparation(fit, frame, family),
+            frame,
+            values,
+            warned,
+            weights,
         )
     log_warnings(name, warned)
     progress(f"refitting {name}", 2, 4)
@@ -58,8 +69,9 @@ def refit(request: RefitRequest, context: Context) -> RefitResult:
 
     loaded = load(saved)  # what a server would have
     progress(f"refitting {name}", 3, 4)
-    holdout = read_table(store.local(request.holdout.digest, scratch), [*features, fit.target])
-    compared = compare(load(request.judged.model), loaded, holdout, fit)
+    held_out = store.local(request.holdout.digest, scratch)
+    holdout = read_table(held_out, [*features, fit.target])
+    compared = compare(load(request.judged.model), loaded, holdout, fit, read_weights(held_out))
     progress(f"refitting {name}", 4, 4)
     if why := compared.refused:
         return RefitResult(because=f"Fitted on {rows:,} rows, but not to be served: {why}.")

@@ -38,6 +38,7 @@ def fit_family(
     frame: pd.DataFrame,
     entities: Hashes | None = None,
     progress: Progress = lambda *_: None,
+    weights: Any = None,
 ) -> Fitted:
     """Search a family's settings by cross-validation and fit the best on all rows.
 
@@ -51,13 +52,22 @@ def fit_family(
         Entity digests, where the spec declares an entity.
     progress : callable
         Called with fits done and fits in total.
+    weights : float64 array of shape (n,), optional
+        How much each row counts, above 0.
 
     Raises
     ------
     UserError
         If no setting could be fitted and scored.
     """
-    family = family_of(request.family, request.task, request.metric, request.seed, request.threads)
+    family = family_of(
+        request.family,
+        request.task,
+        request.metric,
+        request.seed,
+        request.threads,
+        weighted=weights is not None,
+    )
     target = frame.pop(request.target)
     truth = _truth(target, request)
     settings = settings_to_try(
@@ -80,12 +90,18 @@ def fit_family(
     del target
     search = Search(request, family, prepared, settings)
     trials, best = search.run(
-        prepared.apply(frame.iloc[some]), truth[some], values[some], folds, progress
+        prepared.apply(frame.iloc[some]),
+        truth[some],
+        values[some],
+        folds,
+        progress,
+        None if weights is None else weights[some],
     )
-    model = fit_on_all(family, trials[best].params, prepared, frame, values, search.warned)
+    params = trials[best].params
+    model = fit_on_all(family, params, prepared, frame, values, search.warned, weights)
     log_warnings(request.family.name, search.warned)
     progress(search.steps, search.steps)
-    return Fitted(model, trials[best].params, float(trials[best].score or 0.0), trials)
+    return Fitted(model, params, float(trials[best].score or 0.0), trials)
 
 
 def _truth(target: pd.Series[Any], request: TrainRequest) -> Any:

@@ -69,6 +69,7 @@ class Search:
         values: Any,
         folds: list[tuple[Places, Places]],
         progress: Progress,
+        weights: Any = None,
     ) -> tuple[tuple[Trial, ...], int]:
         """Score settings on folds.
 
@@ -81,6 +82,8 @@ class Search:
             Positions; the last has most to learn from.
         progress : callable
             Called with fits done and fits in total, the last fit on all rows among them.
+        weights : array of shape (n,), optional
+            How much each row counts.
 
         Returns
         -------
@@ -113,6 +116,7 @@ class Search:
                     (fit_matrix, values[fit]),
                     (score_matrix, values[score]),
                     truth[score],
+                    None if weights is None else (weights[fit], weights[score]),
                 )
                 done += 1
                 progress(done, self.steps)
@@ -136,15 +140,24 @@ class Search:
         learnt: tuple[Any, Any],
         held: tuple[Any, Any],
         truth: Any,
+        weights: tuple[Any, Any] | None,
     ) -> tuple[float, int]:
         """The score of a setting on one fold, NaN where it failed, and the rounds it took."""
         request, family = self.request, self.family
         try:
             tried = {**setting, **family.in_search(setting), **family.stopping}
             estimator = build(family, tried, len(learnt[1]), encoder)
-            rounds = fit(estimator, *learnt, self.warned, held if self._races else None)
+            of_learnt, of_held = weights or (None, None)
+            rounds = fit(
+                estimator,
+                *learnt,
+                self.warned,
+                held if self._races else None,
+                weights=of_learnt,
+                held_weights=of_held,
+            )
             predicted = _predictions(estimator, held[0], request)
-            scored = Scored.of(request.task, truth, predicted, _positive(request))
+            scored = Scored.of(request.task, truth, predicted, _positive(request), of_held)
             if scored.not_finite:
                 self._reasons.append(
                     f"{scored.not_finite:,} of {scored.rows:,} predictions are not finite"

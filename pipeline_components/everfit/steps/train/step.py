@@ -40,7 +40,7 @@ class Train(Step[TrainRequest, TrainResult]):
         from threadpoolctl import threadpool_limits
 
         from everfit.data.tables.entity_digests import read_entities
-        from everfit.data.tables.frames import read_table
+        from everfit.data.tables.frames import read_table, read_weights
         from everfit.ml.families.fitting import save_fitted
         from everfit.steps.train.fit import fit_family
 
@@ -49,13 +49,18 @@ class Train(Step[TrainRequest, TrainResult]):
         features = [column.name for column in request.columns if column.role == "feature"]
         frame = read_table(path, [*features, request.target])
         rows = len(frame)
-        entities = read_entities(path, request.entity)
+        entities, weights = read_entities(path, request.entity), read_weights(path)
+        if weights is not None and not weights.all():  # a row of no weight is not there
+            some = weights > 0
+            frame, weights = frame[some].reset_index(drop=True), weights[some]
+            entities = None if entities is None else entities[some]
         with threadpool_limits(limits=request.threads):
             fitted = fit_family(
                 request,
                 frame,
                 entities,
                 lambda done, total: context.progress.update(f"training {name}", done, total),
+                weights,
             )
         data, types = save_fitted(fitted.model, request.family)
         return TrainResult(

@@ -37,7 +37,7 @@ def compared_columns(spec: PipelineSpec, types: Mapping[str, ColumnType]) -> fro
     derived = {name for text in spec.features.derive.values() for name in columns_of(text)}
     apart = {*spec.entity, *(spec.key if len(spec.key) == 1 else ())} - derived
     target = spec.target_columns or {spec.target.name}
-    hidden = {*spec.features.drop, *apart} - target
+    hidden = {*spec.shown_features.drop, *apart} - target
     return frozenset(
         name for name, kind in types.items() if name not in hidden and kind != "timestamp"
     )

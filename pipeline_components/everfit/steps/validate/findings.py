@@ -76,6 +76,8 @@ def named_columns(spec: PipelineSpec) -> frozenset[str]:
     named.update(spec.key)
     if spec.time is not None:
         named.add(spec.time)
+    if spec.weight is not None:
+        named |= columns_of(spec.weight)
     for some in spec.slices:
         named |= columns_of(some.where)
     named.update(item.by for item in spec.gate.fairness)

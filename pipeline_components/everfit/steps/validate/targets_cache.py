@@ -23,7 +23,7 @@ def targets_of_spans(
     """The target of each span, read from the store where it is known."""
     asked = {
         "target": spec.target.model_dump(mode="json", exclude={"positive", "unit"}),
-        "features": spec.features.model_dump(mode="json", include={"drop", "derive"}),
+        "features": spec.shown_features.model_dump(mode="json", include={"drop", "derive"}),
         "time": spec.time,
         "code": value_digest("target_profiles"),
     }
@@ -36,7 +36,8 @@ def targets_of_spans(
             continue
         path = context.store.local(span.digest, context.scratch)
         try:
-            profile = profile_target(path, spec.target, spec.features, known.columns, spec.time)
+            features = spec.shown_features
+            profile = profile_target(path, spec.target, features, known.columns, spec.time)
         finally:
             remove_copy(path, context)
         keep_value(context, "targets", key, "target.json", profile)

@@ -29,9 +29,12 @@ class Booster(BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _train(
-        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, Any] | None, classes: int
+        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, ...] | None, classes: int
     ) -> tuple[str, int]:
-        """The text of a fitted model and its rounds; 0 classes: a regression."""
+        """The text of a fitted model and its rounds; 0 classes: a regression.
+
+        ``held`` are a matrix, values and weights (or None) of rows held out.
+        """
 
     @abstractmethod
     def _read(self, text: str) -> Any:
@@ -42,7 +45,7 @@ class Booster(BaseEstimator):  # type: ignore[misc]
         """Predictions of shape (n,), or probabilities of shape (n,) or (n, k)."""
 
     def _learn(
-        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, Any] | None, classes: int
+        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, ...] | None, classes: int
     ) -> Self:
         matrix = np.asarray(matrix)
         self.n_features_in_ = int(matrix.shape[1])
@@ -72,6 +75,7 @@ class BoosterRegressor(RegressorMixin, Booster):  # type: ignore[misc]
         *,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Fit; given ``X_val`` and ``y_val``, until they are predicted no better.
 
@@ -80,9 +84,11 @@ class BoosterRegressor(RegressorMixin, Booster):  # type: ignore[misc]
         X : array of shape (n, p)
         y : array of shape (n,)
         sample_weight : array of shape (n,), optional
-        X_val, y_val : arrays of m rows, optional
+        X_val, y_val, sample_weight_val : arrays of m rows, optional
         """
-        held = None if X_val is None else (X_val, np.asarray(y_val, dtype=np.float64))
+        held = None
+        if X_val is not None:
+            held = (X_val, np.asarray(y_val, dtype=np.float64), sample_weight_val)
         return self._learn(X, np.asarray(y, dtype=np.float64), sample_weight, held, 0)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -101,6 +107,7 @@ class BoosterClassifier(ClassifierMixin, Booster):  # type: ignore[misc]
         *,
         X_val: Any = None,
         y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> Self:
         """Fit; given ``X_val`` and ``y_val``, until they are predicted no better.
 
@@ -110,12 +117,13 @@ class BoosterClassifier(ClassifierMixin, Booster):  # type: ignore[misc]
         y : array of shape (n,)
             Classes, of any type that can be sorted.
         sample_weight : array of shape (n,), optional
-        X_val, y_val : arrays of m rows, optional
+        X_val, y_val, sample_weight_val : arrays of m rows, optional
         """
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         held = None
         if X_val is not None:
-            held = (X_val, np.searchsorted(self.classes_, np.asarray(y_val)))
+            place = np.searchsorted(self.classes_, np.asarray(y_val))
+            held = (X_val, place, sample_weight_val)
         return self._learn(X, codes, sample_weight, held, len(self.classes_))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ class _LightGBM(Booster):
         self.random_state = random_state
 
     def _train(
-        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, Any] | None, classes: int
+        self, matrix: Any, values: Any, weights: Any, held: tuple[Any, ...] | None, classes: int
     ) -> tuple[str, int]:
         import lightgbm
 
@@ -114,7 +114,7 @@ class _LightGBM(Booster):
         watched: list[Any] = []
         callbacks: list[Any] = []
         if held is not None:
-            watched = [data.create_valid(np.asarray(held[0]), held[1])]
+            watched = [data.create_valid(np.asarray(held[0]), held[1], weight=held[2])]
             if self.early_stopping_rounds:
                 callbacks = [lightgbm.early_stopping(self.early_stopping_rounds, verbose=False)]
         trained = lightgbm.train(

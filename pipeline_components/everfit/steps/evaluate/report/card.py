@@ -71,6 +71,7 @@ def card(
         ),
         features=tuple(column.name for column in request.columns if column.role == "feature"),
         dropped={reason: rows for reason, rows in sorted(request.dropped.items()) if rows},
+        weights=request.weights,
         metric=request.metric,
         baseline=baseline,
         dummy=request.baseline,

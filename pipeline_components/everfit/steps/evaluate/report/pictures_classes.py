@@ -260,7 +260,10 @@ def _recall(counts: Floats) -> Floats:
 def _cumulative(scored: Scored) -> tuple[Floats, Floats]:
     """True and false positives at each threshold from the highest, starting from none."""
     levels, level = np.unique(-scored.probability, return_inverse=True)
-    yes, no = (totals(m, level, levels.size) for m in (scored.is_positive, ~scored.is_positive))
+    weight = 1.0 if scored.weight is None else scored.weight
+    yes, no = (
+        totals(m * weight, level, levels.size) for m in (scored.is_positive, ~scored.is_positive)
+    )
     return np.append(0, np.cumsum(yes)), np.append(0, np.cumsum(no))
 
 

@@ -95,7 +95,12 @@ def _agrees_with_losses(evidence: Evidence, found: Comparison) -> None:
     import pyarrow.compute as pc
 
     losses = known(evidence.losses)
-    paired = pc.mean(pc.subtract(losses.baseline, losses.candidate)).as_py()
+    better = pc.subtract(losses.baseline, losses.candidate)
+    if losses.weight is None:
+        paired = pc.mean(better).as_py()
+    else:
+        total = pc.sum(losses.weight).as_py()
+        paired = pc.sum(pc.multiply(better, losses.weight)).as_py() / total if total else None
     size = max(abs(found.candidate_score), abs(found.baseline_score), 1e-12)
     if paired is None or not abs(paired - found.gain.value) <= 1e-6 * size:
         raise NotAssessed(

@@ -14,7 +14,7 @@ from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.requests import GateRequest
 from everfit.contracts.spec.gate import GateSpec
 from everfit.contracts.spec.metrics import Task
-from everfit.data.tables.frames import RESERVED, ROW
+from everfit.data.tables.frames import RESERVED, ROW, WEIGHT
 from everfit.data.tables.row_digests import numbered
 from everfit.engine.context import Context
 from everfit.steps.gate.finding import NotAssessed
@@ -102,7 +102,9 @@ class Candidate:
         if champion is None:
             known = self._train_target
             return _read_only(
-                dummy_predictions(request.gate.baseline, known, len(self._table), classes)
+                dummy_predictions(
+                    request.gate.baseline, known, len(self._table), classes, self._train_weights
+                )
             )
         with _store_errors():
             given, trouble = champion_predictions(
@@ -114,6 +116,12 @@ class Candidate:
         if given is None:
             raise NotAssessed(f"champion v{champion.version} cannot predict: {trouble}")
         return _read_only(given)
+
+    @cached_property
+    def weights(self) -> Array:
+        """How much each of the n holdout rows counts: all 1 where the spec does not weigh them."""
+        weights = self._table[WEIGHT] if WEIGHT in self._table else np.ones(len(self._table))
+        return _read_only(weights)
 
     @cached_property
     def losses(self) -> Array:
@@ -142,6 +150,12 @@ class Candidate:
         if prepared.classes is None:
             return values.to_numpy(np.float64)
         return codes(values, prepared.classes)
+
+    @property
+    def _train_weights(self) -> Any:
+        if self._request.prepared.weights is None:
+            return None
+        return self._read(self._request.prepared.train, [WEIGHT])[WEIGHT].to_numpy(np.float64)
 
     def _losses(self, who: str) -> Array:
         """In the order of the holdout: ROWS-SAME allows another one."""

@@ -28,6 +28,8 @@ class Losses:
     """uint64 row digests."""
     candidate: Any
     baseline: Any
+    weight: Any = None
+    """How much each row counts; None: all the same."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.requests import GateRequest
 from everfit.data.tables.entity_digests import column_kinds, read_entities, read_keys
-from everfit.data.tables.frames import PIECE, ROW, SHOWN
+from everfit.data.tables.frames import PIECE, ROW, SHOWN, WEIGHT
 from everfit.engine.context import Context
 from everfit.ml.model.class_names import class_text
 from everfit.steps.gate.evidence.candidate import open_candidate
@@ -54,7 +54,9 @@ def read_evidence(request: GateRequest, context: Context) -> Evidence:
         return attempt(what, lambda: read_columns(artifact, (ROW,), context)[0])
 
     def losses() -> Losses:
-        return Losses(*read_columns(evaluated.losses, (ROW, "candidate", "baseline"), context))
+        weight = (WEIGHT,) if prepared.weights is not None else ()
+        names = (ROW, "candidate", "baseline", *weight)
+        return Losses(*read_columns(evaluated.losses, names, context))
 
     served = try_serving(
         context.store,

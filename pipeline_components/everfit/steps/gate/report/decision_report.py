@@ -11,6 +11,7 @@ from everfit.contracts.messages.planning import RunType
 from everfit.contracts.messages.requests import GateRequest
 from everfit.contracts.messages.verdicts import Bound, Check, Comparison, VerdictName
 from everfit.contracts.spec.metrics import METRICS, metric_title, metric_unit
+from everfit.contracts.weighted import weighted_by
 from everfit.reporting.pictures import embedded
 from everfit.reporting.plot import NARROW, WIDE
 from everfit.reporting.templating import Tone, render
@@ -218,6 +219,7 @@ def _data(request: GateRequest) -> Facts:
         ("Trained on", wording.count(prepared.rows_train, "row")),
         ("Evaluated on", wording.count(prepared.rows_holdout, "row") + shared),
         ("Left out", " ".join(filter(None, ("; ".join(dropped) or "nothing", warning)))),
+        *([("Row weights", weighted_by(prepared.weights))] if prepared.weights else []),
         ("Features", sum(column.role == "feature" for column in prepared.columns)),
     ]
 

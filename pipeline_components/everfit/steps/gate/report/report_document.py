@@ -58,6 +58,11 @@ def report_json(
             "holdout": prepared.rows_holdout,
             "dropped": prepared.dropped,
         },
+        **(
+            {"weights": prepared.weights.model_dump(mode="json")}
+            if prepared.weights is not None
+            else {}
+        ),
         "cost": [cost.model_dump(mode="json", exclude={"at"}) for cost in request.costs],
         "lineage": dict(lineage(request)),
         "seed": request.seed,
