@@ -167,3 +167,15 @@ def test_chance_alone_is_not_surely_a_gap():
 def test_fairlearn_is_imported_only_where_groups_are_declared():
     code = "import sys, everfit.steps.evaluate.score_models; sys.exit('fairlearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_weighted_groups_are_compared_by_weight():
+    frame = pd.DataFrame({"who": np.repeat(["a", "b", "c"], 100)})
+    error = np.concatenate([np.tile([1.0, 3.0], 100), np.full(100, 9.0)])
+    weight = np.concatenate([np.ones(100), np.tile([1.0, 3.0], 50), np.zeros(100)])
+    scored = Scored("regression", np.zeros(300), error, weight=weight)
+    resampling = resample(Design(300, False, None, 0, "rows", weight), 0.9)
+    item = FairnessSpec(by="who", metric="mae", max_gap=1.0, min_rows=50)
+    (found,) = fairness_gaps([item], frame, scored, resampling, 0.9)
+    assert found.gap.value == pytest.approx(0.5)  # 2 and 2.5; no row of c has a weight
+    assert [(one.group, one.counted) for one in found.groups] == [("a", 100), ("b", 100), ("c", 0)]

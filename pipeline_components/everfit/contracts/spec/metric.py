@@ -112,14 +112,14 @@ class Totals(Protocol):
 
     @property
     def rows(self) -> Array:
-        """Number of rows."""
+        """Number of rows; where they are weighted, the sum of their weights."""
 
     def __getitem__(self, place: int, /) -> Array:
         """The sum of a column, by its place in ``Sums.columns``."""
 
 
 class Counts(Protocol):
-    """Rows counted by class, for each of many samples: one value a sample and class."""
+    """Rows, or their weights, by class, for each of many samples: one value a sample and class."""
 
     @property
     def actual(self) -> Array:

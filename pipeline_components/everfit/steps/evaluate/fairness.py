@@ -70,6 +70,8 @@ def _gap(
             f"{item.by!r} has {len(names):,} different values, at most {MOST_GROUPS} are compared"
         )
     amount, counts = _amount(item.metric, candidate)
+    if candidate.weight is not None:
+        counts = counts & (candidate.weight > 0)
     rows = np.bincount(group, minlength=len(names))
     counted = np.bincount(group[counts], minlength=len(names))
     large = counted >= item.min_rows
