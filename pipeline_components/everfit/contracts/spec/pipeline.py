@@ -61,9 +61,7 @@ class FeatureSpec(Frozen):
 
     drop: tuple[Column, ...] = Field((), description="never shown to a model: leaks and keys")
     keep: tuple[Column, ...] = Field(
-        (),
-        description="columns of the target's expression, or a ``weight``, that are known at "
-        "prediction time",
+        (), description="columns of the target's expression, or a weight, known when predicting"
     )
     derive: dict[Identifier, str] = Field(
         default_factory=dict,
