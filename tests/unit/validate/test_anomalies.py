@@ -488,8 +488,12 @@ def test_rows_against_a_rule_are_counted(make_spec, action, rows, code, severity
 
 
 def test_every_code_is_tested():
-    """Here, or, where it takes the times of several spans, beside the fields they come from."""
+    """Here, or beside what it takes: the times of several spans, labels of another table."""
     here = Path(__file__)
-    texts = (here, here.parents[2] / "field" / "test_span_order.py")
+    elsewhere = (
+        here.parents[2] / "field" / "test_span_order.py",
+        here.parent / "test_check_labels.py",
+    )
+    texts = (here, *elsewhere)
     text = "".join(path.read_text() for path in texts)
     assert not [code for code in ANOMALIES if code not in text]
