@@ -136,7 +136,7 @@ def test_all_that_is_needed_answers_afterwards(context: Context):
     with open_registry(context.settings, "quick") as registry:
         kept = registry.runs("quick")
         assert {run.run_key for run in kept} == {v.run_key for v in ledger.versions("quick")}
-        (measured,) = registry.runs("quick", MONITOR_KEY)
+        (measured,) = registry.runs("quick.monitor", MONITOR_KEY)
         assert measured.tags["everfit.champion"] == "v2"
         assert registry.alias("quick") == 2
     artifacts = context.settings.home / "mlartifacts"

@@ -19,6 +19,8 @@ from everfit.operations.chaos.seen import (
 
 __all__ = ["SERVED", "Rows", "Shown", "ledger_rows", "shown", "stored"]
 
+PART, PARENT = "everfit.part", "mlflow.parentRunId"
+
 SERVED: list[Path] = []
 """Where the MLflow server of this session keeps artifacts: read there, past the server."""
 
@@ -56,8 +58,12 @@ def _served(settings: Settings, pipeline: str) -> Shown:
     experiment = client.get_experiment_by_name(pipeline)
     if experiment is not None:
         for run in client.search_runs([experiment.experiment_id]):
-            key = run.data.tags.get(KEY, "")
-            runs[run.info.run_id] = (key, run.info.status)
+            part = run.data.tags.get(PART)
+            key = part or run.data.tags.get(KEY, "")
+            if part is None:
+                runs[run.info.run_id] = (key, run.info.status)
+            else:
+                assert key not in more, f"{key} is nested twice"
             listed = _files(run.info.experiment_id, run.info.run_id)
             measured = [
                 len(client.get_metric_history(run.info.run_id, name))
@@ -69,7 +75,7 @@ def _served(settings: Settings, pipeline: str) -> Shown:
                 run.info.run_name,
                 sorted(run.data.params.items()),
                 sorted(run.data.metrics.items()),
-                sorted(run.data.tags.items()),
+                sorted((k, v) for k, v in run.data.tags.items() if k != PARENT),
                 listed,
                 measured,
                 inputs,

@@ -12,12 +12,14 @@ from everfit.contracts.base import Digest
 from everfit.contracts.errors import IntegrityError, RequestError, Superseded, Unavailable
 from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.requests import EvaluateResult, PrepareResult, RegisterRequest
+from everfit.contracts.spec.metrics import metric_title
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.engine.context import Context
 from everfit.storage.deployment import claim
 from everfit.storage.ledger import Ledger
 from everfit.storage.ledger.records import PromotionRecord, VersionRecord
-from everfit.storage.mlflow import Registry
+from everfit.storage.mlflow import ALIAS, Registry
+from everfit.storage.mlflow.base import LONGEST_DESCRIPTION, clipped
 
 Awaits = Literal["", "observe", "approval"]
 
@@ -46,6 +48,8 @@ class Intended:
     description: str
     tags: Mapping[str, str]
     awaits: Awaits = ""
+    about: str = ""
+    """What the registered model is."""
     dossier: Digest | None = None
 
 
@@ -56,9 +60,23 @@ def intended(request: RegisterRequest, tags: Mapping[str, str], dossier: Digest 
         made=candidate_of(request),
         description=f"{request.decision.verdict}: {request.decision.because}",
         tags=tags,
+        about=model_about(request.spec),
         awaits="" if request.refit_of else awaited(request.spec),
         dossier=dossier,
     )
+
+
+def model_about(spec: PipelineSpec) -> str:
+    """What MLflow says of the registered model: its purpose, its target, and what serves."""
+    lines = [
+        spec.description.strip(),
+        f"Predicts `{spec.target.name}` ({spec.task}), judged by "
+        f"{metric_title(spec.primary_metric)}." + (f" Owner: {spec.owner}." if spec.owner else ""),
+        "Each version was accepted by the gate of the Everfit pipeline "
+        f"`{spec.name}`, or promoted by a person; `@{ALIAS}` is the one that serves. Why: "
+        f"`everfit explain {spec.name} VERSION`, or the decision report of the version's run.",
+    ]
+    return clipped("\n\n".join(filter(None, lines)), LONGEST_DESCRIPTION)
 
 
 def awaited(spec: PipelineSpec) -> Awaits:
@@ -139,6 +157,7 @@ def make_version(wanted: Intended, run: str, context: Context, registry: Registr
         tags,
         wanted.description,
         known=recorded.version if recorded else None,
+        about=wanted.about,
     )
     if recorded is not None:
         return recorded

@@ -8,7 +8,7 @@ from everfit.champion.promotion import Awaits, intended, make_version, settled
 from everfit.champion.version.dossier import store_dossier
 from everfit.champion.version.made_with import made_here
 from everfit.champion.version.report.card import judged_card
-from everfit.champion.version.run_files import began, run_files
+from everfit.champion.version.run_files import began, run_files, trained_families
 from everfit.champion.version.run_log import run_log
 from everfit.contracts.errors import IntegrityError
 from everfit.contracts.messages.requests import RegisterRequest
@@ -63,7 +63,7 @@ def register_run(request: RegisterRequest, context: Context, registry: Registry)
     dossier = recorded.dossier if recorded else store_dossier(request, context)
     opened = began(request, context)
     card = judged_card(request, opened, context)
-    logged = run_log(request, opened, card[0])
+    logged = run_log(request, opened, card[0], trained_families(request, context))
     context.progress.update("register", 0, PARTS)
     place = registry.ensure_run(
         logged,

@@ -55,7 +55,7 @@ def test_mlflow_reads_one_run_with_scores_and_pages(
     result = DriftReport().run(evaluated, context)
     assert DriftReport().run(evaluated, context) == result
     client = reader(context)
-    (run,) = client.search_runs([client.get_experiment_by_name("fares").experiment_id])
+    (run,) = client.search_runs([client.get_experiment_by_name("fares.monitor").experiment_id])
     assert (run.info.run_id, run.info.status) == (result.mlflow_run, "FINISHED")
     assert run.data.tags[MONITOR_KEY] == monitor_key(evaluated, evaluated.evaluation)
     assert run.data.tags["everfit.drifted"] == "miles"
@@ -85,7 +85,7 @@ def test_every_span_evaluated_is_a_run_of_its_own(
     result = DriftReport().run(request, context)
     assert DriftReport().run(request, context) == result
     with open_registry(context.settings, "fares") as registry:
-        runs = registry.runs("fares", MONITOR_KEY)
+        runs = registry.runs("fares.monitor", MONITOR_KEY)
     assert sorted(run.tags["everfit.span"] for run in runs) == [
         "2018-12b.csv",
         "2018-12c.csv",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from everfit.contracts.settings import Settings
 from everfit.engine.context import open_context
 from everfit.storage.mlflow import RUN_KEY, RunLog, open_registry
+from everfit.storage.mlflow.base import Part
 from everfit.storage.mlflow.client import ClientRegistry
 from everfit.storage.mlflow.sqlite import SqliteRegistry
 from tests.unit.registry.served import mlflow_server
@@ -35,9 +38,20 @@ def run_log(key: str, tag: str = RUN_KEY) -> RunLog:
     )
 
 
+@pytest.fixture
+def settings(tmp_path, environ):
+    return Settings.from_environment({"EVERFIT_ROOT": str(tmp_path), **environ})
+
+
+@pytest.fixture
+def environ() -> dict[str, str]:
+    """What the registry's fixture adds to the environment."""
+    return {}
+
+
 @pytest.fixture(params=["file", "client", pytest.param("server", marks=pytest.mark.thorough)])
-def registry(request, tmp_path, monkeypatch):
-    environ = {"EVERFIT_ROOT": str(tmp_path)}
+def registry(request, tmp_path, monkeypatch, environ):
+    environ["EVERFIT_ROOT"] = str(tmp_path)
     if request.param == "server":
         server = mlflow_server(tmp_path / "server")
         environ["EVERFIT_MLFLOW"] = server.__enter__()
@@ -84,3 +98,61 @@ def test_a_run_that_was_never_there_is_deleted_already(registry):
     registry.ensure_run(run_log("a" * 64), lambda _: {})
     registry.delete_run("f" * 32)
     assert len(registry.runs("fares")) == 1
+
+
+FAMILIES = tuple(
+    Part(name, {"model.alpha": "1"}, {"cv_score": 2.0}, {"trial/cv_score": ((1, 3.0), (3, 2.0))})
+    for name in ("linear", "random_forest")
+)
+
+
+def nested_below(settings: Settings, run: str) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(settings.mlflow, settings.mlflow)
+    experiment = client.get_experiment_by_name("fares").experiment_id
+    found = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run}'")
+    curves = [client.get_metric_history(one.info.run_id, "trial/cv_score") for one in found]
+    for one, curve in zip(found, curves, strict=True):
+        assert [(point.step, point.value) for point in curve] == [(1, 3.0), (3, 2.0)]
+        assert (one.info.status, one.data.metrics["cv_score"]) == ("FINISHED", 2.0)
+        assert (one.data.params, one.data.metrics["trial/cv_score"]) == ({"model.alpha": "1"}, 2.0)
+    return sorted(one.info.run_name for one in found)
+
+
+def test_nested_runs_are_there_once_with_their_curves_and_go_with_their_parent(registry, settings):
+    log = replace(run_log("a" * 64), parts=FAMILIES)
+    run = registry.ensure_run(log, lambda _: {}).run
+    assert registry.ensure_run(log, lambda _: {}).run == run
+    assert nested_below(settings, run) == ["linear", "random_forest"]
+    assert [one.run for one in registry.runs("fares")] == [run]
+    registry.delete_run(run)
+    assert nested_below(settings, run) == []
+    again = registry.ensure_run(log, lambda _: {}).run
+    assert nested_below(settings, again) == ["linear", "random_forest"]
+
+
+@pytest.mark.parametrize("registry", ["client"], indirect=True)
+@pytest.mark.parametrize(
+    ("call", "number"), [("create_run", 2), ("log_batch", 2), ("set_terminated", 1)]
+)
+def test_nested_runs_that_were_cut_off_are_completed_and_never_doubled(
+    registry, settings, monkeypatch, call, number
+):
+    log = replace(run_log("a" * 64), parts=FAMILIES)
+    done = getattr(registry._client, call)
+    calls = []
+
+    def cut(*given, **more):
+        calls.append(call)
+        answer = done(*given, **more)
+        if len(calls) == number:
+            raise KeyboardInterrupt  # done, and nobody knows
+        return answer
+
+    monkeypatch.setattr(registry._client, call, cut)
+    with pytest.raises(KeyboardInterrupt):
+        registry.ensure_run(log, lambda _: {})
+    run = registry.ensure_run(log, lambda _: {}).run
+    assert nested_below(settings, run) == ["linear", "random_forest"]
+    assert [(one.run, one.status) for one in registry.runs("fares")] == [(run, "FINISHED")]

@@ -55,6 +55,7 @@ def world(request, tmp_path_factory):
 def test_mlflow_reads_one_finished_run(world):
     _, asked, result, client = world
     experiment = client.get_experiment_by_name("fares")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
     (run,) = client.search_runs([experiment.experiment_id])
     assert result.mlflow_run == run.info.run_id
     assert result.mlflow_experiment == experiment.experiment_id
@@ -84,6 +85,9 @@ def test_mlflow_reads_one_version_under_the_alias(world):
     assert version.tags["everfit.promotion"] == "1"
     assert version.description == "promote: the candidate is better by 2.5"
     assert int(client.get_model_version_by_alias("fares", "champion").version) == 1
+    about = client.get_registered_model("fares").description
+    assert "Predicts `fare` (regression), judged by " in about
+    assert "Owner: ada." in about
 
 
 def test_mlflow_gives_the_models_bytes_back(world, tmp_path):

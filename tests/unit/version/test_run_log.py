@@ -15,6 +15,7 @@ from everfit.champion.version.run_log import (
     datasets,
     key_safe,
     metrics,
+    nested,
     parameters,
     run_log,
     span_names,
@@ -22,6 +23,7 @@ from everfit.champion.version.run_log import (
 )
 from everfit.contracts.messages.evidence import SliceScore
 from everfit.contracts.messages.spans import Span
+from everfit.contracts.messages.training import Trial
 from tests.unit.register.small_run import estimate, small_run
 
 
@@ -49,7 +51,7 @@ def test_what_is_not_finite_is_left_out_and_named(request_):
     assert "mae_low" not in found
     assert found["mae_high"] == 1.5
     assert all(math.isfinite(value) for value in found.values())
-    assert tags(changed)["everfit.not_finite"] == "candidate mae"
+    assert parameters(changed)["not_finite"] == "candidate mae"
 
 
 def test_a_slice_without_a_score_still_counts_its_rows(request_):
@@ -77,9 +79,31 @@ def test_tags_explain_the_run(request_):
     assert found["everfit.verdict"] == "promote"
     assert found["everfit.because"] == "the candidate is better by 2.5"
     assert found["everfit.window"] == "2018-01.csv"
-    assert found["everfit.model"] == request_.evaluated.candidate.model.digest
+    assert found["everfit.holdout"] == "2018-02.csv"
+    assert len([name for name in found if name.startswith("everfit.")]) == 4  # and the run key
+    digest = request_.evaluated.candidate.model.digest
+    assert parameters(request_)["digest.model"] == digest
     assert found["mlflow.user"] == "ada"
     assert run_log(request_, 5, "# Card").tags["mlflow.note.content"] == "# Card"
+
+
+def test_a_family_is_a_nested_run_with_curves_over_its_trials(request_):
+    trials = tuple(
+        Trial(params={"alpha": alpha}, score=score, spread=0.1, folds=2)
+        for alpha, score in ((0.1, 3.0), (1.0, 2.0), (10.0, None), (100.0, 2.5))
+    )
+    other = request_.evaluated.candidate.model_copy(
+        update={"family": "linear", "trials": trials, "cv_score": 2.0}
+    )
+    part = nested(request_, other)
+    assert (part.name, part.params["model.alpha"], part.params["trials"]) == ("linear", "1.0", "4")
+    assert part.curves["trial/cv_score"] == ((1, 3.0), (2, 2.0), (4, 2.5))
+    assert part.curves["trial/best_cv_score"] == (
+        (1, 3.0),
+        (2, 2.0),
+        (4, 2.0),
+    )  # mae: less is better
+    assert (part.metrics["cv_score"], part.metrics["mae"]) == (2.0, 0.5)
 
 
 def test_datasets_carry_the_digest_of_all_their_bytes(request_):

@@ -12,12 +12,19 @@ from pydantic import ValidationError
 
 from everfit.champion.answer import TAG
 from everfit.champion.approvals import told
-from everfit.champion.promotion import AWAITS, DEPLOYMENT, NOTHING, promotion_tags, version_tags
+from everfit.champion.promotion import (
+    AWAITS,
+    DEPLOYMENT,
+    NOTHING,
+    model_about,
+    promotion_tags,
+    version_tags,
+)
 from everfit.champion.repair.artifacts import removed_digests
 from everfit.champion.version.dossier import dossier_digest
 from everfit.champion.version.made_with import made_as_told
 from everfit.champion.version.report.card import judged_card
-from everfit.champion.version.run_files import began, run_files
+from everfit.champion.version.run_files import began, run_files, trained_families
 from everfit.champion.version.run_log import run_log
 from everfit.champion.version.signing import verified
 from everfit.contracts.base import Digest
@@ -60,6 +67,7 @@ class _Rebuilding:
         self.pipeline, self.context, self.registry = pipeline, context, registry
         self.dry_run = dry_run
         self.found = Rebuilt()
+        self._about = ""
         self._recorded = {record.run_key: record for record in context.ledger.versions(pipeline)}
         self._removed = removed_digests(context.ledger, pipeline)
         self._logged: dict[Digest, LoggedRun] = {
@@ -149,7 +157,8 @@ class _Rebuilding:
         context, request = self.context, dossier.request
         opened = began(request, context)
         card = judged_card(request, opened, context)
-        logged = run_log(request, opened, card[0])
+        logged = run_log(request, opened, card[0], trained_families(request, context))
+        self._about = self._about or model_about(request.spec)
         run = ""
         if not self.dry_run:
             made_with = made_as_told(dossier, context.store)
@@ -173,6 +182,7 @@ class _Rebuilding:
             logged.run,
             {**logged.tags, **self._tags(record)},
             self._description(record.run_key),
+            about=self._about,
         )
         if not made:
             raise self._no_number(record)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from everfit.champion.version.made_with import MadeWith
 from everfit.champion.version.model_folder import model_folder
 from everfit.contracts.base import canonical_json
+from everfit.contracts.errors import IntegrityError
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.requests import RegisterRequest
+from everfit.contracts.messages.training import TrainResult
 from everfit.engine.context import Context
 
 
@@ -74,6 +76,26 @@ def run_files(
     yield "reports/model_card.html", page
     yield "model_card.md", markdown.encode()
     yield "lineage.json", lineage(request, made_with.environment)
+    if families := trained_families(request, context):
+        yield "trials.json", trials(families)
+
+
+def trained_families(request: RegisterRequest, context: Context) -> tuple[TrainResult, ...]:
+    """What train made of each family, as far as the store still has it; of a refit nothing."""
+    found = []
+    for digest in request.evaluated.trained.values() if not request.refit_of else ():
+        try:
+            found.append(TrainResult.model_validate_json(context.store.get(digest)))
+        except (IntegrityError, ValueError):  # pruned, or of an older Everfit
+            continue
+    return tuple(found)
+
+
+def trials(families: Sequence[TrainResult]) -> bytes:
+    """Every setting tried, with its score: family → trials, as canonical JSON."""
+    return canonical_json(
+        {one.family: [trial.model_dump(mode="json") for trial in one.trials] for one in families}
+    )
 
 
 def lineage(request: RegisterRequest, versions: Mapping[str, str]) -> bytes:

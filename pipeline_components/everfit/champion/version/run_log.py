@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from math import isfinite
 from typing import Any
 
 from everfit.contracts.errors import shortlist
 from everfit.contracts.messages.requests import RegisterRequest
 from everfit.contracts.messages.spans import Span
-from everfit.contracts.messages.training import ColumnRole
+from everfit.contracts.messages.training import ColumnRole, TrainResult
 from everfit.contracts.messages.verdicts import Estimate
 from everfit.engine.fingerprints import spec_digest
 from everfit.storage.mlflow.base import (
     LONGEST_PARAM,
     LONGEST_TAG,
     Dataset,
+    Part,
     RunLog,
     clipped,
     key_safe,
@@ -35,7 +37,9 @@ MLFLOW_TYPES = {
 """A prepared column's type → MLflow's word for it."""
 
 
-def run_log(request: RegisterRequest, began: int, note: str) -> RunLog:
+def run_log(
+    request: RegisterRequest, began: int, note: str, families: Sequence[TrainResult] = ()
+) -> RunLog:
     """All that is logged of a run, but for its files.
 
     Parameters
@@ -44,6 +48,8 @@ def run_log(request: RegisterRequest, began: int, note: str) -> RunLog:
         Milliseconds since 1970, UTC.
     note : str
         Markdown shown on the run's page.
+    families : sequence of TrainResult, optional
+        What was trained, each a run nested in this one.
     """
     candidate = request.evaluated.candidate
     return RunLog(
@@ -56,6 +62,33 @@ def run_log(request: RegisterRequest, began: int, note: str) -> RunLog:
         tags=tags(request) | {"mlflow.note.content": clipped(note, LONGEST_TAG)},
         datasets=tuple(datasets(request)),
         model=candidate.model.digest,
+        parts=tuple(nested(request, family) for family in families),
+    )
+
+
+def nested(request: RegisterRequest, family: TrainResult) -> Part:
+    """A family as a run: its best setting, its scores, and two curves over its trials."""
+    scored = [(step, one.score) for step, one in enumerate(family.trials, 1)]
+    finite = [(step, score) for step, score in scored if score is not None and isfinite(score)]
+    better = max if request.spec.greater_is_better else min
+    best = accumulate((score for _, score in finite), better)
+    holdout = request.evaluated.scores.get(f"family:{family.family}", {})
+    if family.model.digest == request.evaluated.candidate.model.digest:
+        holdout = request.evaluated.scores.get("candidate", holdout)
+    values = {name: found.value for name, found in holdout.items()}
+    values |= {"cv_score": family.cv_score, "model_bytes": float(family.model.size)}
+    params = {"family": family.family, "trials": len(family.trials), "rows_train": family.rows}
+    params |= {f"model.{name}": value for name, value in family.params.items()}
+    return Part(
+        name=family.family,
+        params=texts(params),
+        metrics={key_safe(name): value for name, value in values.items() if isfinite(value)},
+        curves={
+            "trial/cv_score": tuple(finite),
+            "trial/best_cv_score": tuple(
+                (step, score) for (step, _), score in zip(finite, best, strict=True)
+            ),
+        },
     )
 
 
@@ -80,6 +113,22 @@ def parameters(request: RegisterRequest) -> dict[str, str]:
         "spans_holdout": len(request.holdout),
         **{f"model.{name}": value for name, value in candidate.params.items()},
     }
+    decision = request.decision
+    values |= {
+        "digest.spec": spec_digest(spec),
+        "digest.code": request.code,
+        "digest.environment": request.environment,
+        "digest.model": candidate.model.digest,
+        "digest.train": request.prepared.train.digest,
+        "digest.decision": decision.report_json.digest,
+    }
+    if request.evaluated.not_finite:
+        values["not_finite"] = shortlist(request.evaluated.not_finite)
+    return texts(values)
+
+
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as MLflow takes them."""
     return {
         key_safe(name): clipped(as_text(value), LONGEST_PARAM) for name, value in values.items()
     }
@@ -106,7 +155,7 @@ def metrics(request: RegisterRequest) -> dict[str, float]:
             found |= spread(f"slice_{piece.name}/{request.spec.primary_metric}", piece.candidate)
     found["cv_score"] = evaluated.candidate.cv_score
     found["model_bytes"] = float(evaluated.candidate.model.size)
-    return {key_safe(name): value for name, value in found.items() if math.isfinite(value)}
+    return {key_safe(name): value for name, value in found.items() if isfinite(value)}
 
 
 def spread(name: str, estimate: Estimate) -> dict[str, float]:
@@ -122,14 +171,6 @@ def tags(request: RegisterRequest) -> dict[str, str]:
         "everfit.because": decision.because,
         "everfit.window": span_names(request.window),
         "everfit.holdout": span_names(request.holdout) or "rows of the window",
-        "everfit.spec": spec_digest(spec),
-        "everfit.code": request.code,
-        "everfit.environment": request.environment,
-        "everfit.seed": str(spec.train.seed),
-        "everfit.model": request.evaluated.candidate.model.digest,
-        "everfit.train": request.prepared.train.digest,
-        "everfit.decision": decision.report_json.digest,
-        "everfit.compared_with": request.evaluated.baseline,
         "mlflow.user": spec.owner,
         "mlflow.source.name": f"everfit run {spec.name}",
         "mlflow.source.type": "JOB",
@@ -138,8 +179,6 @@ def tags(request: RegisterRequest) -> dict[str, str]:
         values["everfit.refit_of"] = request.refit_of
     if spec.tags:
         values["everfit.tags"] = ",".join(spec.tags)
-    if request.evaluated.not_finite:
-        values["everfit.not_finite"] = shortlist(request.evaluated.not_finite)
     return {name: clipped(value, LONGEST_TAG) for name, value in values.items()}
 
 

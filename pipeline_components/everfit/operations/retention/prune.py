@@ -13,7 +13,13 @@ from everfit.operations.retention.census import Census
 from everfit.operations.retention.survey import Survey, survey
 from everfit.operations.retention.sweep import Swept, sweep
 from everfit.storage.ledger import Ledger
-from everfit.storage.mlflow import MONITOR_KEY, LoggedRun, Registry, open_registry
+from everfit.storage.mlflow import (
+    MONITOR_KEY,
+    LoggedRun,
+    Registry,
+    monitoring_experiment,
+    open_registry,
+)
 
 LEAST = timedelta(days=1)
 """Grace for runs at work: no run takes so long."""
@@ -114,7 +120,11 @@ def unneeded_runs(
         for record in ledger.monitorings(pipeline)
         if head is None or record.champion != head.run_key
     }
-    for run in registry.runs(pipeline, MONITOR_KEY):
+    # An older Everfit logged monitoring among the trainings.
+    for run in (
+        *registry.runs(pipeline, MONITOR_KEY),
+        *registry.runs(monitoring_experiment(pipeline), MONITOR_KEY),
+    ):
         champion = run.tags.get("everfit.champion_run_key", "")
         at = measured.get((champion, run.tags.get("everfit.span_digest", "")))
         if at is not None and at < since:

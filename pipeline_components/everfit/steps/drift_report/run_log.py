@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from everfit.contracts.base import Digest, canonical_json, digest_bytes
 from everfit.contracts.messages.monitoring import DriftReportRequest, SpanEvaluation
-from everfit.storage.mlflow import MONITOR_KEY, Dataset, RunLog
+from everfit.storage.mlflow import MONITOR_KEY, Dataset, RunLog, monitoring_experiment
 from everfit.storage.mlflow.base import LONGEST_TAG, clipped, key_safe
 
 MOST_COLUMNS = 200
@@ -71,6 +71,7 @@ def run_log(request: DriftReportRequest, evaluation: SpanEvaluation, began: int)
         datasets=(Dataset(span.name, span.digest, "monitored", span.rows),),
         model=None,
         key_tag=MONITOR_KEY,
+        experiment=monitoring_experiment(request.pipeline),
     )
 
 

@@ -19,6 +19,7 @@ from everfit.storage.mlflow.base import (
     RunLog,
     RunPlace,
     ShownVersion,
+    monitoring_experiment,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "champion_alias",
     "check_address",
     "database_path",
+    "monitoring_experiment",
     "open_registry",
     "prepare_database",
     "run_page",

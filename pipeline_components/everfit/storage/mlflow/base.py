@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,26 @@ RUN_KEY = "everfit.run_key"
 MONITOR_KEY = "everfit.monitor_key"
 """The tag a monitoring run is found by: it has no model, and is no training run."""
 
+PART = "everfit.part"
+"""The tag a nested run is found by: the run key and the part's name, with a slash between."""
+
+PARENT = "mlflow.parentRunId"
+"""The tag by which MLflow shows a run below another."""
+
+SHARED = ("mlflow.user", "mlflow.source.name", "mlflow.source.type")
+"""Tags that a nested run has of the run it is nested in."""
+
+KIND = ("mlflow.experimentKind", "custom_model_development")
+"""The tag by which MLflow opens an experiment as one of machine learning."""
+
 ALIAS = "champion"
 """The alias that says which version serves; a projection of the ledger's journal."""
+
+
+def monitoring_experiment(pipeline: str) -> str:
+    """The experiment of a pipeline's monitoring runs: apart from those that train."""
+    return f"{pipeline}.monitor"
+
 
 MODEL_FILE = "model/model.skops"
 """The artifact that must equal the stored model byte for byte."""
@@ -34,6 +52,7 @@ Files = Mapping[str, bytes | Path]
 
 LONGEST_PARAM = 6000
 LONGEST_TAG = 5000
+LONGEST_DESCRIPTION = 5000
 
 
 def key_safe(name: str) -> str:
@@ -83,6 +102,29 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A run nested in another: a model family, with what each of its trials scored."""
+
+    name: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    curves: Mapping[str, tuple[tuple[int, float], ...]]
+    """metric → its steps and values, in order; finite numbers only."""
+
+    def key(self, run_key: Digest) -> str:
+        """What tells it from every other part of every run."""
+        return f"{run_key}/{self.name}"
+
+    def points(self) -> Iterator[tuple[str, float, int]]:
+        """Every metric, value and step."""
+        for name, value in self.metrics.items():
+            yield name, value, 0
+        for name, curve in self.curves.items():
+            for step, value in curve:
+                yield name, value, step
+
+
+@dataclass(frozen=True)
 class RunLog:
     """All that is logged of a run, but for its files."""
 
@@ -101,6 +143,10 @@ class RunLog:
     """None where the run keeps no model."""
     key_tag: str = RUN_KEY
     """The tag that holds the key; a training run's is how it is found as one."""
+    experiment: str = ""
+    """Where it is logged; empty: in the experiment of the pipeline's name."""
+    parts: tuple[Part, ...] = ()
+    """Runs nested in it, complete before it is."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +215,14 @@ class Registry(ABC):
         description: str,
         *,
         known: int | None = None,
+        about: str = "",
     ) -> int:
         """Make sure that exactly one version with the run key exists; younger twins are deleted.
 
         Parameters
         ----------
+        about : str, optional
+            What the registered model is, where it has no description yet.
         known : int, optional
             The version a record already names; it is kept, whatever else is found.
 
@@ -192,10 +241,17 @@ class Registry(ABC):
         run: str,
         tags: Mapping[str, str],
         description: str,
+        *,
+        about: str = "",
     ) -> bool:
         """Make sure that a recorded version exists under its old number, without its alias.
 
         Versions are restored lowest number first, each with every one that is missing below it.
+
+        Parameters
+        ----------
+        about : str, optional
+            What the registered model is, where it has no description yet.
 
         Returns
         -------
@@ -228,7 +284,9 @@ class Registry(ABC):
 
     @abstractmethod
     def delete_run(self, run: str) -> None:
-        """Remove a run's artifacts, then let MLflow delete the run; logged again, it is back.
+        """Remove a run's artifacts, then let MLflow delete it, and what is nested in it first.
+
+        Logged again, it is back.
 
         Nothing is left to do where it is deleted already or was never there.
         """

@@ -18,6 +18,7 @@ from everfit.contracts.base import Digest
 from everfit.contracts.errors import EverfitError
 from everfit.storage.mlflow.base import (
     ALIAS,
+    PARENT,
     RUN_KEY,
     Files,
     LoggedRun,
@@ -36,6 +37,7 @@ from everfit.storage.mlflow.client_runs import (
     ensure_run_row,
     every_page,
     log_into,
+    log_parts,
     model_digest,
     upload,
 )
@@ -86,11 +88,13 @@ class ClientRegistry(Registry):
     ) -> RunPlace:
         """Create the run with its key, log into it, upload, verify, finish; in this order."""
         with self._translated():
-            experiment = ensure_experiment(self._client, log.pipeline, self._location, self.where)
+            home = log.experiment or log.pipeline
+            experiment = ensure_experiment(self._client, home, self._location, self.where)
             run = ensure_run_row(self._client, experiment, log, known)
             content = files(run.info.run_id)
             if run.info.status != "FINISHED":
                 log_into(self._client, run, log)
+                log_parts(self._client, experiment, run, log)
                 upload(self._client, run.info.run_id, content)
             elif log.model and model_digest(self._client, run.info.run_id) != log.model:
                 upload(self._client, run.info.run_id, content)
@@ -111,6 +115,7 @@ class ClientRegistry(Registry):
         description: str,
         *,
         known: int | None = None,
+        about: str = "",
     ) -> int:
         """Search by tag, create where absent, search again, delete younger twins."""
         tags = {**tags, RUN_KEY: run_key}
@@ -119,7 +124,7 @@ class ClientRegistry(Registry):
             if known is not None and known not in found:
                 raise version_gone(self.where, pipeline, known)
             if not found:
-                self._ensure_model(pipeline)
+                self._ensure_model(pipeline, about)
                 uri = self._client.get_run(run).info.artifact_uri
                 self._client.create_model_version(
                     pipeline,
@@ -145,6 +150,8 @@ class ClientRegistry(Registry):
         run: str,
         tags: Mapping[str, str],
         description: str,
+        *,
+        about: str = "",
     ) -> bool:
         """Create versions until MLflow gives the number, and delete those before it.
 
@@ -152,7 +159,7 @@ class ClientRegistry(Registry):
         what the next attempt takes over or deletes.
         """
         with self._translated():
-            self._ensure_model(pipeline)
+            self._ensure_model(pipeline, about)
             there = self._every_version(pipeline)
             held = there.pop(version, None)
             left = held is not None and PLACEHOLDER in held.tags and held.run_id == run
@@ -239,6 +246,13 @@ class ClientRegistry(Registry):
                 raise
             if known.info.lifecycle_stage != "active":
                 return
+            nested = every_page(
+                lambda token: self._client.search_runs(
+                    [known.info.experiment_id], f"tags.`{PARENT}` = '{run}'", page_token=token
+                )
+            )
+            for part in nested:
+                self._client.delete_run(part.info.run_id)
             with suppress(NotImplementedError):
                 get_artifact_repository(known.info.artifact_uri, self._uri).delete_artifacts()
             self._client.delete_run(run)
@@ -252,12 +266,14 @@ class ClientRegistry(Registry):
             for number, tags in sorted((number, one.tags) for number, one in found.items())
         ]
 
-    def _ensure_model(self, pipeline: str) -> None:
+    def _ensure_model(self, pipeline: str, about: str) -> None:
         try:
-            self._client.create_registered_model(pipeline)
+            self._client.create_registered_model(pipeline, description=about or None)
         except Exception as error:
             if error_code(error) != "RESOURCE_ALREADY_EXISTS":
                 raise
+            if about and not self._client.get_registered_model(pipeline).description:
+                self._client.update_registered_model(pipeline, about)
 
     def _reach_number(self, pipeline: str, version: int, run: str, description: str) -> bool:
         """Whether a version of that number was made; where not, nothing is left."""

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from everfit.contracts.base import Digest
-from everfit.storage.mlflow.base import MODEL_FILE, Files, RunLog, experiment_deleted
+from everfit.storage.mlflow.base import (
+    KIND,
+    MODEL_FILE,
+    PARENT,
+    PART,
+    SHARED,
+    Files,
+    RunLog,
+    experiment_deleted,
+)
 from everfit.storage.mlflow.client_errors import error_code, raced
 from everfit.storage.store import digest_file
 
@@ -24,13 +33,15 @@ def ensure_experiment(client: Any, name: str, location: str | None, where: str) 
     if found is None:
         try:
             # Two experiments may share the folder: a run's id tells its artifacts apart.
-            return str(client.create_experiment(name, location))
+            return str(client.create_experiment(name, location, dict([KIND])))
         except Exception as error:
             if error_code(error) != "RESOURCE_ALREADY_EXISTS":
                 raise
             found = client.get_experiment_by_name(name)
     if found.lifecycle_stage != "active":
         raise experiment_deleted(where, name)
+    if KIND[0] not in found.tags:
+        client.set_experiment_tag(found.experiment_id, *KIND)
     return str(found.experiment_id)
 
 
@@ -86,6 +97,53 @@ def log_into(client: Any, run: Any, log: RunLog) -> None:
         if not raced(error):
             raise
         client.log_inputs(run.info.run_id, inputs)
+
+
+def log_parts(client: Any, experiment: str, run: Any, log: RunLog) -> None:
+    """Log the runs nested in one, each once: found by their key, twins deleted, then finished."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    if not log.parts:
+        return
+    parent, found = run.info.run_id, _parts(client, experiment, log)
+    tags = {name: value for name, value in log.tags.items() if name in SHARED}
+    missing = [part for part in log.parts if part.key(log.run_key) not in found]
+    for part in missing:
+        own = {**tags, PART: part.key(log.run_key), PARENT: parent}
+        client.create_run(experiment, log.began, own, part.name)
+    if missing:
+        found = _parts(client, experiment, log)
+    for part in log.parts:
+        nested, *twins = found[part.key(log.run_key)]
+        for twin in twins:
+            client.delete_run(twin.info.run_id)
+        where = nested.info.run_id
+        above = [] if nested.data.tags.get(PARENT) == parent else [RunTag(PARENT, parent)]
+        if nested.info.status == "FINISHED" and not above:
+            continue
+        when = nested.info.start_time
+        metrics = [Metric(name, value, when, step) for name, value, step in part.points()]
+        params = [Param(key, value) for key, value in part.params.items()]
+        while metrics or params or above:
+            client.log_batch(where, metrics[:_METRICS], params[:_BATCH], above)
+            del metrics[:_METRICS], params[:_BATCH], above[:]
+        client.set_terminated(where, "FINISHED")
+
+
+def _parts(client: Any, experiment: str, log: RunLog) -> dict[str, list[Any]]:
+    """Key → the active runs of that part, the one to keep first."""
+    every = every_page(
+        lambda token: client.search_runs(
+            [experiment], f"tags.`{PART}` LIKE '{log.run_key}/%'", page_token=token
+        )
+    )
+    found: dict[str, list[Any]] = {}
+    for one in sorted(
+        every,
+        key=lambda one: (one.info.status != "FINISHED", one.info.start_time, one.info.run_id),
+    ):
+        found.setdefault(one.data.tags[PART], []).append(one)
+    return found
 
 
 def upload(client: Any, run: str, files: Files) -> None:

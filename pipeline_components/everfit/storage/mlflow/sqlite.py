@@ -105,10 +105,10 @@ class SqliteRegistry(Registry):
         """Publish the files, then the whole run in one transaction."""
         with self._transaction() as sql:
             experiment, location, stage = ensure_experiment(
-                sql, log.pipeline, self._artifacts.as_uri(), _now()
+                sql, log.experiment or log.pipeline, self._artifacts.as_uri(), _now()
             )
         if stage != "active":
-            raise experiment_deleted(self.where, log.pipeline)
+            raise experiment_deleted(self.where, log.experiment or log.pipeline)
         with self._translated():
             run, uri, finished = find_run(self._database, experiment, log, known)
         if run is None:
@@ -147,11 +147,12 @@ class SqliteRegistry(Registry):
         description: str,
         *,
         known: int | None = None,
+        about: str = "",
     ) -> int:
         """Search by tag and create in one transaction."""
         now = _now()
         with self._transaction() as sql:
-            ensure_model(sql, pipeline, now)
+            ensure_model(sql, pipeline, about, now)
             found = [
                 row[0]
                 for row in sql.execute(
@@ -182,11 +183,13 @@ class SqliteRegistry(Registry):
         run: str,
         tags: Mapping[str, str],
         description: str,
+        *,
+        about: str = "",
     ) -> bool:
         """Insert it at its number; the emptied row of one that was deleted is filled again."""
         now = _now()
         with self._transaction() as sql:
-            ensure_model(sql, pipeline, now)
+            ensure_model(sql, pipeline, about, now)
             row = sql.execute(
                 "SELECT v.current_stage, t.value FROM model_versions v "
                 "LEFT JOIN model_version_tags t ON t.name = v.name AND t.version = v.version "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
+from collections.abc import Mapping, Sequence
 
-from everfit.storage.mlflow.base import Dataset, LoggedRun, RunLog
+from everfit.contracts.base import digest_bytes
+from everfit.storage.mlflow.base import KIND, PARENT, PART, SHARED, Dataset, LoggedRun, Part, RunLog
 
 
 def ensure_experiment(
@@ -34,6 +36,10 @@ def ensure_experiment(
             (number, name, f"{artifacts}/{number}", now, now),
         )
         row = sql.execute(look, (name,)).fetchone()
+    sql.execute(
+        "INSERT OR IGNORE INTO experiment_tags (key, value, experiment_id) VALUES (?, ?, ?)",
+        (*KIND, row[0]),
+    )
     return int(row[0]), str(row[1]), str(row[2])
 
 
@@ -76,8 +82,9 @@ def delete_run_row(sql: sqlite3.Connection, run: str, now: int) -> str | None:
     row = sql.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
     sql.execute(
         "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ? "
-        "WHERE run_uuid = ? AND lifecycle_stage = 'active'",
-        (now, run),
+        "WHERE lifecycle_stage = 'active' AND (run_uuid = ? OR run_uuid IN "
+        "(SELECT run_uuid FROM tags WHERE key = ? AND value = ?))",
+        (now, run, PARENT, run),
     )
     return str(row[0]) if row else None
 
@@ -86,6 +93,40 @@ def write_run(
     sql: sqlite3.Connection, log: RunLog, experiment: int, run: str, uri: str, now: int
 ) -> None:
     """Write everything and FINISHED; a run that was deleted by hand comes back."""
+    _write_row(sql, log, log.name, experiment, run, uri, now)
+    tags = {**log.tags, log.key_tag: log.run_key, "mlflow.runName": log.name}
+    points = [(name, value, 0) for name, value in log.metrics.items()]
+    _write_values(sql, run, tags, log.params, points, log.began)
+    for dataset in log.datasets:
+        _write_input(sql, dataset, experiment, run)
+    for part in log.parts:
+        _write_part(sql, log, part, experiment, run, uri, now)
+
+
+def _write_part(
+    sql: sqlite3.Connection, log: RunLog, part: Part, experiment: int, run: str, uri: str, now: int
+) -> None:
+    key = part.key(log.run_key)
+    known = sql.execute(
+        "SELECT r.run_uuid, r.artifact_uri FROM runs r JOIN tags t ON t.run_uuid = r.run_uuid "
+        "WHERE r.experiment_id = ? AND r.lifecycle_stage = 'active' AND t.key = ? "
+        "AND t.value = ? ORDER BY r.start_time, r.run_uuid",
+        (experiment, PART, key),
+    ).fetchone()
+    own = digest_bytes(key.encode())[:32]
+    nested, place = known or (
+        own,
+        f"{uri.removesuffix('/artifacts').removesuffix(run)}{own}/artifacts",
+    )
+    _write_row(sql, log, part.name, experiment, nested, place, now)
+    tags = {name: value for name, value in log.tags.items() if name in SHARED}
+    tags |= {PART: key, PARENT: run, "mlflow.runName": part.name}
+    _write_values(sql, nested, tags, part.params, list(part.points()), log.began)
+
+
+def _write_row(
+    sql: sqlite3.Connection, log: RunLog, name: str, experiment: int, run: str, uri: str, now: int
+) -> None:
     user = log.tags.get("mlflow.user", "everfit")
     sql.execute(
         "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, "
@@ -94,25 +135,32 @@ def write_run(
         "(?, ?, 'UNKNOWN', '', '', ?, 'FINISHED', ?, ?, '', 'active', ?, ?) "
         "ON CONFLICT (run_uuid) DO UPDATE SET status = 'FINISHED', "
         "end_time = excluded.end_time, lifecycle_stage = 'active', deleted_time = NULL",
-        (run, log.name, user, log.began, now, uri, experiment),
+        (run, name, user, log.began, now, uri, experiment),
     )
-    tags = {**log.tags, log.key_tag: log.run_key, "mlflow.runName": log.name}
+
+
+def _write_values(
+    sql: sqlite3.Connection,
+    run: str,
+    tags: Mapping[str, str],
+    params: Mapping[str, str],
+    points: Sequence[tuple[str, float, int]],
+    began: int,
+) -> None:
     sql.executemany(
         "INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES (?, ?, ?)",
         [(key, value, run) for key, value in tags.items()],
     )
     sql.executemany(
         "INSERT OR REPLACE INTO params (key, value, run_uuid) VALUES (?, ?, ?)",
-        [(key, value, run) for key, value in log.params.items()],
+        [(key, value, run) for key, value in params.items()],
     )
     for table in ("metrics", "latest_metrics"):
         sql.executemany(
             f"INSERT OR REPLACE INTO {table} "  # noqa: S608 (two constant names)
-            "(key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, 0, 0, ?)",
-            [(key, value, log.began, run) for key, value in log.metrics.items()],
+            "(key, value, timestamp, step, is_nan, run_uuid) VALUES (?, ?, ?, ?, 0, ?)",
+            [(key, value, began, step, run) for key, value, step in points],
         )
-    for dataset in log.datasets:
-        _write_input(sql, dataset, experiment, run)
 
 
 def _write_input(sql: sqlite3.Connection, dataset: Dataset, experiment: int, run: str) -> None:

@@ -28,13 +28,27 @@ def list_versions(sql: sqlite3.Connection, pipeline: str) -> list[ShownVersion]:
     return [ShownVersion(number, tags.get(RUN_KEY), tags) for number, tags in found.items()]
 
 
-def ensure_model(sql: sqlite3.Connection, pipeline: str, now: int) -> None:
-    """Make sure that there is a registered model of the name."""
+def ensure_model(sql: sqlite3.Connection, pipeline: str, about: str, now: int) -> None:
+    """Make sure that there is a registered model of the name; a description stays as it is.
+
+    Parameters
+    ----------
+    about : str
+        Its description, where it has none.
+    now : int
+        Milliseconds since 1970.
+    """
     sql.execute(
         "INSERT OR IGNORE INTO registered_models "
         "(name, creation_time, last_updated_time, workspace) VALUES (?, ?, ?, 'default')",
         (pipeline, now, now),
     )
+    if about:
+        sql.execute(
+            "UPDATE registered_models SET description = ? "
+            "WHERE workspace = 'default' AND name = ? AND coalesce(description, '') = ''",
+            (about, pipeline),
+        )
 
 
 def put_version_tags(
