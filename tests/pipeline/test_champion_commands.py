@@ -222,6 +222,25 @@ def test_cut_off_while_a_held_run_is_promoted_the_same_command_finishes(
     assert everfit("reconcile", "quick")[0] == 0
 
 
+def test_each_family_is_a_nested_run_with_a_curve_over_its_trials(checkout, client) -> None:
+    experiment = client.get_experiment_by_name("quick").experiment_id
+    runs = client.search_runs([experiment])
+    trained = [run for run in runs if "everfit.run_key" in run.data.tags]
+    assert len(trained) == 3
+    for run in trained:
+        path = client.download_artifacts(run.info.run_id, "trials.json")
+        tried = json.loads(Path(path).read_text())
+        below = [one for one in runs if one.data.tags.get("mlflow.parentRunId") == run.info.run_id]
+        assert sorted(one.info.run_name for one in below) == sorted(tried)
+        assert run.data.params["families"].split(",") == list(tried)
+        for one in below:
+            trials = tried[one.info.run_name]
+            curve = client.get_metric_history(one.info.run_id, "trial/cv_score")
+            assert [point.value for point in curve] == [trial["score"] for trial in trials]
+            assert [point.step for point in curve] == list(range(1, len(trials) + 1))
+            assert one.data.metrics["cv_score"] in [trial["score"] for trial in trials]
+
+
 def test_a_run_that_mlflow_lost_or_nobody_judged_is_not_promoted(checkout, everfit, client) -> None:
     held = held_run(checkout)
     with open_context(settings_in(checkout)) as context:
