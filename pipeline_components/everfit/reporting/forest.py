@@ -99,10 +99,11 @@ def _draw(plot: Plot, row: Row, top: float, step: float, wide: bool, unit: str |
     said = f"{wording.amount(row.value, unit)} ({wording.interval(row.low, row.high, unit)})"
     if wide:
         made.text(0, y + 4, clipped(row.name, plot.left - 14))
-        made.text(made.width, y + 4, said, "end", faint=True)
+        made.text(made.width, y + 4, _fitting(row, unit, _VALUES - 14), "end", faint=True)
     else:
-        made.text(0, top + 14, clipped(row.name, made.width - text_width(said) - 10))
-        made.text(made.width, top + 14, said, "end", faint=True)
+        shown = _fitting(row, unit, made.width * 0.7)
+        made.text(0, top + 14, clipped(row.name, made.width - text_width(shown) - 10))
+        made.text(made.width, top + 14, shown, "end", faint=True)
     begin, end = (min(max(value, plot.x[0]), plot.x[1]) for value in (row.low, row.high))
     x0, x1 = plot.at_x(begin), plot.at_x(end)
     if row.value > plot.x[1] or row.value < plot.x[0]:  # off the scale: an arrow
@@ -123,6 +124,21 @@ def _draw(plot: Plot, row: Row, top: float, step: float, wide: bool, unit: str |
         x = plot.at_x(row.limit)
         made.line(x, y - 8, x, y + 8, "var(--bad)", stroke_width=2)
     made.hit(plot.left, y - 9, plot.right - plot.left, 18, row.tip or f"{row.name}: {said}")
+
+
+def _fitting(row: Row, unit: str | None, room: float) -> str:
+    """Value and interval as fully as there is room for; never cut within a number.
+
+    The unit goes first, which the tip still tells, then the interval, which is drawn.
+    """
+    value, ends = wording.amount(row.value, unit), wording.interval(row.low, row.high)
+    told = (
+        f"{value} ({wording.interval(row.low, row.high, unit)})",
+        f"{value} ({ends})",
+        f"{wording.number(row.value)} ({ends})",
+        value,
+    )
+    return next((text for text in told if text_width(text) <= room), wording.number(row.value))
 
 
 def _domain(rows: Sequence[Row], zero: bool) -> tuple[float, float]:

@@ -195,3 +195,16 @@ def test_no_label_of_a_forest_is_cut_or_overprinted(
     assert_readable(drawing)
     assert len(drawing.hits) == len(rows)
     assert len(texts(drawing)) >= 2 * len(rows) + 2
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+@pytest.mark.parametrize("unit", ["$", "passengers", "kWh per m² and day"])
+@pytest.mark.parametrize("value", [0.0, 3.21, -1234567.8, 9.87e-15, 6.5e200])
+def test_values_with_a_long_unit_are_neither_cut_nor_overprinted(value, unit, width) -> None:
+    rows = [
+        Row("a_slice_of_a_column_with_a_long_name = a long value", value, value - 1, value + 1),
+        Row("rush hour", value * 0.9, value * 0.9 - 1, value * 0.9 + 1),
+    ]
+    drawing = forest(rows, "Gain", unit=unit, width=width, zero="no difference", below="gain")
+    assert_readable(drawing)
+    assert all(unit in hit.tip for hit in drawing.hits)  # told in full where it is pointed at
