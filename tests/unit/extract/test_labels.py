@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -123,6 +123,16 @@ def test_without_a_time_the_period_of_the_labels_says_how_far_they_are_known(
     assert labels(extract, labelled(labels=apart)) == [1, 0, None, None]  # the last counts
 
 
+def test_a_label_dated_after_now_makes_nothing_mature(extract, labelled, write):
+    write("rows/jan.csv", JANUARY)
+    write_labels(write, "1,2024-01-03,1", "2,2024-01-09,0", "3,2024-01-10,1", "4,2024-01-10,0")
+    write_labels(write, "9,2999-01-01,1", name="2")
+    assert labels(extract, labelled()) == [None] * 4
+    assert labelled().snapshots[0].labels.known_until == "2024-01-10T00:00:00"
+    write_labels(write, *[f"9,2024-02-0{day},1" for day in range(1, 9)], "9,2999-01-01,1", name="2")
+    assert labels(extract, labelled()) == [1, 0, 1, 0]
+
+
 def test_before_there_are_labels_nothing_is_mature(extract, labelled, write, settings):
     write("rows/jan.csv", JANUARY)
     (settings.data / "labels").mkdir()
@@ -192,6 +202,10 @@ def test_labels_are_those_of_trying_every_pair(rows, known, row_by_row, tmp_path
 
     class Context:
         scratch = folder
+
+        @staticmethod
+        def clock():
+            return datetime(2025, 1, 1, tzinfo=UTC)
 
         class store:  # noqa: N801
             @staticmethod

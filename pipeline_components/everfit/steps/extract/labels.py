@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,12 @@ from everfit.data.tables.point_in_time import NEVER
 from everfit.engine.context import Context
 from everfit.steps.extract.joined_table import Found, Table
 
+log = logging.getLogger(__name__)
+
 MICROSECOND = timedelta(microseconds=1)
+
+SLACK = timedelta(days=1)
+"""Clocks without a zone may be ahead of ours by so much."""
 
 
 class Labels:
@@ -40,7 +46,7 @@ class Labels:
         self, labels: LabelsSpec, parts: Sequence[Snapshot], row_by_row: bool, context: Context
     ) -> None:
         self.table = Table("labels", labels.as_join, parts, context)
-        self.known_until = known_until(labels, parts)
+        self.known_until = known_until(labels, parts, context.clock())
         self._horizon = duration(labels.horizon)
         self._row_by_row, self._parts = row_by_row, parts
 
@@ -104,12 +110,31 @@ class Labels:
             )
 
 
-def known_until(labels: LabelsSpec, parts: Sequence[Snapshot]) -> str | None:
-    """The time up to which labels are known; None: there are none.
+def known_until(labels: LabelsSpec, parts: Sequence[Snapshot], now: datetime) -> str | None:
+    """The time up to which labels are known; None: nothing says so.
 
     The newest time of a label or, where labels have none, the end of the newest period; never the
-    time on the wall. Times that are years after all others do not count.
+    time on the wall. A label dated after now would make rows mature that are not: where a part has
+    one, three quarters of its labels count, as far as they are not dated so themselves.
+
+    Parameters
+    ----------
+    labels : LabelsSpec
+    parts : sequence of Snapshot
+        The spans of their table.
+    now : datetime
     """
-    spans = [one.span for one in parts]
-    ends = [span.time_max if labels.time else span.period_end for span in spans]
-    return max((end for end in ends if end), default=None)
+    found = []
+    for one in parts:
+        if labels.time is None:
+            ends = [one.span.period_end]
+        else:
+            ends = [one.span.time_max, one.times.end if one.times else None]
+        for end in ends:
+            when = moment(end)
+            if end is not None and when is not None and when <= now + SLACK:
+                found.append(end)
+                break
+        else:
+            log.warning("labels of %s are dated after now, up to %s", one.span.name, ends[0])
+    return max(found, default=None)
