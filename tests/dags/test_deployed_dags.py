@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import tarfile
 from datetime import UTC, datetime
@@ -9,7 +10,11 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from everfit.contracts.base import canonical_json
 from everfit.contracts.errors import EverfitError
 from everfit.operations.delivery.bundle import pack, read_files
 from everfit_airflow.dags.deployed_dags import KEPT, DeployedDags
@@ -17,6 +22,19 @@ from tests.services import bucket, s3_endpoint, s3_environment  # noqa: F401 (fi
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def sign(key, text: bytes) -> bytes:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(text, ec.ECDSA(SHA256()))
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(text, padding.PKCS1v15(), SHA256())
+    return key.sign(text)
+
+
+def public(key) -> str:
+    form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return key.public_key().public_bytes(*form).decode()
 
 
 class Place:
@@ -37,12 +55,15 @@ class Place:
             Bucket=name, Key=f"{prefix}/{key}", Body=data
         )
 
-    def deploy(self, number: int, files: dict[str, bytes]) -> str:
-        from everfit.contracts.base import canonical_json
-
+    def deploy(self, number: int, files: dict[str, bytes], key=None, **more: object) -> str:
         archive, manifest = pack(files)
         self.create(f"bundles/{manifest.version}.tar.gz", archive)
         document = {"number": number, "bundle": manifest.model_dump(mode="json")}
+        if key is not None:
+            text = canonical_json(manifest)
+            said = base64.b64encode(sign(key, text)).decode()
+            document |= {"signed": text.decode(), "signature": said}
+        document |= more
         self.create(f"deployments/{number:06d}.json", canonical_json(document))
         return manifest.version
 
@@ -55,8 +76,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Place:
     return Place(None, f"s3://{request.getfixturevalue('bucket')}/deployed")
 
 
-def bundle(place: Place, version: str | None = None) -> DeployedDags:
-    made = DeployedDags(name="deployed", url=place.url, version=version)
+def bundle(place: Place, version: str | None = None, **more: str) -> DeployedDags:
+    made = DeployedDags(name="deployed", url=place.url, version=version, **more)
     made.initialize()
     return made
 
@@ -137,3 +158,51 @@ def test_airflow_loads_the_repositorys_own_dags_from_it(place, monkeypatch) -> N
     found = DagBag(str(bundle(place).path))
     assert found.import_errors == {}
     assert {"taxi_fare.train", "taxi_fare.monitor"} <= set(found.dags)
+
+
+FILES = {"a.py": b"1"}
+
+
+def test_only_what_is_signed_is_used_where_there_is_a_key(place, tmp_path) -> None:
+    key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "cosign.pub").write_text(public(key))
+    found = DeployedDags(name="deployed", url=place.url, public_key=str(tmp_path / "cosign.pub"))
+    for number, wrong in enumerate(({}, {"key": other}, {"key": key, "signature": "AAAA"}), 1):
+        place.deploy(number, FILES, **wrong)
+        with pytest.raises(EverfitError, match="DAGS-UNSIGNED"):
+            found.initialize()
+        assert current(found) is None
+    version = place.deploy(4, FILES, key=key)
+    found.initialize()
+    assert current(found) == version
+    assert (found.path / "a.py").read_bytes() == b"1"
+    # A run of that version, which names no deployment.
+    assert (bundle(place, version, public_key=public(key)).path / "a.py").is_file()
+
+
+def test_a_signature_is_of_its_own_files_alone(place) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    _, manifest = pack(FILES)
+    text = canonical_json(manifest)
+    said = base64.b64encode(sign(key, text)).decode()
+    for more in ({}, {"bundle": manifest.model_dump(mode="json")}):
+        version = place.deploy(1, {"a.py": b"evil"}, signed=text.decode(), signature=said, **more)
+        place.create(f"bundles/{manifest.version}.tar.gz", pack({"a.py": b"evil"})[0])
+        with pytest.raises(EverfitError, match=r"DAGS-(UNSIGNED|ALTERED)"):
+            bundle(place, public_key=public(key))
+        with pytest.raises(EverfitError, match="DAGS-UNSIGNED"):
+            bundle(place, version, public_key=public(key))
+
+
+@pytest.mark.parametrize("kind", [ed25519.Ed25519PrivateKey.generate, None])
+def test_other_keys_of_cosign_are_known(place, kind) -> None:
+    key = kind() if kind else rsa.generate_private_key(65537, 2048)
+    version = place.deploy(1, FILES, key=key)
+    assert current(bundle(place, public_key=public(key))) == version
+
+
+def test_a_key_that_is_none_is_said(place, tmp_path) -> None:
+    place.deploy(1, FILES)
+    for wrong in ("/nowhere/cosign.pub", "-----BEGIN nothing"):
+        with pytest.raises(EverfitError, match="DAGS-KEY"):
+            bundle(place, public_key=wrong)

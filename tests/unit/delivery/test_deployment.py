@@ -287,3 +287,20 @@ def test_a_deployment_says_everything_in_plain_json(store) -> None:
     assert document["images"] == {"X_IMAGE": IMAGE}
     assert document["bundle"]["commit"] == "abc"
     assert document["at"] == "2026-03-01T00:00:00+00:00"
+
+
+def test_the_signature_of_a_bundle_is_deployed_with_it(checkout, capsys) -> None:
+    to, out = (checkout / "deployed").as_uri(), checkout / "out"
+    words = ["deploy", "--to", to, "--bundle", str(out), "--apply"]
+    say(capsys, "bundle", "--to", str(out))
+    assert "deployment 1" in say(capsys, *words)
+    (out / "bundle.json.sig").write_text("c2lnbmVk\n")
+    assert "+ signature of the bundle" in say(capsys, *words)
+    assert "Nothing to do" in say(capsys, *words)
+    first, second = (
+        json.loads((checkout / "deployed" / "deployments" / f"00000{n}.json").read_text())
+        for n in (1, 2)
+    )
+    assert (first["signed"], first["signature"]) == ("", "")
+    assert second["signature"] == "c2lnbmVk"
+    assert second["signed"] == (out / "bundle.json").read_text()

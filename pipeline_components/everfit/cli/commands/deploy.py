@@ -48,19 +48,21 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     store = open_store(options.to)
     runners: dict[str, Any] = {}
-    archive = b""
+    archive, signed = b"", ("", "")
     if options.back is not None:
         earlier = deployment.read(store, options.back)
         assert earlier is not None  # a number was given
         manifest, images = earlier.bundle, earlier.images
     else:
-        manifest, archive = _bundle(options.bundle)
+        manifest, archive, signed = _bundle(options.bundle)
         images = deployment.read_images(_text(options.images).splitlines())
         runners = deployment.with_image(_text(options.runners), images)
     current = deployment.read(store)
     lines = deployment.differences(current, manifest, images)
     if current and options.back is None and current.runners != runners:
         lines.append("~ settings of the runners")
+    if current and signed[1] and not current.signature:
+        lines.append("+ signature of the bundle")
     answer: DeployedNow = {"changes": lines, "deployment": None}
     for line in lines:
         terminal.line(f"  {line}")
@@ -76,7 +78,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         done = (
             deployment.go_back(store, options.back, now(), by)
             if options.back is not None
-            else deployment.deploy(store, archive, manifest, images, runners, now(), by)
+            else deployment.deploy(store, archive, manifest, images, runners, now(), by, signed)
         )
         answer["deployment"] = done.number
         terminal.line(f"deployment {done.number}  bundle {done.bundle.version[:12]}")
@@ -88,7 +90,7 @@ def _text(path: Path | None) -> str:
     return path.read_text(encoding="utf-8") if path else ""
 
 
-def _bundle(folder: Path | None) -> tuple[Manifest, bytes]:
+def _bundle(folder: Path | None) -> tuple[Manifest, bytes, tuple[str, str]]:
     from everfit.operations.delivery.bundle import ARCHIVE, MANIFEST, Manifest
 
     if folder is None or not (folder / MANIFEST).is_file():
@@ -98,8 +100,11 @@ def _bundle(folder: Path | None) -> tuple[Manifest, bytes]:
             "it must be a folder that holds a bundle",
             todo="Make one with everfit bundle",
         )
-    manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-    return manifest, (folder / ARCHIVE).read_bytes()
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
+    by = folder / f"{MANIFEST}.sig"  # as make sign writes it
+    signature = by.read_text(encoding="utf-8").strip() if by.is_file() else ""
+    manifest = Manifest.model_validate_json(text)
+    return manifest, (folder / ARCHIVE).read_bytes(), (text if signature else "", signature)
 
 
 COMMAND = Command(

@@ -43,6 +43,8 @@ class Deployment(Frozen):
     at: str = Field(description="ISO time")
     by: str = Field("", max_length=200)
     back_to: int | None = Field(None, description="the deployment this one goes back to")
+    signed: str = Field("", description="the bundle's manifest to the letter, as it was signed")
+    signature: str = Field("", description="cosign's, of that; empty where nobody signed it")
 
 
 def key_of(number: int) -> str:
@@ -91,8 +93,26 @@ def deploy(
     runners: Mapping[str, Any],
     at: datetime,
     by: str,
+    signed: tuple[str, str] = ("", ""),
 ) -> Deployment:
     """Put a bundle there, then the deployment that names it.
+
+    Parameters
+    ----------
+    store : Store
+        Where to.
+    archive : bytes
+        The DAG files.
+    manifest : Manifest
+        Of the archive.
+    images, runners : mapping
+        Images by digest, and the settings that name them.
+    at : datetime
+        Now.
+    by : str
+        Who deploys.
+    signed : tuple of str
+        The text of the manifest that was signed, and cosign's signature of it.
 
     Raises
     ------
@@ -123,6 +143,8 @@ def deploy(
             runners=dict(runners),
             at=at.isoformat(timespec="seconds"),
             by=by,
+            signed=signed[0],
+            signature=signed[1],
         ),
     )
 
