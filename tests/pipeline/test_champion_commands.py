@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from everfit.champion.overrule import this_person
 from everfit.cli import main
 from everfit.cli.command import load
 from everfit.contracts.errors import NothingToDo
@@ -21,6 +22,8 @@ from tests.world import World, settings_in
 
 # MLflow's own store, on the SQLAlchemy that is pinned here.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload``:DeprecationWarning")
+
+ME = this_person()
 
 
 @pytest.fixture
@@ -71,7 +74,7 @@ def test_the_history_has_every_reason_and_outlives_the_spec(checkout, everfit) -
     assert (code, len(lines)) == (0, 4)
     assert lines[1].split()[3:5] == ["v1", "promote"]
     assert lines[3].split()[3:5] == ["v1", "rollback"]
-    assert lines[3].endswith("distances come late (ada)")
+    assert lines[3].endswith(f"distances come late (for ada) ({ME})")
     told = json.loads(everfit("history", "quick", "--json")[1])
     assert [t["kind"] for t in told] == ["promote", "promote", "rollback"]
     assert told[0]["model"] == told[2]["model"] != told[1]["model"]
@@ -189,7 +192,7 @@ def test_a_held_run_is_made_champion_by_its_key(checkout, everfit, client) -> No
     shown = client.get_model_version("quick", "3")
     assert shown.tags["everfit.run_key"] == held
     assert shown.description.startswith("hold: ")
-    assert shown.description.endswith("Overruled: finance wants the seed (ada)")
+    assert shown.description.endswith(f"Overruled: finance wants the seed (for ada) ({ME})")
     assert everfit("explain", "quick", "3")[1].startswith("HOLD  ")
     assert "is champion already" in everfit("promote", "quick", "--run", held[:8], *told)[1]
     assert everfit("reconcile", "quick")[0] == 0
@@ -287,13 +290,14 @@ def test_a_version_waits_until_a_person_answers(context, monkeypatch, capsys) ->
 
     code, told = everfit("approve", "quick", "v1", "--reason", "as agreed", "--by", "ada")
     assert code == 0
-    assert told.startswith("quick v1 was approved by ada, ")
+    assert told.startswith(f"quick v1 was approved by {ME}, ")
     assert "It is champion now" in told
     assert champion_alias(context.settings, "quick") == 1
     (entry,) = context.ledger.history("quick")
-    assert (entry.kind, entry.reason.endswith(" Approved by ada: as agreed")) == ("promote", True)
-    assert "promoted by the gate's verdict, approved by ada" in everfit("champion", "quick")[1]
-    assert json.loads(everfit("history", "quick", "--json")[1])[0]["approved_by"] == "ada"
+    said = f" Approved by {ME}: as agreed (for ada)"
+    assert (entry.kind, entry.reason.endswith(said), entry.person) == ("promote", True, ME)
+    assert f"promoted by the gate's verdict, approved by {ME}" in everfit("champion", "quick")[1]
+    assert json.loads(everfit("history", "quick", "--json")[1])[0]["approved_by"] == ME
     code, told = everfit("approve", "quick", "1", "--json")
     assert (code, mismatch(json.loads(told), load("approve").answer())) == (0, None)
     code, told = everfit("refuse", "quick", "1", "--reason", "too late")
@@ -320,7 +324,7 @@ def test_a_refused_version_is_remembered_and_may_still_be_promoted(
     for command in (["history", "quick"], ["explain", "quick", "1"]):
         assert main(command) == 0
         shown = capsys.readouterr().out
-        assert "refused by ada, " in shown
+        assert f"refused by {ME}, " in shown
         assert "wait for May" in shown
     assert world.result(world.run(force=True), "register").champion is None
     assert main(["reconcile", "quick"]) == 0

@@ -6,6 +6,7 @@ Where the run has no version, because the gate held or rejected it, it gets one 
 from __future__ import annotations
 
 import getpass
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -255,11 +256,27 @@ def short_reason(reason: str, *, needed: bool = True) -> str:
 
 
 def this_person() -> str:
-    """The name of the user this process runs as."""
+    """The login of the user this process runs as, by its number: variables may say anything."""
     try:
+        import pwd  # not on every system
+    except ImportError:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "somebody"
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        return f"user {os.getuid()}"
+
+
+def on_behalf(reason: str, of: str | None) -> str:
+    """The reason of who decides, and for whom, where that is somebody else.
+
+    >>> on_behalf("too slow", "ada")
+    'too slow (for ada)'
+    """
+    name = " ".join((of or "").split())[:100]
+    if not name or name == this_person():
+        return reason
+    return f"{reason} (for {name})" if reason.strip() else f"for {name}"
 
 
 def _refuse_never_champion(ledger: Ledger, pipeline: str, number: int) -> None:

@@ -33,7 +33,9 @@ def add_who_and_why(parser: argparse.ArgumentParser, *, reason_required: bool = 
         metavar="TEXT",
         help="why; kept in the ledger",
     )
-    parser.add_argument("--by", metavar="PERSON", help="who decides (default: you)")
+    parser.add_argument(
+        "--by", metavar="PERSON", help="for whom you decide; your login is recorded"
+    )
 
 
 def moment(text: str, flag: str) -> datetime:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from everfit.champion import overrule as module
-from everfit.champion.overrule import append, overrule, told_reason
+from everfit.champion.overrule import append, overrule, this_person, told_reason
 from everfit.champion.servable import check_columns
 from everfit.contracts.errors import EverfitError, IntegrityError, Superseded, UserError
 from everfit.engine.context import open_context
@@ -195,10 +195,9 @@ def test_no_reason_is_no_promotion(three, reason: str) -> None:
     assert journal(three) == BEFORE
 
 
-def test_who_decides_is_kept_beside_the_reason(monkeypatch) -> None:
+def test_who_decides_is_kept_beside_the_reason() -> None:
     assert told_reason("a  b", "grace") == "a b (grace)"
-    monkeypatch.setenv("LOGNAME", "ada")
-    assert told_reason("a", "") == "a (ada)"
+    assert told_reason("a", "") == f"a ({this_person()})"
 
 
 def test_columns_that_are_gone_or_hold_text_now_are_named() -> None:

@@ -46,6 +46,7 @@ def run(
     from everfit.champion.answer import answer
     from everfit.champion.approvals import told
     from everfit.champion.lookup import version_number
+    from everfit.champion.overrule import on_behalf, this_person
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
     from everfit.engine.context import open_context
@@ -54,8 +55,9 @@ def run(
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
     number = version_number(options.version)
+    reason = on_behalf(options.reason or "", options.by)
     with open_context(settings, terminal.progress()) as context:
-        done = answer(what, spec, number, options.reason or "", options.by or "", context)
+        done = answer(what, spec, number, reason, this_person(), context)
         publish_board(spec, context)
     document: Answered = {
         "pipeline": spec.name,

@@ -48,7 +48,7 @@ def run(
     """Check, append to the journal, move the alias."""
     from everfit.champion.journal import shown_time
     from everfit.champion.lookup import version_number
-    from everfit.champion.overrule import overrule, overrule_run
+    from everfit.champion.overrule import on_behalf, overrule, overrule_run, this_person
     from everfit.contracts.settings import Settings
     from everfit.contracts.spec.load import find_spec, load_spec
     from everfit.engine.context import open_context
@@ -56,7 +56,7 @@ def run(
 
     settings = Settings.from_environment()
     spec = load_spec(find_spec(settings.pipelines, options.name))
-    reason, person = options.reason, options.by or ""
+    reason, person = on_behalf(options.reason, options.by), this_person()
     with open_context(settings, terminal.progress()) as context:
         if options.to is None:
             done = overrule_run(spec, options.run, reason, person, context)
