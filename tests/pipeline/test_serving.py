@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,7 +212,8 @@ def test_requests_rows_and_strange_inputs_are_counted(quick) -> None:
     assert after['everfit_serve_reachable{what="ledger"}'] == 1
 
 
-def test_a_promotion_and_a_rollback_lose_no_request(checkout, everfit) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_promotion_and_a_rollback_lose_no_request(checkout, everfit, workers) -> None:
     with open_context(settings_in(checkout)) as context:
         wanted = {}
         for number in (1, 2):
@@ -230,24 +233,62 @@ def test_a_promotion_and_a_rollback_lose_no_request(checkout, everfit) -> None:
                 status, answer = client.post(PREDICT, rows)
                 seen.append((status, answer.get("version"), answer.get("predictions")))
 
-    with serving(checkout, "quick") as client:
+    def all_of(number: int, client: Client) -> None:
+        """Wait until every process has answered with a version."""
+        agree: set[int] = set()
+
+        def agrees(told: Any) -> bool:
+            if told["pipelines"]["quick"]["version"] == number:
+                agree.add(told["worker"])
+            return agree == set(range(workers))
+
+        client.wait("/readyz", agrees)
+
+    with serving(checkout, "quick", "--workers", str(workers)) as client:
+        all_of(2, client)
         threads = [threading.Thread(target=hammer, args=(client.port,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         try:
             for command, number in (("rollback", 1), ("promote", 2), ("rollback", 1)):
                 assert everfit(command, "quick", "--to", str(number), "--reason", "x")[0] == 0
-                client.wait(
-                    "/readyz", lambda told, n=number: told["pipelines"]["quick"]["version"] == n
-                )
+                all_of(number, client)
         finally:
             enough.set()
             for thread in threads:
                 thread.join()
         assert client.get("/readyz")[1]["pipelines"]["quick"]["warm"] == 2
+        counted = 'everfit_serve_requests_total{pipeline="quick",status="200"} '
+        (line,) = [x for x in client.ask("GET", "/metrics")[1].splitlines() if counted in x]
+        assert float(line.removeprefix(counted)) == len(seen)
     assert {status for status, _, _ in seen} == {200}
     assert {version for _, version, _ in seen} == {1, 2}
     assert all(predictions == wanted[version] for _, version, predictions in seen)
+
+
+def test_a_worker_that_is_killed_comes_back(home) -> None:
+    with serving(home, "quick", "--workers", "2") as client:
+        _, document = client.get("/openapi.json")
+        body = document["paths"][PREDICT]["post"]["requestBody"]["content"]["application/json"]
+        pids: dict[int, int] = {}
+
+        def found(told: Any) -> bool:
+            pids[told["worker"]] = told["pid"]
+            return len(pids) == 2
+
+        client.wait("/readyz", found)
+        killed = pids[1]
+        os.kill(killed, signal.SIGKILL)
+        client.wait("/readyz", lambda told: told["worker"] == 1 and told["pid"] != killed)
+        assert client.post(PREDICT, body["example"])[0] == 200
+
+
+def test_a_client_that_asks_too_much_is_told_when_to_come_again(home) -> None:
+    with serving(home, "quick", "--rate-limit", "1") as client, client:
+        answers = [client.post(PREDICT, []) for _ in range(5)]
+        assert {status for status, _ in answers} == {422, 429}
+        assert {answer["code"] for status, answer in answers if status == 429} == {"RATE"}
+        assert client.get("/readyz")[0] == 200
 
 
 def test_it_goes_on_while_ledger_and_store_are_away_and_a_rollback_needs_no_store(

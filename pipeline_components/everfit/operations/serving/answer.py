@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ class Answer:
     given : callable
         Any other column of the request → its n values as they came; None where missing.
     scores : (n,) or (n, k) float64 array
-    missing, unseen : Counter
+    missing, unseen : mapping
         Column → values that were missing, or a text that training never saw.
     seconds : float
         That the prediction took.
@@ -42,8 +41,8 @@ class Answer:
     values: Mapping[str, Sequence[Any]] = field(repr=False)
     given: Callable[[str], Sequence[Any]] = field(repr=False)
     scores: Any = field(repr=False)
-    missing: Counter[str]
-    unseen: Counter[str]
+    missing: Mapping[str, int]
+    unseen: Mapping[str, int]
     seconds: float
 
 
@@ -173,12 +172,10 @@ def _answer(
     scores: Any,
     seconds: float,
 ) -> Answer:
-    missing = Counter({name: column.count(None) for name, column in values.items()})
-    unseen = Counter(
-        {
-            name: sum(value is not None and value not in texts for value in values[name])
-            for name, texts in loaded.known.items()
-            if name in values
-        }
-    )
-    return Answer(document, loaded, values, given, scores, +missing, +unseen, seconds)
+    missing = {name: n for name, column in values.items() if (n := column.count(None))}
+    unseen = {
+        name: n
+        for name, texts in loaded.known.items()
+        if (n := sum(v is not None and v not in texts for v in values.get(name, ())))
+    }
+    return Answer(document, loaded, values, given, scores, missing, unseen, seconds)

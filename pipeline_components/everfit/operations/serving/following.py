@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +61,8 @@ class Following:
     metrics : Metrics
     say : callable
         Told a line for each change and each new problem.
+    worker : int
+        Number of this process among those of the server.
     """
 
     def __init__(
@@ -68,8 +71,9 @@ class Following:
         settings: Settings,
         metrics: Metrics,
         say: Callable[[str], None] = log.info,
+        worker: int = 0,
     ) -> None:
-        self.names = tuple(names)
+        self.names, self._worker = tuple(names), worker
         self._settings, self._metrics, self._say = settings, metrics, say
         self._serving: dict[str, LoadedVersion] = {}
         self._before: dict[str, LoadedVersion] = {}
@@ -127,6 +131,8 @@ class Following:
         """What answers, and what is wrong, as ``/readyz`` says it."""
         return {
             "ready": self.is_ready,
+            "worker": self._worker,
+            "pid": os.getpid(),
             "pipelines": {name: self._status(name) for name in self.names},
             **{what: vars(place) for what, place in sorted(self._places.items())},
         }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -10,20 +13,25 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from everfit.operations.serving.answer import Answer
 from everfit.operations.serving.loaded import LoadedVersion
+
+SHARED_IN = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the folder where several processes keep their numbers; set before this is imported."""
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper limits of the latency histogram, in seconds."""
 
 
 class Metrics:
-    """The counters of one server."""
+    """The counters of one server, of all its processes."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
+        self._children: dict[tuple[int, tuple[str, ...]], Any] = {}
         of = ["pipeline"]
         self._requests = Counter(
             "everfit_serve_requests", "Requests by status.", [*of, "status"], registry=registry
@@ -56,15 +64,21 @@ class Metrics:
             "everfit_serve_version_info",
             "1 for the version that answers.",
             [*of, "version", "model"],
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._number = Gauge(
-            "everfit_serve_version", "Number of the version that answers.", of, registry=registry
+            "everfit_serve_version",
+            "Number of the version that answers.",
+            of,
+            multiprocess_mode="livemostrecent",
+            registry=registry,
         )
         self._by_row = Gauge(
             "everfit_serve_compiled",
             "1 where the version that answers predicts a few rows without a table.",
             of,
+            multiprocess_mode="livemin",
             registry=registry,
         )
         self._switches = Counter(
@@ -74,12 +88,14 @@ class Metrics:
             "everfit_serve_behind",
             "1 where the ledger's champion cannot be served and the one before answers.",
             of,
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._reachable = Gauge(
             "everfit_serve_reachable",
             "1 where the ledger or the store answered when it was last asked.",
             ["what"],
+            multiprocess_mode="livemin",
             registry=registry,
         )
 
@@ -92,18 +108,30 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of them."""
-        return generate_latest(self._registry)
+        if SHARED_IN not in os.environ:
+            return generate_latest(self._registry)
+        of_all = CollectorRegistry()
+        MultiProcessCollector(of_all)  # type: ignore[no-untyped-call]
+        return generate_latest(of_all)
+
+    def _of(self, metric: Any, *labels: str) -> Any:
+        """The child of a metric; looking it up there costs more than counting."""
+        key = (id(metric), labels)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = metric.labels(*labels)
+        return found
 
     def request(self, pipeline: str, status: int, seconds: float) -> None:
         """Count a request; one for a pipeline that there is not has no name."""
-        self._requests.labels(pipeline, str(status)).inc()
-        self._seconds.labels(pipeline).observe(seconds)
+        self._of(self._requests, pipeline, str(status)).inc()
+        self._of(self._seconds, pipeline).observe(seconds)
 
     def answered(self, answer: Answer) -> None:
         """Count the rows of an answer and what was strange about them."""
         name = answer.loaded.pipeline
-        self._rows.labels(name).inc(len(answer.scores))
-        self._model_seconds.labels(name).observe(answer.seconds)
+        self._of(self._rows, name).inc(len(answer.scores))
+        self._of(self._model_seconds, name).observe(answer.seconds)
         for counter, counts in ((self._missing, answer.missing), (self._unseen, answer.unseen)):
             for column, number in counts.items():
                 counter.labels(name, column).inc(number)
@@ -115,7 +143,10 @@ class Metrics:
     def switched(self, old: LoadedVersion | None, new: LoadedVersion) -> None:
         """Say which version answers from now on."""
         if old is not None:
-            self._version.remove(old.pipeline, str(old.version), old.artifact.digest)
+            before = (old.pipeline, str(old.version), old.artifact.digest)
+            self._version.labels(*before).set(0)
+            if SHARED_IN not in os.environ:
+                self._version.remove(*before)
             self._switches.labels(new.pipeline).inc()
         self._version.labels(new.pipeline, str(new.version), new.artifact.digest).set(1)
         self._number.labels(new.pipeline).set(new.version)

@@ -37,6 +37,7 @@ _ERRORS = {
     "408": "the body did not arrive in time",
     "413": "the body or the number of rows is too large",
     "415": "the body is packed or binary",
+    "429": "the client makes too many requests a second",
     "503": "the pipeline has no champion yet",
     "504": "there was no answer in time",
 }

@@ -76,20 +76,22 @@ def _boosting(estimator: Any, task: Task) -> Predict:
     known, places = estimator._bin_mapper.make_known_categories_bitsets()
     places = np.append(places, 0).astype(places.dtype)
     outputs = int(estimator.n_trees_per_iteration_)
-    baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(1, 1, outputs)
+    baseline = np.asarray(estimator._baseline_prediction, dtype=np.float64).reshape(outputs)
     number, loss = np.arange(len(trees), dtype=np.float64), estimator._loss
+    rounds = len(trees) // outputs
 
     def predict(rows: list[list[float]]) -> Any:
         asked = np.empty((len(rows), len(trees), columns + 1))
-        asked[:, :, :columns] = np.array([[arranged(row)] for row in rows])
+        asked[:, :, :columns] = [[arranged(row)] for row in rows]
         asked[:, :, columns] = number
         leaves = np.empty(len(rows) * len(trees))
         flat = asked.reshape(len(leaves), columns + 1)
         _predict_from_raw_data(nodes, flat, bitsets, known, places, 1, leaves)
-        found = leaves.reshape(len(rows), -1, outputs)
-        start = np.broadcast_to(baseline, (len(rows), 1, outputs))
-        # In the order of the rounds, as the estimator adds them.
-        raw = np.add.accumulate(np.concatenate([start, found], axis=1), axis=1)[:, -1]
+        terms = np.empty((len(rows), rounds + 1, outputs))
+        terms[:, 0] = baseline
+        terms[:, 1:] = leaves.reshape(len(rows), rounds, outputs)
+        # One after the other, as the estimator adds them.
+        raw = np.add.accumulate(terms, axis=1)[:, -1]
         if task == "regression":
             return np.asarray(loss.link.inverse(raw.ravel()), dtype=np.float64)
         return np.asarray(loss.predict_proba(raw), dtype=np.float64)
