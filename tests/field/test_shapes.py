@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import runpy
 
 import pandas as pd
+import pytest
 import yaml
 
 
@@ -55,6 +57,18 @@ def test_case_26_one_file_without_a_holdout_is_told_of_the_fraction(case):
     code, answer = checked(case("26"))
     assert code == 2
     assert "fraction" in answer["problems"][0]
+
+
+@pytest.mark.thorough
+def test_case_39_two_thousand_columns_are_judged_and_none_is_passed_over(case):
+    checkout = case("39")
+    (checkout.root / "data").mkdir(exist_ok=True)
+    runpy.run_path(str(checkout.root / "make.py"))
+    code, told = checkout.everfit("run", "p")
+    assert code == 0
+    assert "2,000 features" in told and "PROMOTE" in told
+    page = checkout.page("model_card")
+    assert "further columns were only shuffled together with others" in page
 
 
 def test_a_span_is_read_whatever_its_dialect(months):

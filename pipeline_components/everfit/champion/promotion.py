@@ -122,6 +122,7 @@ def champion_made(
         scores={name: found.value for name, found in evaluated.scores["candidate"].items()},
         losses=evaluated.losses,
         importances=evaluated.importances,
+        importance_groups=evaluated.importance_groups,
         signature={c.name: c.type for c in prepared.columns if c.role == "feature"},
         weight=None if prepared.weights is None else prepared.weights.by,
     )

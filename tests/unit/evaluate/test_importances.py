@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 
 from everfit.steps.evaluate.importances import (
+    ALONE,
+    CELLS,
     MOST_ROWS,
     PREDICTIONS,
     REPEATS,
+    Shuffler,
     permutation_importances,
     rows_for,
     sample_rows,
@@ -32,7 +35,7 @@ def importances(**changes):
         "greater_is_better": False,
         "seed": 0,
     }
-    return permutation_importances(FRAME, list(FRAME), predict, **(asked | changes))
+    return permutation_importances(Shuffler(FRAME, predict, **(asked | changes))).alone
 
 
 def test_a_linear_models_importance_is_twice_the_squared_slope():
@@ -73,3 +76,50 @@ def test_sample_rows_follow_content_not_order():
     assert set(digests[order][sample_rows(digests[order], 50)]) == set(chosen)
     assert set(chosen) == set(np.sort(digests)[:50])
     assert sample_rows(digests[:3], 50).tolist() == [0, 1, 2]
+
+
+def test_a_few_of_very_many_columns_are_found_and_the_others_told_as_blocks():
+    """A column that no rank goes along with is found by halving the block that it is in."""
+    columns, rows = 1_500, 100
+    frame = pd.DataFrame(
+        np.random.default_rng(1).normal(size=(rows, columns)),
+        columns=[f"f{i}" for i in range(columns)],
+    )
+    target = (3 * frame["f7"] + 2 * frame["f900"] ** 2).to_numpy()
+    predicted = 0
+
+    def model(asked: pd.DataFrame) -> np.ndarray:
+        nonlocal predicted
+        predicted += asked.size
+        return (3 * asked["f7"] + 2 * asked["f900"] ** 2).to_numpy()
+
+    shuffler = Shuffler(
+        frame,
+        model,
+        lambda scores: float(np.mean((target - scores) ** 2)),
+        greater_is_better=False,
+        seed=0,
+    )
+    found = permutation_importances(shuffler)
+    assert {"f7", "f900"} <= set(found.alone)
+    assert {name for name, lost in found.alone.items() if lost > 0} == {"f7", "f900"}
+    told = [name for group in found.groups for name in group.columns]
+    assert sorted([*found.alone, *told]) == sorted(frame.columns)
+    assert all(group.importance == 0.0 and group.kind == "rest" for group in found.groups)
+    assert columns > ALONE
+    assert predicted <= CELLS + frame.size < columns * columns * rows * REPEATS
+
+
+def test_as_many_columns_as_are_shuffled_alone_have_no_blocks():
+    rows = 20
+    frame = pd.DataFrame(np.zeros((rows, ALONE)), columns=[f"f{i}" for i in range(ALONE)])
+    shuffler = Shuffler(
+        frame,
+        lambda asked: asked["f0"].to_numpy(),
+        lambda scores: float(scores.mean()),
+        greater_is_better=False,
+        seed=0,
+    )
+    found = permutation_importances(shuffler)
+    assert list(found.alone) == list(frame.columns)
+    assert found.groups == ()

@@ -41,6 +41,8 @@ def sqlite_file(tmp="a"):
 
 
 GOOD = "x,y\n1,2\n"
+WIDE = "\n".join([",".join(f"c{n}" for n in range(10_001)), ",".join("1" * 10_001), ""])
+
 PLANTED = [
     ("SPAN-EMPTY", "a.csv", "", {}, "0 bytes"),
     ("SPAN-EMPTY", "a.csv", "\n \n", {}, "white space"),
@@ -98,6 +100,7 @@ PLANTED = [
     ("SPAN-RAGGED", "a.csv", "x,y,z\n1,2\n4,5\n7,8\n", {}, "row 2 has 2"),
     ("SPAN-COLUMN-MISSING", "a.csv", GOOD, {"columns": ("x", "yy")}, "Did you mean 'y'"),
     ("SPAN-COLUMN-MISSING", "a.csv", GOOD, {"where": "z > 1"}, "no 'z'"),
+    ("SPAN-COLUMNS", "a.csv", WIDE, {}, "10,001 were found, such as c0, c1, c2"),
     ("SPAN-COLUMN-TYPE", "a.parquet", lambda: parquet(x=[[1], [2]]), {}, "'x' holds list"),
     ("SPAN-WHERE", "a.csv", "x,y\na,2\n", {"where": "x + 1 > 2"}, "source.where"),
     ("SPAN-CORRUPT", "a.parquet", damaged, {}, "cannot be"),
@@ -243,3 +246,9 @@ def test_every_code_is_documented():
         for path in (REPOSITORY / "pipeline_components" / "everfit" / package).glob("*.py"):
             used |= set(re.findall(r'"((?:SPAN|SOURCE)-[A-Z-]+)"', path.read_text()))
     assert used == documented
+
+
+def test_a_few_columns_of_very_many_are_read_where_they_are_named(extract, write):
+    write("d/a.csv", WIDE)
+    (snapshot,) = extract(uri="{data}/d/*", columns=("c7", "c10000")).snapshots
+    assert snapshot.provenance["reader"]["types"] == {"c7": "integer", "c10000": "integer"}

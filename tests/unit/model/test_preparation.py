@@ -106,6 +106,18 @@ def test_few_whole_numbers_also_get_columns_of_their_own():
     assert matrix[:, 1:].tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]
 
 
+@pytest.mark.parametrize("style", ["codes", "onehot", "scaled"])
+def test_many_columns_of_few_rows_are_encoded_as_of_many_rows(style):
+    """Columns of a few rows are read many at a time, of many rows one by one."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame(random.normal(size=(2_500, 120)), columns=[f"x{i}" for i in range(120)])
+    frame.iloc[3, 5], frame.iloc[::7, 6], frame.iloc[4, 7] = np.inf, np.nan, 1e300
+    frame["whole"], frame["flag"] = np.arange(2_500) % 5, np.arange(2_500) % 2 == 0
+    encoder, every = encode(style, frame)
+    few = encoder.transform(frame.iloc[:10])
+    np.testing.assert_array_equal(few, every[:10])
+
+
 def test_times_give_parts_of_the_calendar():
     when = pd.to_datetime(["2020-02-03 06:30", None, "2021-12-25 18:00"]).astype("datetime64[us]")
     encoder, matrix = encode("codes", {"t": when})

@@ -11,9 +11,13 @@ import pytest
 from scipy import stats
 
 from everfit.contracts.base import digest_of
+from everfit.contracts.messages.artifacts import Artifact
+from everfit.contracts.messages.evidence import ImportanceGroup
+from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.spec.monitor import MonitorSpec
 from everfit.ml.profiles.span_statistics import profile_table
 from everfit.steps.monitor.drift import measure_against, measure_drift
+from everfit.steps.monitor.evaluate_span import dependence
 from everfit.steps.monitor.reference import prepare_reference
 
 SPEC = MonitorSpec()
@@ -226,3 +230,23 @@ def test_no_more_alarms_than_the_level_without_drift(rows):
     )
     # More than this of 50 windows is a chance of one in a million at a level of 5 %.
     assert alarms <= stats.binom.isf(1e-6, 50, 0.05)
+
+
+def test_columns_that_were_only_shuffled_together_have_the_importance_of_all():
+    model = Artifact(name="model.skops", digest="a" * 64, size=1)
+    champion = ChampionRef(
+        version=1,
+        run_key="b" * 64,
+        model=model,
+        train=model,
+        features=("x", "y", "z", "idle"),
+        window=("c" * 64,),
+        sequence=1,
+        importances={"x": 3.0},
+        importance_groups=(
+            ImportanceGroup(columns=("y", "z"), importance=1.0, kind="rest"),
+            ImportanceGroup(columns=("idle",), importance=-0.5, kind="rest"),
+        ),
+    )
+    shares = dependence(champion, ["x", "y", "z", "idle", "unread"])
+    assert shares == {"x": 0.75, "y": 0.25, "z": 0.25, "idle": 0.0, "unread": 0.0}

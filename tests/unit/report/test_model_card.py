@@ -13,6 +13,7 @@ from everfit.contracts.messages.evidence import (
     CalibrationBin,
     FairnessGap,
     GroupScore,
+    ImportanceGroup,
     SliceScore,
     SliceSearch,
 )
@@ -183,6 +184,12 @@ def test_a_table_of_markdown_keeps_its_columns_whatever_a_name_holds() -> None:
         {"search": SliceSearch(why="too few rows"), "slices": ()},
         {"importances": {f"c{k}": float(k) for k in range(20)}},
         {
+            "importance_groups": (
+                ImportanceGroup(columns=("d", "e", "f"), importance=0.25, kind="rest"),
+                ImportanceGroup(columns=("g", "h"), importance=0.0, kind="rest"),
+            )
+        },
+        {
             "task": "multiclass",
             "metric": "log_loss",
             "classes": tuple("abcdefghijklmnopqrstuvwxyz"),
@@ -199,6 +206,14 @@ def test_what_is_not_known_is_left_out_or_said(more: dict[str, object]) -> None:
     if len(more.get("importances", ())) == 20:
         assert "5 columns that matter less are left out" in words(page)
         assert "5 less important columns not shown" in markdown
+    if "importance_groups" in more:
+        for told in (
+            "5 further columns were only shuffled together with others",
+            "Of these, 2 are not missed together",
+            "3 columns together, such as d: $0.25",
+        ):
+            assert told in words(page)
+            assert told in markdown
     if "classes" in more:
         assert "and 6 more" in words(page)
         assert "and 6 more" in markdown

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pydantic import Field
 
 from everfit.contracts.base import Digest, Frozen, PipelineName
-from everfit.contracts.messages.evidence import Calibration, FairnessGap, SliceScore, SliceSearch
+from everfit.contracts.messages.evidence import (
+    Calibration,
+    FairnessGap,
+    ImportanceGroup,
+    SliceScore,
+    SliceSearch,
+)
 from everfit.contracts.messages.training import Weights
 from everfit.contracts.messages.verdicts import Comparison, Estimate
 from everfit.contracts.spec.metrics import Task
@@ -61,7 +67,12 @@ class ModelCard(Frozen):
     search: SliceSearch | None
     calibration: Calibration | None
     fairness: tuple[FairnessGap, ...]
-    importances: dict[str, float] = Field(description="feature → permutation importance")
+    importances: dict[str, float] = Field(
+        description="feature → permutation importance, of those that were shuffled alone"
+    )
+    importance_groups: tuple[ImportanceGroup, ...] = Field(
+        (), description="of features shuffled together; the most important first"
+    )
     limitations: tuple[str, ...] = Field(description="sentences")
     run_key: Digest
     model: Digest

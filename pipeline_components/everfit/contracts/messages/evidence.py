@@ -114,6 +114,17 @@ class Explanation(Frozen):
     )
 
 
+class ImportanceGroup(Frozen):
+    """Columns shuffled together, all with one order of the rows."""
+
+    columns: tuple[str, ...]
+    importance: float = Field(description="permutation importance of all of them at once")
+    kind: Literal["correlated", "rest"] = Field(
+        description="correlated: each tells the others, so that none is missed alone; rest: one of "
+        "very many columns, of which no single one was shuffled alone"
+    )
+
+
 class Disturbed(Frozen):
     """The primary metric on a sample of the holdout when its inputs are disturbed."""
 

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from everfit.contracts.base import Digest, Frozen
 from everfit.contracts.messages.artifacts import Artifact
 from everfit.contracts.messages.evaluated import Evaluated
+from everfit.contracts.messages.evidence import ImportanceGroup
 from everfit.contracts.messages.spans import SpanRef
 from everfit.contracts.spec.notices import News
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -68,6 +69,9 @@ class ChampionRef(Frozen):
     )
     importances: dict[str, float] = Field(
         default_factory=dict, description="feature → permutation importance"
+    )
+    importance_groups: tuple[ImportanceGroup, ...] = Field(
+        (), description="of features shuffled together, as ``EvaluateResult.importance_groups``"
     )
     signature: dict[str, str] = Field(
         default_factory=dict, description="feature → type it was trained on"

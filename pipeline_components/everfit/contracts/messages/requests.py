@@ -18,6 +18,7 @@ from everfit.contracts.messages.evidence import (
     Disturbed,
     Explanation,
     FairnessGap,
+    ImportanceGroup,
     SliceScore,
     SliceSearch,
 )
@@ -310,7 +311,12 @@ class EvaluateResult(Frozen):
     plots: Annotated[tuple[Artifact, ...], OnlyShown] = Field(description="SVG pictures")
     card: Report = Field(description="model card, a page")
     card_values: Report = Field(description="``ModelCard``: JSON, for whoever draws it later")
-    importances: dict[str, float] = Field(description="feature → permutation importance")
+    importances: dict[str, float] = Field(
+        description="feature → permutation importance, of those that were shuffled alone"
+    )
+    importance_groups: tuple[ImportanceGroup, ...] = Field(
+        (), description="of features shuffled together; the most important first"
+    )
     trained: dict[str, Digest] = Field(
         default_factory=dict, description="family → digest of its result of train"
     )

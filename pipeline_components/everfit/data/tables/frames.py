@@ -60,7 +60,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame
 
     with pq.ParquetFile(path) as file:
         if columns is not None:
-            absent = [name for name in columns if name not in file.schema_arrow.names]
+            there = set(file.schema_arrow.names)
+            absent = [name for name in columns if name not in there]
             if absent:
                 raise KeyError(f"{path.name} has no column {absent[0]!r}")
         table = file.read(columns=None if columns is None else list(columns), use_threads=False)

@@ -53,6 +53,9 @@ class RawColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"{shortlist(absent)} missing",
                 "Add the column; leave it empty where the value is unknown",
             )
+        kinds = dict(zip(frame.columns, frame.dtypes, strict=True))
+        if all(_has_its_type(kinds[name], kind) for name, kind in self.columns.items()):
+            return frame[list(self.columns)]  # column by column it takes ten times as long
         return pd.DataFrame(
             {name: coerce(frame[name], kind) for name, kind in self.columns.items()},
             index=frame.index,
@@ -62,6 +65,15 @@ class RawColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def get_feature_names_out(self, input_features: Any = None) -> Any:  # noqa: ARG002
         """The columns of training."""
         return np.array(list(self.columns), dtype=object)
+
+
+def _has_its_type(dtype: Any, kind: str) -> bool:
+    """Whether ``coerce`` would give such a column as it is."""
+    if kind == "string":
+        return isinstance(dtype, pd.StringDtype)
+    if kind == "timestamp":
+        return bool(dtype == np.dtype("datetime64[us]"))
+    return isinstance(dtype, np.dtype) and dtype.kind in "biuf"
 
 
 def coerce(column: pd.Series[Any], kind: str) -> pd.Series[Any]:

@@ -16,6 +16,7 @@ from everfit.reporting.model_card.page import (
     PREDICTS,
     Standing,
     ranked,
+    together,
 )
 
 
@@ -179,6 +180,8 @@ def _importances(card: ModelCard) -> list[str]:
     ]
     if (hidden := len(rows) - MOST_IMPORTANCES) > 0:
         lines += ["", f"{wording.count(hidden, 'less important column')} not shown."]
+    if told := together(card):
+        lines += ["", _text(" ".join(told))]
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from everfit.contracts import wording
 from everfit.contracts.messages.cards import ModelCard
 from everfit.contracts.spec.metrics import METRICS, Task, metric_title, metric_unit
 from everfit.contracts.weighted import weighted_by
@@ -94,12 +95,32 @@ def card_page(card: ModelCard, standing: Standing) -> bytes:
             for gap in card.fairness
         ],
         importances=ranked(card)[:MOST_IMPORTANCES],
+        together=together(card),
     )
 
 
 def ranked(card: ModelCard) -> list[tuple[str, float]]:
     """Features by importance, the most important first."""
     return sorted(card.importances.items(), key=lambda item: (-item[1], item[0]))
+
+
+def together(card: ModelCard) -> list[str]:
+    """Of columns that were only shuffled together: how many, and their importance; sentences."""
+    rest = [group for group in card.importance_groups if group.kind == "rest"]
+    if not rest:
+        return []
+    unit = metric_unit(card.metric, card.unit)
+    total = wording.count(sum(len(group.columns) for group in rest), "further column")
+    idle = sum(len(group.columns) for group in rest if group.importance <= 0)
+    told = [f"{total} {'were' if total[:2] != '1 ' else 'was'} only shuffled together with others."]
+    if idle:
+        told.append(f"Of these, {wording.number(idle)} are not missed together.")
+    return told + [
+        f"{wording.count(len(group.columns), 'column')} together, such as {group.columns[0]}: "
+        f"{wording.amount(group.importance, unit)}."
+        for group in rest
+        if group.importance > 0
+    ]
 
 
 def _scores(card: ModelCard, who: list[str]) -> list[dict[str, Any]]:

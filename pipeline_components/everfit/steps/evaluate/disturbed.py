@@ -65,6 +65,7 @@ def disturbed(
     if not len(frame):
         return ()
     sign = 1.0 if greater_is_better else -1.0
+    frame = frame.copy()  # columns of one type side by side: many of them are read at once
     few = frame.iloc[:MISSING_ROWS]
     usual = predict(frame)
     before = {rows: _number(score(usual[:rows], rows)) for rows in (len(frame), len(few))}

@@ -28,7 +28,13 @@ from everfit.ml.scoring.resampling import Floats
 from everfit.ml.scoring.scored import Scored
 from everfit.steps.evaluate import explained, output_files
 from everfit.steps.evaluate.disturbed import NOISE_ROWS, disturbed
-from everfit.steps.evaluate.importances import permutation_importances, rows_for, sample_rows
+from everfit.steps.evaluate.importances import (
+    Importances,
+    Shuffler,
+    permutation_importances,
+    rows_for,
+    sample_rows,
+)
 from everfit.steps.evaluate.score_models import best
 
 SAMPLE_ROWS = 200
@@ -166,7 +172,7 @@ class Evaluation:
         strange = [] if np.isfinite(scores).all() else ["candidate.predictions of the sample"]
         return sample, predictions_json(scores), strange
 
-    def importances(self) -> tuple[dict[str, float], list[str]]:
+    def importances(self) -> tuple[Importances, list[str]]:
         """Permutation importance of each feature, and the features it is not finite for.
 
         Empty, and nobody's fault, where the few rows looked at leave the metric undefined.
@@ -175,14 +181,13 @@ class Evaluation:
         chosen = sample_rows(numbered(self.digests), rows_for(len(self.features), len(self.frame)))
         part = self.scored["candidate"].part(chosen)
         if part.not_finite:
-            return {}, ["importances"]
+            return Importances({}), ["importances"]
         if not np.isfinite(exact_score(request.metric, part)):
-            return {}, []
+            return Importances({}), []
         small = self.frame[self.features].iloc[chosen].reset_index(drop=True)
         truth, weight = self._truth(self.frame)[chosen], part.weight
-        found = permutation_importances(
+        shuffler = Shuffler(
             small,
-            self.features,
             lambda frame: predictions(self.model, frame, request.task, request.classes),
             lambda scores: exact_score(
                 request.metric, Scored.of(request.task, truth, scores, self.positive, weight)
@@ -190,8 +195,7 @@ class Evaluation:
             greater_is_better=METRICS[request.metric].greater_is_better,
             seed=request.seed,
         )
-        finite = {name: value for name, value in found.items() if np.isfinite(value)}
-        return finite, [f"importances.{name}" for name in found if name not in finite]
+        return permutation_importances(shuffler).finite()
 
     def disturbed(self, importances: dict[str, float]) -> tuple[Disturbed, ...]:
         """The candidate on a sample of the holdout with its inputs disturbed."""
@@ -224,7 +228,8 @@ class Evaluation:
 
     def explained(self, importances: dict[str, float]) -> Explanation | None:
         """What the models, one column and two columns explain of the target."""
-        chosen = np.argsort(numbered(self.digests), kind="stable")[: explained.ROWS]
+        rows = explained.rows_for(len(self.features))
+        chosen = np.argsort(numbered(self.digests), kind="stable")[:rows]
         scored = dict(self.scored)
         if self.request.champion is None:
             scored.pop("baseline", None)

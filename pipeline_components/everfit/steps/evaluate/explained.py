@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 ROWS = 4_000
 """At most so many rows are looked at."""
+CELLS = 1_000_000
+"""Values looked at in all: with very many columns, fewer rows are."""
 FEWEST = 40
+FEW_ROWS = 400
+"""Looked at however many columns there are."""
 LEAVES = 256
 LEAF_ROWS = 5
 PAIRED = 6
@@ -86,6 +90,11 @@ def explained(
         column=max(singles, key=lambda one: one.share, default=None),
         pair=max(pairs, key=lambda one: one.share, default=None),
     )
+
+
+def rows_for(columns: int) -> int:
+    """How many rows to look at, at most."""
+    return min(ROWS, max(CELLS // max(columns, 1), FEW_ROWS))
 
 
 def _target(scored: Scored) -> Floats:

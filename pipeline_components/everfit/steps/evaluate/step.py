@@ -83,7 +83,8 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             evaluation.known(),
         )
         sample, predictions, strange = evaluation.servability_sample()
-        importances, unknown = evaluation.importances()
+        found, unknown = evaluation.importances()
+        importances = found.alone
         drawn = pictures(
             request,
             evaluation.scored,
@@ -98,6 +99,7 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             evaluation.baseline,
             judged,
             importances=importances,
+            groups=found.groups,
             facts=evaluation.facts(),
             environment=environment(),
         )
@@ -123,6 +125,7 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             card=put("model_card.html", unjudged_page(values, request.owner)),
             card_values=put("model_card.json", canonical_json(values)),
             importances=importances,
+            importance_groups=found.groups,
             disturbed=evaluation.disturbed(importances),
             explained=evaluation.explained(importances),
             not_finite=(*judged.not_finite, *strange, *unknown),

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from everfit.contracts.errors import shortlist
@@ -166,19 +166,22 @@ def _with_header(ref: SpanRef, so_far: Dialect, rows: list[Row], notes: list[str
             )
     names: list[str] = []
     nameless: dict[str, str] = {}
-    repeated = {name for name in header if header.count(name) > 1 and name.strip()}
+    times = Counter(header)
+    repeated = {name for name in header if times[name] > 1 and name.strip()}
+    taken = set(header)
     for number, name in enumerate(header, 1):
         if name.strip() and name not in repeated:
             names.append(name)
             continue
-        names.append(_stand_in([*header, *names]))
+        names.append(_stand_in(taken, len(nameless)))
+        taken.add(names[-1])
         nameless[names[-1]] = (
-            f"{name!r} is there {_times(header.count(name))}"
+            f"{name!r} is there {_times(times[name])}"
             if name.strip()
             else f"column {number} of {len(header)} has none"
         )
     if len(header) == width - 1 and _blank(body, width - 1, width):
-        names.append(_stand_in([*header, *names]))
+        names.append(_stand_in(taken, len(nameless)))
         nameless[names[-1]] = f"column {width} of {width} has none"
     blank = tuple(
         name
@@ -304,7 +307,8 @@ def _looks_like_data(header: list[str], body: Sequence[Row]) -> bool:
     )
     if values and (len(set(values)) < len(values) or not (named or len(values) == 1)):
         return True
-    texts = [(place, cell) for place, cell in enumerate(cells) if cell and cell not in integers]
+    whole = set(integers)
+    texts = [(place, cell) for place, cell in enumerate(cells) if cell and cell not in whole]
     others = [row for _, row in body if row != header]
     again = sum(
         any(len(row) > at and row[at].strip() == cell for row in others) for at, cell in texts
@@ -322,8 +326,9 @@ def _distinct(rows: Sequence[Row], width: int) -> bool:
     return len(set(cells)) == len(cells) and all(cell.strip() for cell in cells)
 
 
-def _stand_in(taken: Sequence[str]) -> str:
-    number = 1
+def _stand_in(taken: Collection[str], given: int = 0) -> str:
+    """A name that is not taken; ``given``: how many were given before."""
+    number = 1 + given
     while f"unnamed {number}" in taken:
         number += 1
     return f"unnamed {number}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,7 +50,7 @@ class ParquetSpan:
         except (pa.ArrowException, OSError) as error:
             raise corrupt(ref, f"its Parquet footer cannot be read ({_first(error)})") from None
         names: list[str] = list(self._schema.names)
-        self._repeated = {name for name in names if names.count(name) > 1}
+        self._repeated = {name for name, times in Counter(names).items() if times > 1}
         self.columns = [name for name in names if name not in self._repeated]
         self.notes: tuple[str, ...] = ()
         self.unread: tuple[str, ...] = ()

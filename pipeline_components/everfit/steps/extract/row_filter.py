@@ -15,6 +15,9 @@ from everfit.contracts.spec.expression import columns_of
 from everfit.contracts.spec.row_rules import columns_of_rules
 from everfit.data.sources.refused import SpanRefused
 
+MOST_COLUMNS = 10_000
+"""Of a span, after ``source.columns``: each is profiled, encoded, shuffled and shown."""
+
 
 class Selection:
     """Which columns of a span are read, which are kept, and which rows.
@@ -32,7 +35,7 @@ class Selection:
     Raises
     ------
     SpanRefused
-        If a column asked for is not there.
+        If a column asked for is not there, or there are more than ``MOST_COLUMNS``.
     """
 
     def __init__(self, ref: SpanRef, request: ExtractRequest, there: list[str]) -> None:
@@ -46,17 +49,27 @@ class Selection:
             (columns_of(source.where) if source.where else frozenset())
             | columns_of_rules(request.rules)
         )
+        known = set(there)
         missing = [
             name
             for name in dict.fromkeys((*wanted, *needed))
-            if name not in there and (name in needed or name not in judged_later)
+            if name not in known and (name in needed or name not in judged_later)
         ]
         if missing:
             raise _missing(ref, missing, there)
-        self.kept = [name for name in wanted if name in there]
-        self.read = [name for name in there if name in {*self.kept, *needed}]
+        self.kept = [name for name in wanted if name in known]
+        asked = {*self.kept, *needed}
+        self.read = [name for name in there if name in asked]
         if not self.kept:
             raise _missing(ref, wanted, there)
+        if len(self.kept) > MOST_COLUMNS:
+            raise SpanRefused(
+                "SPAN-COLUMNS",
+                ref,
+                f"a table must have at most {MOST_COLUMNS:,} columns",
+                f"{len(self.kept):,} were found, such as {shortlist(self.kept, most=3)}",
+                "Name those to read in source.columns",
+            )
         self.begin()
 
     def begin(self) -> None:

@@ -135,10 +135,13 @@ def dependence(champion: ChampionRef, columns: Sequence[str]) -> Mapping[str, fl
     """Column → share of the champion's importance; without those of which it is not known.
 
     What the champion does not read has none. Where permuting made a score better by chance, the
-    importance counts as 0.
+    importance counts as 0. Columns that were only shuffled together have the importance of all.
     """
     known = {name: max(value, 0.0) for name, value in champion.importances.items()}
-    total = sum(known.values())
+    rest = [group for group in champion.importance_groups if group.kind == "rest"]
+    total = sum(known.values()) + sum(max(group.importance, 0.0) for group in rest)
+    for group in rest:
+        known |= dict.fromkeys(group.columns, max(group.importance, 0.0))
     reads = set(champion.features)
     shares = {name: 0.0 for name in columns if reads and name not in reads}
     if total > 0:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from everfit.contracts import wording
 from everfit.contracts.messages.cards import CardTable, ModelCard
+from everfit.contracts.messages.evidence import ImportanceGroup
 from everfit.contracts.messages.requests import EvaluateRequest
 from everfit.contracts.messages.training import TrainResult
 from everfit.contracts.spec.metrics import METRICS
@@ -22,6 +23,7 @@ def card(
     judged: HoldoutScores,
     *,
     importances: Mapping[str, float],
+    groups: Sequence[ImportanceGroup] = (),
     facts: Mapping[str, Any],
     environment: Mapping[str, str],
 ) -> ModelCard:
@@ -36,6 +38,8 @@ def card(
     judged : HoldoutScores
     importances : mapping
         column → permutation importance.
+    groups : sequence of ImportanceGroup
+        Of columns shuffled together.
     facts : mapping
         ``rows_train``, ``rows_holdout`` and, where there is a time column, ``from_…``, ``to_…``.
     environment : mapping
@@ -84,6 +88,7 @@ def card(
         calibration=judged.calibration,
         fairness=judged.fairness,
         importances=dict(importances),
+        importance_groups=tuple(groups),
         limitations=tuple(_limitations(request, judged, facts)),
         run_key=request.run_key,
         model=candidate.model.digest,
