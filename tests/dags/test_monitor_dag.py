@@ -83,6 +83,13 @@ def uris(asset_condition) -> list[str]:
     return [asset.uri for asset in asset_condition.objects]
 
 
+@pytest.mark.parametrize("kind", ["train", "monitor"])
+def test_no_backfill_is_offered_and_every_other_way_to_start_a_run_is(folder, kind):
+    allowed = {str(one.value) for one in dag_of(kind).allowed_run_types}
+    assert "backfill" not in allowed
+    assert {"manual", "scheduled", "asset_triggered", "operator_triggered"} <= allowed
+
+
 def test_its_tasks_are_a_line_that_ends_in_a_wake_whatever_became_of_it(folder):
     dag = dag_of("monitor")
     assert {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks} == {

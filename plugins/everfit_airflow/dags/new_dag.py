@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from typing import Any
 
 from airflow.sdk import DAG, Param
+from airflow.utils.types import DagRunType
 
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit_airflow.dags.schedules import Schedule
 from everfit_airflow.observability.notifying import notices
 from everfit_airflow.operators.failures import RETRIES
+
+RUN_TYPES: Any = tuple(  # the SDK names the same kinds by an enum of its own
+    kind for kind in DagRunType if kind is not DagRunType.BACKFILL_JOB
+)
+"""How a run may begin. Not by a backfill: none could promote, and ``plan`` would skip each."""
 
 
 def new_dag(
@@ -44,6 +51,7 @@ def new_dag(
         start_date=None,
         catchup=False,
         max_active_runs=1,
+        allowed_run_types=RUN_TYPES,
         tags=["everfit", suffix.removeprefix("."), spec.task, *spec.tags],
         doc_md=doc,
         default_args={"owner": spec.owner, **RETRIES, **notices(spec)},
