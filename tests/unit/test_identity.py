@@ -235,14 +235,20 @@ def test_what_is_around_a_run_is_in_no_field_that_a_run_depends_on() -> None:
 
 
 def test_no_step_of_a_run_computes_with_what_is_around_it() -> None:
-    """Extract knows what monitoring reads; it is not asked for it in a run."""
+    """Extract knows what monitoring reads; it is not asked for it in a run. What a trigger finds of
+    the champion is recorded in the ledger, once for each run, and judged by as it stands there.
+    """
     using = {
         path
         for path in EVERFIT.modules.values()
         if CODE["run"].covers(path) and not path.startswith("contracts/")
         if any(below(found, AROUND_A_RUN) for found in EVERFIT.imports[path])
     }
-    assert using == {"data/sources/prediction_log.py", "steps/extract/step.py"}
+    assert using == {
+        "champion/decayed.py",
+        "data/sources/prediction_log.py",
+        "steps/extract/step.py",
+    }
 
 
 def test_no_step_of_a_run_reads_a_report_but_to_show_it() -> None:

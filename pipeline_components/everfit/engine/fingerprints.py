@@ -113,6 +113,7 @@ _ENGINE = ("engine/context", "engine/fingerprints", "engine/step", "engine/upstr
 _EVERY_STEP = (*_VALUES, *_ENGINE)
 _SOURCES = ("contracts/aws_errors", "data/sources")
 _CHAMPION = ("champion/current", "champion/seal", "champion/version/signing")
+_DECAY = ("champion/decayed",)
 _TARGETS = ("steps/validate/leaks", "steps/validate/target_profile")
 _WORDS = ("contracts/visible", "contracts/wording")
 """How a number is written: in the sentences of a result, never in a decision."""
@@ -132,7 +133,8 @@ AROUND_A_RUN = (
     "contracts/spec/triggers",
 )
 """What wakes a run, who hears of it and what is measured afterwards: the models of the spec's
-fields that are ``IN_NO_KEY``, and messages that no step of a run computes with."""
+fields that are ``IN_NO_KEY``, and messages that no step of a run computes a result with: by the
+rule of a trigger ``champion/decayed`` finds what the ledger records, once for each run."""
 
 
 def _of_a_run(*parts: str) -> Code:
@@ -151,7 +153,13 @@ _STEPS: dict[Made, Code] = {
     ),
     "train": _of_a_run("steps/train", "data/tables", "ml/families", "ml/model", "ml/scoring"),
     "evaluate": _of_a_run(
-        "steps/evaluate", "data/tables", "ml/holdout_budget", "ml/model", "ml/scoring", *_CHAMPION
+        "steps/evaluate",
+        "data/tables",
+        "ml/holdout_budget",
+        "ml/model",
+        "ml/scoring",
+        *_CHAMPION,
+        *_DECAY,
     ),
     "gate": _of_a_run(
         "steps/gate",
@@ -170,6 +178,7 @@ _STEPS: dict[Made, Code] = {
         "ml/holdout_budget",
         *_SOURCES,
         *_CHAMPION,
+        *_DECAY,
     ),
     "register": _beside_a_run("steps/register", "champion"),
     "watch": _beside_a_run(

@@ -139,6 +139,10 @@ def gate_in_words(spec: PipelineSpec) -> str:
         f"on the same holdout rows, {required}. Before there is a champion, the "
         f"`{gate.baseline}` dummy stands in for it."
     )
+    if gate.when_decayed:
+        asks = gate.when_decayed
+        lenient = required_in_words(asks.intention, asks.margin.text)
+        text += f" Where the champion has surely decayed, {lenient} is enough."
     if gate.limits:
         parts = []
         for name, limit in gate.limits.items():

@@ -118,7 +118,7 @@ def test_a_ledger_newer_than_the_code_is_left_alone(url, database):
     with database.begin() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with (
-        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0008; it is 9999.* Upgrade Everfit"),
+        pytest.raises(UserError, match=r"LEDGER-NEWER .*up to 0009; it is 9999.* Upgrade Everfit"),
         open_ledger(url),
     ):
         pass

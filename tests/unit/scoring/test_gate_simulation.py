@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.stats
 
+from everfit.contracts.clock import iso
+from everfit.contracts.messages.evaluations import ChampionDecay
+from everfit.contracts.messages.spans import Span
+from everfit.contracts.spec.gate import WhenDecayed
 from everfit.contracts.spec.margins import Margin, RequiredGain
+from everfit.ml.holdout_budget.policy import EvaluatedRun, HoldoutRows, next_evaluation
 from everfit.ml.scoring.resampling import Design, resample
 from everfit.ml.scoring.scored import Scored
 from everfit.steps.evaluate.estimates import compare, estimate
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
+import gate_decayed
 import gate_drift
 import gate_evaluations
 import gate_metrics
@@ -154,3 +161,38 @@ def test_bounds_of_other_metrics_hold_the_truth():
         assert metric.low[0] * 2.5 <= 9
         assert metric.high[0] * 2.5 <= 9
         assert metric.absent == 0
+
+
+@pytest.mark.parametrize("pipeline", gate_decayed.PIPELINES[2:], ids=lambda one: one.name)
+def test_beside_champions_flagged_as_decayed_the_same_budget_holds(pipeline):
+    """Flagged by the very rows that are judged, or always; no candidate is better."""
+    false = gate_decayed.simulate(gate_decayed.LAWS[0], pipeline, 100, 0.0, seed=1)
+    assert false[2].sum() > 0
+    assert false[:2].sum() <= most(100)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_the_simulated_budget_is_the_pipelines_own(share):
+    asked = WhenDecayed.model_validate({"not_worse_than": "0%", "share": share})
+    gate = gate_evaluations.GATE.model_copy(update={"when_decayed": asked})
+    judged, before = np.random.default_rng(3).random((2, 60)) < 0.4
+    budget = gate_decayed.Budget(1, share)
+    weeks = range(len(judged))
+    spent = [float(budget.evaluate(judged[week], before[week])[0]) for week in weeks]
+    start, found = datetime(2024, 1, 1, tzinfo=UTC), []
+    rows = HoldoutRows(datetime(2030, 1, 1, tzinfo=UTC))
+    for week in np.flatnonzero(judged).tolist():
+        span = Span(
+            name=f"{week}",
+            digest=f"{week:064x}",
+            rows=1000,
+            size=1,
+            period_start=iso(start + timedelta(days=7 * week)),
+            period_end=iso(start + timedelta(days=7 * week + 7)),
+        )
+        decay = ChampionDecay(decayed=True, before=bool(before[week]), because="so")
+        run = EvaluatedRun(span.digest, "simulated", "y")
+        found.append(next_evaluation(run, found, [span], gate, rows, decay=decay))
+    assert [one.alpha for one in found] == pytest.approx(
+        [spent[week] for week in np.flatnonzero(judged)]
+    )

@@ -22,6 +22,24 @@ class EvaluatedSpan(Frozen):
     end: str | None = Field(None, description="ISO time its time ends, exclusive")
 
 
+class ChampionDecay(Frozen):
+    """Of a gate with ``when_decayed``: what monitoring had found of the champion by the judgement.
+
+    Read from the ledger, and kept in it with the evaluation: a run is judged by it ever after.
+    """
+
+    decayed: bool = Field(description="surely, on the newest spans; the gate asks when_decayed")
+    before: bool = Field(
+        description="so already on the spans before the holdout: only then may it spend what is "
+        "kept, as no level may depend on the rows that it is used on"
+    )
+    because: str = Field(description="part of a sentence")
+    idle: float = Field(
+        0.0, description="years of data since the evaluations before that none was made on"
+    )
+    kept: float = Field(0.0, description="of what was added, for decayed champions alone")
+
+
 class HoldoutEvaluation(Frozen):
     """One run's evaluation on its holdout; the ledger keeps the first of each run."""
 
@@ -43,6 +61,14 @@ class HoldoutEvaluation(Frozen):
     pool: float = Field(description="the budget before this evaluation spent, with what was added")
     alpha: float = Field(description="spent: the chance of a false promotion; 0: exhausted")
     at: str = ""
+    decay: ChampionDecay | None = Field(
+        None, description="None: no champion, or a gate without when_decayed"
+    )
+
+    @property
+    def decayed(self) -> bool:
+        """Whether the champion it is compared with has surely decayed."""
+        return self.decay is not None and self.decay.decayed
 
 
 class EvaluatedRows(Frozen):

@@ -29,7 +29,13 @@ from everfit.contracts.messages.spans import Refusal, RowTimes, Snapshot, Span, 
 from everfit.contracts.messages.steps import Component
 from everfit.contracts.messages.training import ColumnRole, RefitResult, TrainResult, Weights
 from everfit.contracts.messages.verdicts import Check, Comparison, Estimate, VerdictName
-from everfit.contracts.spec.gate import FairnessSpec, GateSpec, SliceSpec, StabilitySpec
+from everfit.contracts.spec.gate import (
+    FairnessSpec,
+    GateSpec,
+    SliceSpec,
+    StabilitySpec,
+    WhenDecayed,
+)
 from everfit.contracts.spec.joined import JoinSpec
 from everfit.contracts.spec.labels import LabelsSpec
 from everfit.contracts.spec.margins import Intention, Margin
@@ -289,6 +295,11 @@ class EvaluateRequest(Frozen):
     weights: Weights | None = Field(
         None, exclude_if=lambda weights: weights is None, description="as prepare found them"
     )
+    when_decayed: WhenDecayed | None = Field(
+        None,
+        exclude_if=lambda asked: asked is None,
+        description="what else the champion is compared by: the gate says which counts",
+    )
 
 
 class EvaluateResult(Frozen):
@@ -300,6 +311,11 @@ class EvaluateResult(Frozen):
         description="candidate | baseline | dummy | family:<name> → metric → estimate"
     )
     comparison: Comparison | None = Field(description="None where it could not be computed")
+    when_decayed: Comparison | None = Field(
+        None,
+        exclude_if=lambda found: found is None,
+        description="the same for what gate.when_decayed asks",
+    )
     slices: tuple[SliceScore, ...]
     rows: int
     losses: Artifact = Field(

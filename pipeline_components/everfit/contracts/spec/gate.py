@@ -74,6 +74,42 @@ class StabilitySpec(Frozen):
     )
 
 
+class WhenDecayed(Frozen):
+    """What is asked of a candidate where the champion has surely decayed."""
+
+    superior_by: WrittenMargin | None = Field(
+        None, description="promote only where it is shown to be better by this"
+    )
+    not_worse_than: WrittenMargin | None = Field(
+        None, description="promote where it is shown not to be worse by more than this, ``0%``"
+    )
+    share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="part of what evaluated time brings to the evaluation budget that is kept for "
+        "decayed champions; what time without an evaluation brings is theirs in any case",
+    )
+
+    @model_validator(mode="after")
+    def _one_intention(self) -> WhenDecayed:
+        if (self.superior_by is None) == (self.not_worse_than is None):
+            raise ValueError("when_decayed declares either superior_by or not_worse_than")
+        return self
+
+    @property
+    def margin(self) -> Margin:
+        """The difference that matters, whichever intention declares it."""
+        margin = self.superior_by or self.not_worse_than
+        assert margin is not None  # the spec holds exactly one of them
+        return margin
+
+    @property
+    def intention(self) -> Intention:
+        """Which of the two is declared."""
+        return "not_worse_than" if self.superior_by is None else "superior_by"
+
+
 class GateSpec(Frozen):
     """What better means. There is no default: a pipeline without a gate is refused."""
 
@@ -89,6 +125,13 @@ class GateSpec(Frozen):
         None,
         description="a gain worth finding: plan says whether the holdout can detect it; default "
         "twice ``superior_by``, and for ``not_worse_than`` that of an equal model",
+    )
+    when_decayed: WhenDecayed | None = Field(
+        None,
+        # As if there were no such field: a spec without it is the same as before there was one.
+        exclude_if=lambda asked: asked is None,
+        description="asked instead where monitoring has surely found the champion worse than "
+        "attainable, by the rule of the ``decay`` trigger",
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of every interval that is shown")
     false_promotions: float = Field(
@@ -157,12 +200,19 @@ class GateSpec(Frozen):
         """Which of the two is declared."""
         return "not_worse_than" if self.superior_by is None else "superior_by"
 
-    def required_gain(self, baseline_score: float) -> RequiredGain:
+    def asks(self, decayed: bool = False) -> GateSpec | WhenDecayed:
+        """What declares intention and margin: ``when_decayed`` of a decayed champion, else this."""
+        return self.when_decayed if decayed and self.when_decayed else self
+
+    def required_gain(self, baseline_score: float, decayed: bool = False) -> RequiredGain:
         """What is required of the gain, in the metric's unit.
 
         Parameters
         ----------
         baseline_score : float
             A relative margin is a share of it.
+        decayed : bool
+            Whether the champion has surely decayed: ``when_decayed`` counts.
         """
-        return RequiredGain(self.intention, self.margin.of(baseline_score))
+        asks = self.asks(decayed)
+        return RequiredGain(asks.intention, asks.margin.of(baseline_score))

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from everfit.contracts.base import Digest
 from everfit.contracts.clock import iso, moment
-from everfit.contracts.messages.evaluations import EvaluatedSpan, HoldoutEvaluation
+from everfit.contracts.messages.evaluations import ChampionDecay, EvaluatedSpan, HoldoutEvaluation
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.spec.durations import duration
 from everfit.contracts.spec.gate import GateSpec
@@ -66,6 +66,7 @@ def next_evaluation(
     gate: GateSpec,
     rows: HoldoutRows,
     sequence: int | None = None,
+    decay: ChampionDecay | None = None,
 ) -> HoldoutEvaluation:
     """Decide what a run's evaluation spends.
 
@@ -81,6 +82,8 @@ def next_evaluation(
     rows : HoldoutRows
     sequence : int, optional
         Its number among all evaluations with this target; one more than the last by default.
+    decay : ChampionDecay, optional
+        What monitoring has found of the champion, where the gate has ``when_decayed``.
 
     Returns
     -------
@@ -92,7 +95,16 @@ def next_evaluation(
         sum(span.new for span in evaluated), rows.new * sum(span.years for span in evaluated)
     )
     refilled = gate.false_promotions * min(time, LONGEST)
-    pool = max(pool_after(earlier) + refilled, 0.0)
+    kept = 0.0
+    if decay is not None and gate.when_decayed is not None:
+        idle = min(idle_time(earlier, evaluated), LONGEST)
+        kept = gate.false_promotions * idle + gate.when_decayed.share * refilled
+        refilled += gate.false_promotions * idle
+        decay = decay.model_copy(update={"idle": idle, "kept": kept})
+    pool = pool_after(earlier) + refilled
+    if decay is None or not decay.before:
+        pool -= kept_after(earlier) + kept
+    pool = max(pool, 0.0)
     last = max((one.sequence for one in earlier), default=0)
     evaluation = HoldoutEvaluation(
         run_key=run.run_key,
@@ -106,6 +118,7 @@ def next_evaluation(
         refilled=refilled,
         pool=pool,
         alpha=0.0,
+        decay=decay,
     )
     left = gate.false_promotions - sum(one.alpha for one in last_year(earlier, evaluation))
     alpha = spend(pool, whole(evaluation, gate), level_cap(gate.confidence), max(left, 0.0))
@@ -159,6 +172,38 @@ def pool_after(evaluations: Sequence[HoldoutEvaluation]) -> float:
     return math.fsum([*(one.refilled for one in evaluations), *(-one.alpha for one in evaluations)])
 
 
+def kept_after(evaluations: Sequence[HoldoutEvaluation]) -> float:
+    """What evaluations have left of what is kept for decayed champions.
+
+    Those may spend all there is, and spend what is kept for them first.
+    """
+    left = 0.0
+    for one in evaluations:
+        if one.decay is None:
+            continue
+        left += one.decay.kept
+        if one.decay.before:
+            left = max(left - one.alpha, 0.0)
+    return left
+
+
+def idle_time(earlier: Sequence[HoldoutEvaluation], evaluated: Sequence[EvaluatedSpan]) -> float:
+    """Years from the newest time evaluated before to the new time of an evaluation.
+
+    Parameters
+    ----------
+    earlier : sequence of HoldoutEvaluation
+        Those before it that share its budget.
+    evaluated : sequence of EvaluatedSpan
+        The spans it is on; where none of their time is new, nothing has passed.
+    """
+    ends = [end for one in earlier for span in one.spans if (end := moment(span.end))]
+    starts = [start for span in evaluated if span.new and (start := moment(span.start))]
+    if not ends or not starts:
+        return 0.0
+    return max(years(min(starts) - max(ends)), 0.0)
+
+
 def whole(evaluation: HoldoutEvaluation, gate: GateSpec) -> float:
     """What the evaluation's spans would bring if all were new."""
     return gate.false_promotions * min(sum(span.years for span in evaluation.spans), LONGEST)
@@ -175,15 +220,22 @@ def last_year(
     gone = new_time(evaluation)
     found: list[HoldoutEvaluation] = []
     for one in reversed(earlier):
-        gone += new_time(one)
+        gone += evaluated_time(one)
         if gone > 1 + _HAIR:
             break
         found.append(one)
+        gone += new_time(one) - evaluated_time(one)
     return tuple(reversed(found))
 
 
 def new_time(evaluation: HoldoutEvaluation) -> float:
-    """Years that were in no evaluation before; one moves on by one at most."""
+    """Years that an evaluation moves time on by; at most one."""
+    idle = evaluation.decay.idle if evaluation.decay else 0.0
+    return min(evaluated_time(evaluation) + idle, LONGEST)
+
+
+def evaluated_time(evaluation: HoldoutEvaluation) -> float:
+    """Years of its spans that were in no evaluation before; at most one."""
     return min(sum(span.new for span in evaluation.spans), LONGEST)
 
 

@@ -19,27 +19,36 @@ MOST_ROWS = 1e12
 _NORMAL = NormalDist()
 
 
-def needed(gate: GateSpec, score: float) -> float:
+def needed(gate: GateSpec, score: float, decayed: bool = False) -> float:
     """The gain that the interval must lie above, in the metric's unit.
 
     Parameters
     ----------
+    gate : GateSpec
     score : float
         Of the baseline, which a relative margin is taken of.
+    decayed : bool
+        Whether the baseline is a champion that has surely decayed.
     """
-    return gate.required_gain(score).least
+    return gate.required_gain(score, decayed).least
 
 
-def worth_finding(gate: GateSpec, score: float) -> float:
+def worth_finding(gate: GateSpec, score: float, decayed: bool = False) -> float:
     """The gain that the gate is to find: ``gate.effect``, or what stands for it.
 
     Without one: twice ``superior_by``; for ``not_worse_than`` none at all, an equal model.
+
+    Parameters
+    ----------
+    gate, score, decayed
+        As for ``needed``.
     """
     if gate.effect is not None:
         return gate.effect.of(score)
-    if gate.superior_by is None:
+    asks = gate.asks(decayed)
+    if asks.superior_by is None:
         return 0.0
-    return 2 * gate.superior_by.of(score)
+    return 2 * asks.superior_by.of(score)
 
 
 def half_width(error: float, alpha: float) -> float:

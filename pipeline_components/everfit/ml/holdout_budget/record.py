@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from everfit.contracts.base import Digest
 from everfit.contracts.clock import moment
 from everfit.contracts.errors import Unavailable
-from everfit.contracts.messages.evaluations import HoldoutEvaluation
+from everfit.contracts.messages.evaluations import ChampionDecay, HoldoutEvaluation
 from everfit.contracts.messages.spans import Snapshot, Span
 from everfit.contracts.spec.gate import GateSpec
 from everfit.ml.holdout_budget.policy import (
@@ -39,6 +39,7 @@ def record_evaluation(
     gate: GateSpec,
     now: datetime,
     open_table: Callable[[], EvaluatedTable] | None = None,
+    decay: ChampionDecay | None = None,
 ) -> HoldoutEvaluation | None:
     """Record a run's evaluation on its holdout; one that is there already stays as it is.
 
@@ -50,6 +51,8 @@ def record_evaluation(
     now : datetime
     open_table : callable, optional
         Opens the holdout table, by whose rows those evaluated before are recognized.
+    decay : ChampionDecay, optional
+        What monitoring has found of the champion, where the gate has ``when_decayed``.
 
     Returns
     -------
@@ -94,6 +97,7 @@ def record_evaluation(
             gate,
             HoldoutRows(now, first_seen, usual, 1.0 - seen, shared_with),
             sequence=max(numbers, default=0) + 1,
+            decay=decay,
         )
         stored = ledger.record_holdout_evaluation(evaluation)
         if stored is not None:

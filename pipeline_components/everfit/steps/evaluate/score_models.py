@@ -12,6 +12,7 @@ from everfit.contracts.messages.evidence import Calibration, FairnessGap, SliceS
 from everfit.contracts.messages.requests import EvaluateRequest
 from everfit.contracts.messages.training import TrainResult
 from everfit.contracts.messages.verdicts import Comparison, Estimate
+from everfit.contracts.spec.margins import Intention, Margin
 from everfit.contracts.spec.metrics import METRICS
 from everfit.ml.scoring.resampling import Design, Floats, entity_codes, resample
 from everfit.ml.scoring.scored import Scored, row_losses
@@ -44,6 +45,8 @@ class HoldoutScores:
     losses : dict
         ``candidate`` and ``baseline`` → (n,) row losses; all NaN where it could not be scored.
     not_finite : tuple of str
+    when_decayed : Comparison or None
+        By what ``gate.when_decayed`` asks; None where it asks nothing, or there is no champion.
     """
 
     scores: dict[str, dict[str, Estimate]]
@@ -54,6 +57,7 @@ class HoldoutScores:
     fairness: tuple[FairnessGap, ...]
     losses: dict[str, Floats]
     not_finite: tuple[str, ...]
+    when_decayed: Comparison | None = None
 
 
 def best(models: Sequence[TrainResult], metric: str) -> TrainResult:
@@ -108,19 +112,26 @@ def score_models(
         done[who] = estimate(predicted, resampling, request.confidence)
         fault = "rows." if done[who].undefined else ""  # no model can be blamed for these rows
         not_finite += [f"{fault}{who}.{what}" for what in done[who].not_finite]
-    comparison = None
-    if "baseline" in done:
-        comparison = compare(
+
+    def compared(intention: Intention, margin: Margin) -> Comparison | None:
+        return compare(
             done["candidate"],
             done["baseline"],
             resampling,
             metric=metric,
             baseline_name=baseline_name,
             confidence=request.confidence,
-            intention=request.intention,
-            margin=request.margin,
-            worst=_worst(request, scored, known or scored),
+            intention=intention,
+            margin=margin,
+            worst=_worst(request, scored, known or scored, intention, margin),
         )
+
+    comparison = when_decayed = None
+    if "baseline" in done:
+        comparison = compared(request.intention, request.margin)
+        if request.when_decayed and request.champion:
+            asked = request.when_decayed
+            when_decayed = compared(asked.intention, asked.margin)
     if comparison is None and not not_finite:
         not_finite.append(f"comparison.{metric}")
     pair = {who: scored[who] for who in ("candidate", "baseline") if who in scored}
@@ -134,6 +145,7 @@ def score_models(
     return HoldoutScores(
         scores={who: estimates.estimates for who, estimates in done.items()},
         comparison=comparison,
+        when_decayed=when_decayed,
         slices=slices,
         search=search,
         calibration=calibration(pair, resampling, request.confidence),
@@ -153,7 +165,11 @@ def _losses(metric: str, scored: Scored | None, rows: int) -> Floats:
 
 
 def _worst(
-    request: EvaluateRequest, scored: Mapping[str, Scored], known: Mapping[str, Scored]
+    request: EvaluateRequest,
+    scored: Mapping[str, Scored],
+    known: Mapping[str, Scored],
+    intention: Intention,
+    margin: Margin,
 ) -> float:
     """The part in the gain of a bad row that the holdout may not have shown.
 
@@ -164,7 +180,7 @@ def _worst(
     pair, more = ((one["candidate"], one["baseline"]) for one in (scored, known))
     if not pair[0].rows or any(one.not_finite for one in (*pair, *more)):
         return 0.0
-    gains = worst_gains(request.metric, pair, more, request.intention, request.margin)
+    gains = worst_gains(request.metric, pair, more, intention, margin)
     return 0.0 if gains is None else float(worst_of(gains, pair[0].rows))
 
 

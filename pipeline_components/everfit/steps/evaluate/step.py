@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from everfit.champion.current import pinned_champion
+from everfit.champion.decayed import champion_decay
 from everfit.contracts.base import canonical_json, digest_bytes
 from everfit.contracts.messages.requests import EvaluateRequest, EvaluateResult, PrepareResult
 from everfit.contracts.messages.steps import Order
@@ -61,6 +62,7 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             fairness=gate.fairness,
             stability=gate.stability or StabilitySpec(),
             weights=prepared.weights,
+            when_decayed=gate.when_decayed,
         )
 
     def run(self, request: EvaluateRequest, context: Context) -> EvaluateResult:
@@ -110,6 +112,7 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             baseline=evaluation.baseline,
             scores=judged.scores,
             comparison=judged.comparison,
+            when_decayed=judged.when_decayed,
             slices=judged.slices,
             search=judged.search,
             calibration=judged.calibration,
@@ -145,7 +148,12 @@ class Evaluate(Step[EvaluateRequest, EvaluateResult]):
             return EvaluatedTable(path, request.target, features, request.time)
 
         run = EvaluatedRun(request.run_key, request.pipeline, request.target)
-        record_evaluation(context.ledger, run, order.pipeline.gate, context.clock(), open_table)
+        ledger, spec = context.ledger, order.pipeline
+        opened = ledger.run(request.run_key)
+        digests = (opened.holdout or opened.window) if opened else ()
+        names = {one.name for one in ledger.spans(spec.name) if one.digest in digests}
+        decay = champion_decay(spec, request.champion, ledger, names)
+        record_evaluation(ledger, run, spec.gate, context.clock(), open_table, decay)
 
     def report(self, result: EvaluateResult, _context: Context) -> StepReport:
         """Candidate and baseline, their scores and the gain with its interval."""

@@ -14,10 +14,11 @@ from pydantic import BaseModel
 from everfit.contracts.base import Digest, digest_of
 from everfit.contracts.clock import iso, moment
 from everfit.contracts.errors import IntegrityError
-from everfit.contracts.messages.evaluations import HoldoutEvaluation
+from everfit.contracts.messages.evaluations import ChampionDecay, HoldoutEvaluation
 from everfit.contracts.messages.planning import PlanResult
 from everfit.contracts.messages.spans import Span, SpanRef
 from everfit.contracts.messages.trigger_facts import MeasuredSpan
+from everfit.contracts.spec.margins import required_in_words
 from everfit.contracts.spec.metrics import metric_title, metric_unit
 from everfit.contracts.spec.pipeline import PipelineSpec
 from everfit.contracts.wording import about, apart, confidence, duration, setting
@@ -87,6 +88,7 @@ def forecast(
     store: Store,
     now: datetime,
     watched: Sequence[MeasuredSpan] = (),
+    decay: ChampionDecay | None = None,
 ) -> Forecast:
     """The smallest gain that the run's holdout will detect, and whether it can promote at all.
 
@@ -101,6 +103,8 @@ def forecast(
     now : datetime
     watched : sequence of MeasuredSpan
         What monitoring measured of the champion: how much there may be to gain.
+    decay : ChampionDecay, optional
+        The same, where the gate has ``when_decayed``.
     """
     target = spec.target.name
     everyone = ledger.holdout_evaluations(spec.name, target)
@@ -111,7 +115,7 @@ def forecast(
         run = EvaluatedRun(planned.run_key or digest_of("planned"), spec.name, target)
         # What has not arrived yet is dated as it is going to be.
         rows = HoldoutRows(now)
-        evaluation = next_evaluation(run, evaluations, spans, spec.gate, rows)
+        evaluation = next_evaluation(run, evaluations, spans, spec.gate, rows, decay=decay)
     key = evaluation.run_key
     earlier = list(takewhile(lambda one: one.run_key != key, evaluations))
     if not evaluation.alpha:
@@ -125,7 +129,19 @@ def forecast(
     measured = list(
         islice(_measured(spec, planned.champion is not None, ledger, store), REMEMBERED)
     )
-    return _expected(spec, planned, evaluation, measured, watched) if measured else Forecast()
+    if measured:
+        return _expected(spec, planned, evaluation, measured, watched)
+    if planned.champion is not None and evaluation.decayed:
+        return Forecast(_instead(spec, evaluation))
+    return Forecast()
+
+
+def _instead(spec: PipelineSpec, evaluation: HoldoutEvaluation) -> str:
+    """That the gate asks what it asks of a decayed champion, and why."""
+    asks = spec.gate.asks(decayed=True)
+    asked = required_in_words(asks.intention, asks.margin.text, "the champion’s")
+    because = evaluation.decay.because if evaluation.decay else ""
+    return f"{because}, so the gate asks for {metric_title(spec.primary_metric)} {asked}"
 
 
 def _expected(
@@ -146,7 +162,8 @@ def _expected(
         for one, error in zip(measured, errors, strict=True)
     ]
     error, below = max(errors), max(belows)
-    need, effect = needed(gate, score), worth_finding(gate, score)
+    decayed = planned.champion is not None and evaluation.decayed
+    need, effect = needed(gate, score, decayed), worth_finding(gate, score, decayed)
     unit = metric_unit(name, spec.target.unit)
     least, worth = apart(detectable(need, below, error), effect, unit=unit)
     told = (
@@ -154,6 +171,8 @@ def _expected(
         f"{least} in {metric_title(name)} with 80 % power, going by {_those(len(measured))}; the "
         f"gate asks for {'more than' if need >= 0 else 'no less than'} {setting(need, unit)}"
     )
+    if decayed:
+        told = f"{told}; {_instead(spec, evaluation)}"
     must_hold = ""
     most = _most_to_gain(name, measured, watched, error) if planned.champion is not None else None
     # The narrowest that an interval may come out: one that was wider may have been so by chance.

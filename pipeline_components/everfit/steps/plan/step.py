@@ -7,6 +7,7 @@ from functools import cache, partial
 
 from everfit.champion.agreement import bring_up_to_date, is_logged
 from everfit.champion.current import current_champion
+from everfit.champion.decayed import champion_decay
 from everfit.contracts.errors import AllRefused, NothingToDo, shortlist
 from everfit.contracts.messages.planning import PlanRequest, PlanResult
 from everfit.contracts.messages.steps import Order
@@ -78,7 +79,10 @@ class Plan(Step[PlanRequest, PlanResult]):
 
             known = sort_spans(world).known
             spans = facts.measured if facts else ()
-            return forecast(spec, planned, known, ledger, context.store, context.clock(), spans)
+            judged_on = {ref.name for ref in (planned.holdout or planned.window)}
+            decay = champion_decay(spec, planned.champion, ledger, judged_on)
+            now = context.clock()
+            return forecast(spec, planned, known, ledger, context.store, now, spans, decay)
 
         result = decide(request, world, ledger, context.clock, foresee)
         if listed.tables and result.decision == "train":

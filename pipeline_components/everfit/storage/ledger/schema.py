@@ -5,7 +5,7 @@ from __future__ import annotations
 from everfit.contracts.errors import UserError
 from everfit.storage.ledger.connection import Connection
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every migration under ``migrations/versions``, oldest first; a test holds the two together."""
 
 FIRST = "0007"

@@ -109,7 +109,7 @@ HOLDOUT_EVALUATIONS = Kind(
     "everfit_holdout_evaluations",
     HoldoutEvaluation,
     of_pipeline=False,
-    json=frozenset({"spans", "shared_with"}),
+    json=frozenset({"spans", "shared_with", "decay"}),
 )
 EVALUATED_ROWS = Kind(
     "everfit_evaluated_rows", EvaluatedRows, of_pipeline=False, json=frozenset({"columns"})

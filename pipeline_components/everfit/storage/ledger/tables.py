@@ -149,6 +149,7 @@ HOLDOUT_EVALUATIONS = _table(
     *_text("shared_with"),
     *(Column(name, Double, nullable=False) for name in ("refilled", "pool", "alpha")),
     *_text("at"),
+    Column("decay", Text),
     UniqueConstraint("run_key", name="everfit_holdout_evaluations_once"),
     UniqueConstraint("target", "sequence", name="everfit_holdout_evaluations_in_a_row"),
     Index("everfit_holdout_evaluations_pipeline", "pipeline", "id"),

@@ -131,6 +131,17 @@ class OfNewestSpans(TriggerKind):
             return "in the newest span"
         return f"in {self.needed} of the newest {self.newest} spans"
 
+    def shows(self, readings: Sequence[Reading]) -> bool:
+        """Whether it holds in enough of the newest spans, whatever verdicts have answered.
+
+        Parameters
+        ----------
+        readings : sequence of Reading
+            Of the spans that have one, oldest first.
+        """
+        hits = [one for one in readings[-self.newest :] if one.on]
+        return bool(hits) and readings[-1].on and (len(hits) >= self.needed or readings[-1].extreme)
+
     def conclude(self, condition: str, facts: Facts, readings: Sequence[Reading]) -> Evaluated:
         """Count the newest spans that are on and that no verdict has answered yet.
 

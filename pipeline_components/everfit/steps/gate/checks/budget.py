@@ -31,6 +31,10 @@ def assess(evidence: Evidence) -> Finding:
         f"{count(len(before) + 1, 'evaluation')} in the last year of data, this one included, "
         f"spent {plain(spent)} of the {plain(allowed)} false promotions a year that are allowed"
     )
+    if request.gate.when_decayed:
+        decayed = [one for one in (*before, evaluation) if one.decayed]
+        year += f"; {count(len(decayed), 'evaluation')} of them beside a decayed champion spent "
+        year += plain(sum(one.alpha for one in decayed))
     if evaluation.shared_with:
         year += f"; the budget is shared with {listed(evaluation.shared_with)}, on the same rows"
     values: dict[str, float | int | str | None] = {

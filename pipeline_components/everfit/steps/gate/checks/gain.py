@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from everfit.contracts.messages.verdicts import Bound, Comparison
-from everfit.contracts.spec.margins import GainOutcome
+from everfit.contracts.spec.margins import GainOutcome, required_in_words
 from everfit.contracts.spec.metrics import METRICS, metric_title, metric_unit
 from everfit.contracts.wording import about, amount, apart, confidence, interval, number, setting
 from everfit.ml.holdout_budget.power import rows_to_shrink
 from everfit.steps.gate.check import GateCheck
-from everfit.steps.gate.evidence.comparison import comparison, level_of
+from everfit.steps.gate.evidence.comparison import comparison, is_decayed, level_of
 from everfit.steps.gate.evidence.evidence import Evidence, known
 from everfit.steps.gate.finding import Finding, NotAssessed
 
@@ -22,7 +22,7 @@ def assess(evidence: Evidence) -> Finding:
     outcome = found.required.outcome(judged.low, judged.high)
     return Finding(
         state="passed" if outcome == "met" else "failed",
-        message=describe(found, judged, outcome, unit),
+        message=describe(found, judged, outcome, unit) + _when_decayed(evidence),
         forces="reject" if outcome == "missed" else "hold",
         flip=flip(found, judged, outcome, unit),
         values={
@@ -37,6 +37,7 @@ def assess(evidence: Evidence) -> Finding:
             "outcome": outcome,
             "alpha": judged.alpha,
             "rows": found.gain.rows,
+            **({"champion": "decayed"} if is_decayed(request) else {}),
         },
     )
 
@@ -86,6 +87,16 @@ def _judgement(found: Comparison, judged: Bound, outcome: GainOutcome, unit: str
         "undecided": f"Undecided whether worse than {who}{by}",
         "missed": f"Worse than {who}{by}",
     }[outcome]
+
+
+def _when_decayed(evidence: Evidence) -> str:
+    """Why something else is asked than usual; empty where it is not."""
+    request = evidence.request
+    evaluation = request.holdout_evaluation
+    if not is_decayed(request) or evaluation is None or evaluation.decay is None:
+        return ""
+    usual = required_in_words(request.gate.intention, request.gate.margin.text)
+    return f" This is asked instead of {usual}, as {evaluation.decay.because}."
 
 
 def _agrees_with_losses(evidence: Evidence, found: Comparison) -> None:

@@ -11,12 +11,11 @@ from everfit.contracts.wording import about, apart, confidence, percent, sentenc
 from everfit.ml.holdout_budget.power import (
     chance,
     detectable,
-    needed,
     rows_to_detect,
     worth_finding,
 )
 from everfit.steps.gate.check import GateCheck
-from everfit.steps.gate.evidence.comparison import comparison, level_of
+from everfit.steps.gate.evidence.comparison import comparison, is_decayed, level_of
 from everfit.steps.gate.evidence.evidence import Evidence
 from everfit.steps.gate.finding import Finding, NotAssessed
 
@@ -38,8 +37,8 @@ def assess(evidence: Evidence) -> Finding:
         judged = level_of(request, found)
     except NotAssessed as reason:
         return Finding("not_assessed", sentence(str(reason)), values=values)
-    need = needed(request.gate, found.baseline_score)
-    effect = worth_finding(request.gate, found.baseline_score)
+    need = found.required.least
+    effect = worth_finding(request.gate, found.baseline_score, is_decayed(request))
     below = found.gain.value - judged.low
     least = detectable(need, below, error)
     values |= {

@@ -13,12 +13,16 @@ from everfit.steps.gate.finding import NotAssessed
 def comparison(request: GateRequest) -> Comparison:
     """Candidate against baseline, with margin and intention as the gate declares them.
 
+    Of a champion that has surely decayed, by what the ledger recorded with the evaluation, those of
+    ``when_decayed``.
+
     Raises
     ------
     NotAssessed
         If there is none, or it is not the one this gate asks for.
     """
-    found = request.evaluated.comparison
+    decayed = is_decayed(request)
+    found = request.evaluated.when_decayed if decayed else request.evaluated.comparison
     if found is None:
         raise NotAssessed("evaluate could not compare the candidate with its baseline")
     if found.metric != request.metric:
@@ -29,8 +33,19 @@ def comparison(request: GateRequest) -> Comparison:
     against = f"champion v{champion.version}" if champion else request.evaluated.baseline
     if found.baseline != against or (champion is None and against.startswith("champion")):
         raise NotAssessed(f"evaluate compared with {found.baseline}, not with {against}")
-    required = request.gate.required_gain(found.baseline_score)
+    required = request.gate.required_gain(found.baseline_score, decayed)
     return found.model_copy(update={"margin": required.margin, "intention": required.intention})
+
+
+def is_decayed(request: GateRequest) -> bool:
+    """Whether the gate asks what it asks of a decayed champion."""
+    evaluation = request.holdout_evaluation
+    return (
+        request.champion is not None
+        and request.gate.when_decayed is not None
+        and evaluation is not None
+        and evaluation.decayed
+    )
 
 
 def level_of(request: GateRequest, found: Comparison) -> Bound:

@@ -10,13 +10,14 @@ from everfit.contracts.left_out import left_out, much_left_out
 from everfit.contracts.messages.planning import RunType
 from everfit.contracts.messages.requests import GateRequest
 from everfit.contracts.messages.verdicts import Bound, Check, Comparison, VerdictName
+from everfit.contracts.spec.margins import required_in_words
 from everfit.contracts.spec.metrics import METRICS, metric_title, metric_unit
 from everfit.contracts.weighted import weighted_by
 from everfit.reporting.pictures import embedded
 from everfit.reporting.plot import NARROW, WIDE
 from everfit.reporting.templating import Tone, render
 from everfit.steps.gate.decide import obstructing
-from everfit.steps.gate.evidence.comparison import level_of
+from everfit.steps.gate.evidence.comparison import is_decayed, level_of
 from everfit.steps.gate.finding import NotAssessed
 from everfit.steps.gate.report import scores
 from everfit.steps.gate.report.budget_picture import budget_picture
@@ -109,7 +110,8 @@ def _gain(request: GateRequest, compared: Comparison, gain: Check | None) -> dic
         tone = "bad" if gain.forces == "reject" else "warn"
     judged = _judged(request, compared)
     metric, unit = METRICS[compared.metric], metric_unit(compared.metric, request.unit)
-    required, declared = compared.required.in_words(unit), request.gate.margin
+    decayed = is_decayed(request)
+    required, declared = compared.required.in_words(unit), request.gate.asks(decayed).margin
     if declared.relative:
         required += f" ({wording.percent(declared.value)} of the baseline’s score)"
     ours, theirs = wording.apart(compared.candidate_score, compared.baseline_score, unit=unit)
@@ -128,6 +130,7 @@ def _gain(request: GateRequest, compared: Comparison, gain: Check | None) -> dic
         ("Candidate", ours),
         (f"Baseline: {compared.baseline}", theirs),
         ("Required", required),
+        *_decay(request, decayed),
         (
             "Gain",
             f"{wording.amount(found.value, unit, signed=True)}; "
@@ -139,6 +142,16 @@ def _gain(request: GateRequest, compared: Comparison, gain: Check | None) -> dic
     ]
     wide, narrow = (gain_picture(compared, tone, unit, width, judged) for width in (WIDE, NARROW))
     return {"wide": wide, "narrow": narrow, "facts": facts}
+
+
+def _decay(request: GateRequest, decayed: bool) -> Facts:
+    """What monitoring had found of the champion, where that says what is required."""
+    evaluation, gate = request.holdout_evaluation, request.gate
+    if gate.when_decayed is None or evaluation is None or evaluation.decay is None:
+        return []
+    usual = required_in_words(gate.intention, gate.margin.text)
+    asked = f"; asked instead of {usual}" if decayed else ""
+    return [("Champion", f"{evaluation.decay.because}{asked}")]
 
 
 def _judged(request: GateRequest, compared: Comparison) -> Bound | None:
@@ -206,6 +219,15 @@ def _budget(request: GateRequest) -> dict[str, Any] | None:
             f"{wording.count(len(every), 'holdout evaluation')}",
         ),
     ]
+    if request.gate.when_decayed:
+        beside = [one for one in every if one.decayed]
+        facts.append(
+            (
+                "Of it for decayed champions",
+                f"{wording.number(sum(one.alpha for one in beside))}, by "
+                f"{wording.count(len(beside), 'holdout evaluation')}",
+            )
+        )
     wide, narrow = (budget_picture(every, limit, width) for width in (WIDE, NARROW))
     return {"facts": facts, "wide": wide, "narrow": narrow}
 

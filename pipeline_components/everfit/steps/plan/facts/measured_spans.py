@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
+from everfit.champion.decayed import measured_span
 from everfit.contracts.base import Digest
 from everfit.contracts.messages.trigger_facts import MeasuredSpan
 from everfit.contracts.spec.pipeline import PipelineSpec
@@ -38,17 +39,7 @@ def measured_spans(spec: PipelineSpec, world: World, ledger: Ledger) -> tuple[Me
     ]
     # A span that is listed no more was there before those that still are.
     found.sort(key=lambda record: (places.get(record.name, -1), natural(record.name)))
-    return tuple(
-        MeasuredSpan(
-            name=record.name,
-            state=record.state,
-            inputs=record.inputs,
-            columns=record.columns,
-            strongest=record.strongest,
-            rises=record.rises,
-        )
-        for record in found
-    )
+    return tuple(measured_span(record) for record in found)
 
 
 def _places_of(digests: Set[Digest], world: World, places: dict[str, int]) -> list[int]:

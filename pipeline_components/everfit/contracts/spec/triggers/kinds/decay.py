@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from everfit.contracts.messages.trigger_facts import Evaluated, Facts
+from everfit.contracts.messages.trigger_facts import Evaluated, Facts, MeasuredSpan
 from everfit.contracts.spec.margins import Margin, WrittenMargin
 from everfit.contracts.spec.metrics import metric_title
 from everfit.contracts.spec.triggers.newest_spans import (
@@ -62,10 +63,22 @@ class Decay(OfNewestSpans):
     def evaluate(self, spec: PipelineSpec, facts: Facts) -> Evaluated:
         """Fire where the score is worse by the margin in enough of the newest spans."""
         metric = self.metric or spec.primary_metric
-        measured = (span for span in facts.measured if span.state == "measured")
+        condition = f"decay: {metric} worse by {self.worse_by.text}"
+        return self.conclude(condition, facts, self.readings(metric, facts.measured))
+
+    def readings(self, metric: str, spans: Sequence[MeasuredSpan]) -> list[Reading]:
+        """What it makes of each span whose loss is known by labels.
+
+        Parameters
+        ----------
+        metric : str
+        spans : sequence of MeasuredSpan
+            Newer than the champion, oldest first.
+        """
+        measured = (span for span in spans if span.state == "measured")
         found = [(span, rise) for span in measured if (rise := span.rise(metric)) is not None]
         on = states(rise.switches(self.worse_by, self.off_below) for _, rise in found)
-        readings = [
+        return [
             Reading(
                 name=span.name,
                 on=state,
@@ -75,5 +88,3 @@ class Decay(OfNewestSpans):
             )
             for (span, rise), state in zip(found, on, strict=True)
         ]
-        condition = f"decay: {metric} worse by {self.worse_by.text}"
-        return self.conclude(condition, facts, readings)
