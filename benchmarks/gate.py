@@ -28,7 +28,8 @@ from gate_evaluations import alphas, published, years_of
 from gate_methods import misses
 from gate_metrics import CASES, LEVELS, missed
 from gate_naive import RULES, fresh_holdouts, one_holdout
-from gate_rare import by_rows_known, levels_of_worlds, rare_report, search
+from gate_rare import by_rows_known, levels_of_worlds, rare_report
+from gate_search import search_report, worst_worlds
 from gate_worlds import WORLDS
 
 
@@ -183,9 +184,8 @@ def main() -> None:
         figures |= {"rare": lines, "known": known}
         print(f"\n{rare_report(lines, known)}", flush=True)
     if asked.search:
-        say(f"{asked.search:,} worlds drawn at random; the worst by false promotions a year:")
-        for rate, world in search(asked.search, 2_000, asked.seed)[:5]:
-            print(f"{rate:8.3f}  {world.name}, {world.rows:,} rows")
+        say(f"{asked.search:,} worlds drawn at random, the worst first")
+        print(f"\n{search_report(worst_worlds(asked.search, 2_000, asked.seed))}\n", flush=True)
     if asked.out:
         asked.out.write_text(json.dumps(figures, indent=1, default=float))
     print(

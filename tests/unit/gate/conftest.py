@@ -19,7 +19,7 @@ from everfit.contracts.messages.planning import ChampionRef
 from everfit.contracts.messages.requests import EvaluateResult, GateRequest, PrepareResult
 from everfit.contracts.messages.spans import Span
 from everfit.contracts.messages.training import ColumnRole, TrainResult
-from everfit.contracts.messages.verdicts import Bound, Comparison, Estimate
+from everfit.contracts.messages.verdicts import Bound, Comparison, Estimate, KnownRows
 from everfit.contracts.spec.gate import GateSpec
 
 ROWS = 400
@@ -81,6 +81,9 @@ class World:
             "baseline": "median",
             "metric": "mae",
         }
+    )
+    known: KnownRows | None = field(
+        default_factory=lambda: KnownRows(rows=4_000, events=900.0, worst=-3.0, row_loss=2.0)
     )
     gain: float = 0.3
     width: float = 0.1
@@ -241,6 +244,7 @@ class World:
                 intention="superior_by",
                 error=self.width / Z[0.025],
                 units=100,
+                known=self.known,
                 bounds=bounds(self.gain, self.width),
             ),
             slices=self.slices,

@@ -13,12 +13,13 @@ from everfit.contracts.spec.margins import Margin
 from everfit.contracts.spec.metrics import METRICS, metrics_of
 from everfit.ml.scoring.metric_sums import exact_score, with_one_more
 from everfit.ml.scoring.scored import Scored
-from everfit.ml.scoring.unseen import EVENTS, worst_gains, worst_of
+from everfit.ml.scoring.unseen import EVENTS, known_rows, of_row_loss, worst_gains, worst_of
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
 import gate_evaluations
 import gate_rare
+import gate_search
 
 NONE = Margin(value=0.0)
 
@@ -128,10 +129,12 @@ def test_rare_bad_rows_keep_the_budget_and_the_holdout_alone_does_not(law, rows,
     """Half of what is measured over many years is the least that must be seen to fail here."""
     world = gate_rare.RareWorld("", *law, rows)
     evaluations = 4_000
-    ours, alone = gate_rare.level(world, evaluations, seed=3)
+    found = gate_rare.level(world, evaluations, seed=3)
     weeks = gate_evaluations.WEEKS
-    assert ours * evaluations <= scipy.stats.poisson.ppf(0.999, 0.05 * evaluations / weeks)
-    assert alone * evaluations > scipy.stats.poisson.ppf(0.01, a_year * evaluations / weeks / 2)
+    assert found.gate * evaluations <= scipy.stats.poisson.ppf(0.999, 0.05 * evaluations / weeks)
+    assert found.alone * evaluations > scipy.stats.poisson.ppf(
+        0.01, a_year * evaluations / weeks / 2
+    )
 
 
 def test_worlds_that_nobody_thought_of_keep_the_budget():
@@ -142,9 +145,65 @@ def test_worlds_that_nobody_thought_of_keep_the_budget():
     found = {}
     for _ in range(8):
         world = gate_rare.drawn_world(rng)
-        found[world.name] = gate_rare.level(world, evaluations, seed=2)[0] * evaluations
+        found[world.name] = gate_rare.level(world, evaluations, seed=2).gate * evaluations
     assert max(found.values()) <= scipy.stats.poisson.ppf(0.9999, allowed), found
     assert sum(found.values()) <= scipy.stats.poisson.ppf(0.999, 8 * allowed), found
+
+
+@pytest.mark.parametrize(
+    "world, a_year",
+    [
+        (gate_rare.RareWorld("", *gate_rare.bad_rows(0.002, 100.0), 300), 2.5),
+        (gate_search.Searched("mae", 140, 3, 0.0086, 42.4, "off by a law", "normal", 0.06), 1.8),
+    ],
+    ids=["none among those known", "few among those known"],
+)
+def test_where_too_few_bad_rows_are_known_the_gate_holds_and_the_bound_alone_does_not(
+    world, a_year
+):
+    evaluations = 3_000
+    level = gate_rare.level if isinstance(world, gate_rare.RareWorld) else gate_search.rates
+    found = level(world, evaluations, 3)
+    weeks = gate_evaluations.WEEKS
+    assert found.gate * evaluations <= scipy.stats.poisson.ppf(0.999, 0.05 * evaluations / weeks)
+    assert found.bound * evaluations > scipy.stats.poisson.ppf(
+        0.01, a_year * evaluations / weeks / 2
+    )
+
+
+@pytest.mark.parametrize("metric", ["mae", "rmse", "r2", "log_loss"])
+def test_a_row_that_loses_the_mean_loss_more_moves_a_score_as_counted(metric):
+    """By the definition: the mean row once more, but for its loss, which is doubled."""
+    if metric == "log_loss":
+        (scored, _) = models("binary", 4_000)
+        known = exact_score(metric, scored)
+        assert of_row_loss(metric, scored) == pytest.approx(known, rel=1e-6)
+        return
+    (scored, _) = models("regression", 4_000)
+    error = scored.prediction - scored.truth
+    slopes = {
+        "mae": np.abs(error).mean(),
+        "rmse": np.sqrt((error**2).mean()) / 2,
+        "r2": (error**2).mean() / scored.truth.var(),
+    }
+    assert of_row_loss(metric, scored) == pytest.approx(slopes[metric], rel=1e-6)
+
+
+def test_metrics_that_one_row_moves_little_are_not_counted():
+    scored, _ = models("binary")
+    limited = ("roc_auc", "average_precision", "brier", "accuracy", "f1", "balanced_accuracy")
+    assert [of_row_loss(metric, scored) for metric in limited] == [None] * len(limited)
+    assert of_row_loss("median_ae", models("regression")[0]) is None
+
+
+def test_rows_that_carry_the_losses_are_counted_as_kish_counts_weights():
+    """Ten rows of 100 beside a thousand of 1: the ten carry the squares."""
+    gains = np.concatenate([np.full(10, -100.0), np.full(1_000, -1.0), np.full(50, 3.0)])
+    found = known_rows(gains, 1.0)
+    squares = 10 * 100.0**2 + 1_000
+    assert found.events == pytest.approx(squares**2 / (10 * 100.0**4 + 1_000))
+    assert (found.rows, found.worst, found.row_loss) == (1_060, -100.0, 1.0)
+    assert known_rows(np.ones(40), 1.0).events == 40
 
 
 def test_the_simulation_reckons_as_evaluate_does():

@@ -50,6 +50,20 @@ class Bound(Frozen):
     high: float
 
 
+class KnownRows(Frozen):
+    """Rows whose predictions by both models are known, and how much of a gain they may cost."""
+
+    rows: int = Field(ge=1, description="of the holdout and of a sample of the window")
+    events: float = Field(
+        description="as many rows of equal cost would vary as much as these: the number that "
+        "carries the spread of what may be lost"
+    )
+    worst: float = Field(description="the least that one of them may gain; at most 0")
+    row_loss: float = Field(
+        description="what a row with the candidate's mean loss loses, in the metric's unit"
+    )
+
+
 class Comparison(Frozen):
     """Candidate against baseline on the same rows; ``gain`` is positive where it is better."""
 
@@ -66,6 +80,9 @@ class Comparison(Frozen):
         0.0,
         description="part in the gain, in the metric's unit, of a bad row such as models of these "
         "predictions may meet, whether or not the holdout has one; at most 0",
+    )
+    known: KnownRows | None = Field(
+        None, description="None without a champion, or where one row cannot cost much"
     )
     bounds: tuple[Bound, ...] = Field(
         (), description="the gain's interval at falling levels, for whatever a look may spend"

@@ -150,6 +150,14 @@ class GateSpec(Frozen):
         description="the dummy that a first candidate must beat"
     )
     min_rows: int = Field(100, ge=10, description="fewer holdout rows: hold")
+    worst_loss: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="what a bad row that nobody has seen may lose, as a multiple of the "
+        "candidate's mean loss, ``100`` say: hold where too few rows are known to rule out that "
+        "such rows undo the gain; default: only a warning",
+    )
     limits: dict[str, Limit] = Field(default_factory=dict, description="metric → absolute bounds")
     slice_worse_by: WrittenMargin | None = Field(
         None,

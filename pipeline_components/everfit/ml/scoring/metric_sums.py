@@ -179,6 +179,34 @@ def with_one_more(metric: str, scored: Scored, rows: Scored) -> Floats | None:
     return np.asarray(moved * (scored.rows + 1))
 
 
+def slope_of_losses(metric: str, scored: Scored) -> float | None:
+    """How much worse a metric is for one row that loses the mean loss more than the mean row does.
+
+    Parameters
+    ----------
+    metric : str
+    scored : Scored
+        The n rows there are, every score finite.
+
+    Returns
+    -------
+    float or None
+        The part of such a row, as ``with_one_more`` counts it, without its sign. None where the
+        metric is no formula of sums of its row losses.
+    """
+    columns = _columns(METRICS[metric])
+    if METRICS[metric].row_loss.of not in columns:
+        return None
+    place = 1 + columns.index(METRICS[metric].row_loss.of)
+    with np.errstate(all="ignore"):
+        now = _summed([METRICS[metric]], scored, np.zeros(scored.rows, dtype=np.int64), 1)
+        row = now.sums / scored.rows
+        step = 1e-6  # of a mean loss: what is asked for is a slope
+        row[:, place] *= 1 + step
+        moved = now.formulas[metric](now.sums + row) - now.formulas[metric](now.sums)
+    return float(abs(moved[0]) * (scored.rows + 1) / step)
+
+
 def score(metric: str, truth: Any, predictions: Any, positive: int = 1) -> float:
     """A metric of plain arrays.
 

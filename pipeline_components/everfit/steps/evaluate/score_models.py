@@ -16,7 +16,7 @@ from everfit.contracts.spec.margins import Intention, Margin
 from everfit.contracts.spec.metrics import METRICS
 from everfit.ml.scoring.resampling import Design, Floats, entity_codes, resample
 from everfit.ml.scoring.scored import Scored, row_losses
-from everfit.ml.scoring.unseen import worst_gains, worst_of
+from everfit.ml.scoring.unseen import known_rows, of_row_loss, worst_gains, worst_of
 from everfit.steps.evaluate.calibration import calibration
 from everfit.steps.evaluate.estimates import Estimates, compare, estimate
 from everfit.steps.evaluate.fairness import fairness_gaps
@@ -114,7 +114,11 @@ def score_models(
         not_finite += [f"{fault}{who}.{what}" for what in done[who].not_finite]
 
     def compared(intention: Intention, margin: Margin) -> Comparison | None:
-        return compare(
+        worst, possible = (
+            _worst(request, scored, known or scored, intention, margin, seen)
+            for seen in (True, False)
+        )
+        found = compare(
             done["candidate"],
             done["baseline"],
             resampling,
@@ -123,8 +127,13 @@ def score_models(
             confidence=request.confidence,
             intention=intention,
             margin=margin,
-            worst=_worst(request, scored, known or scored, intention, margin),
+            worst=0.0 if worst is None else float(worst_of(worst, len(frame))),
         )
+        row_loss = None if possible is None else of_row_loss(metric, scored["candidate"])
+        if found is None or possible is None or row_loss is None:
+            return found
+        told = known_rows(possible + found.gain.value, row_loss)
+        return found.model_copy(update={"known": told})
 
     comparison = when_decayed = None
     if "baseline" in done:
@@ -170,18 +179,18 @@ def _worst(
     known: Mapping[str, Scored],
     intention: Intention,
     margin: Margin,
-) -> float:
-    """The part in the gain of a bad row that the holdout may not have shown.
+    seen: bool,
+) -> Floats | None:
+    """The part in the gain that each known row could have, whatever its truth (``worst_gains``).
 
     None beside a dummy: a first model replaces nobody, and the gain over a dummy is seldom close.
     """
-    if request.champion is None:
-        return 0.0
+    if request.champion is None or "baseline" not in scored:
+        return None
     pair, more = ((one["candidate"], one["baseline"]) for one in (scored, known))
     if not pair[0].rows or any(one.not_finite for one in (*pair, *more)):
-        return 0.0
-    gains = worst_gains(request.metric, pair, more, intention, margin)
-    return 0.0 if gains is None else float(worst_of(gains, pair[0].rows))
+        return None
+    return worst_gains(request.metric, pair, more, intention, margin, seen)
 
 
 def _difference(losses: Mapping[str, Floats]) -> Floats:
