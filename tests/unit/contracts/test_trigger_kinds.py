@@ -81,11 +81,16 @@ def strings(path: Path) -> set[str]:
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)} - {None}
 
 
+LEDGER = "pipeline_components/everfit/storage/ledger"
+
 OF_ANOTHER_KIND = {
     "pipeline_components/everfit/cli/commands/monitor.py": "what was measured of a span",
     "pipeline_components/everfit/cli/commands/status.py": "a heading",
     "pipeline_components/everfit/contracts/spec/notices.py": "kinds of notice",
     "pipeline_components/everfit/steps/monitor/news.py": "kinds of notice",
+    f"{LEDGER}/migrations/versions/r0009_champion_decay.py": "a column",
+    f"{LEDGER}/statements.py": "a column",
+    f"{LEDGER}/tables.py": "a column",
 }
 """File → what else it calls by a kind's name. ``schedule`` and ``code`` name too much to tell."""
 

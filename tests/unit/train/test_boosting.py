@@ -132,8 +132,8 @@ def test_the_newest_fold_says_how_many_rounds_where_there_is_time(monkeypatch):
     found = []
     original = fitting.fit_until_best
 
-    def noted(*given):
-        found.append(original(*given))
+    def noted(*given, **more):
+        found.append(original(*given, **more))
         return found[-1]
 
     monkeypatch.setattr(fitting, "fit_until_best", noted)

@@ -254,9 +254,9 @@ def test_the_search_sees_few_rows_and_the_winner_all(context, monkeypatch):
     sizes = []
     original = search.fit
 
-    def counted(estimator, matrix, values, *others):
+    def counted(estimator, matrix, values, *others, **more):
         sizes.append(len(values))
-        return original(estimator, matrix, values, *others)
+        return original(estimator, matrix, values, *others, **more)
 
     for module in (fitting, search):
         monkeypatch.setattr(module, "fit", counted)
