@@ -239,6 +239,7 @@ def test_parsing_imports_nothing_heavy_and_no_more_for_more_pipelines(folder):
 
 
 FURTHER = {
+    "everfit_airflow/dags/deployed_dags.py": {"cryptography"},
     "everfit_airflow/runners/docker_engine.py": {"docker", "urllib3"},
     "everfit_airflow/runners/cluster_api.py": {"kubernetes", "urllib3"},
     "everfit_airflow/observability/metrics.py": {"opentelemetry"},
