@@ -71,8 +71,8 @@ def sql_image(engine: Any) -> str:
 
 @pytest.fixture
 def shared() -> Iterator[None]:
-    """Files that a container's user, who is of root's group, may write beside."""
-    before = os.umask(0o002)
+    """Files that a container's user, who is of no group of ours, may write beside."""
+    before = os.umask(0)
     yield
     os.umask(before)
 
