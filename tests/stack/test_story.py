@@ -79,7 +79,7 @@ def test_workers_reach_no_engine_and_no_database(team: Team) -> None:
     asked = docker(
         "exec", worker["Id"], "sh", "-c", "ls /run/secrets; env | grep -c SQL_ALCHEMY || true"
     )
-    assert asked.split() == ["api_secret_key", "redis_password", "0"]
+    assert asked.split() == ["api_secret_key", "guard_token", "redis_password", "0"]
 
 
 def test_example_is_champion(team: Team, trained: str) -> None:
