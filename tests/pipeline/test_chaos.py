@@ -72,7 +72,7 @@ def test_nothing_is_found_where_nothing_is_wrong(
     assert set(found["kinds"]) <= ALWAYS and 0 < found["cases"] < found["there"]
     assert json.loads((folder / "chaos.json").read_bytes()) == found
     page = (folder / "chaos.html").read_text()
-    assert "Every promise held" in page and "first/register" in page
+    assert "Every promise held" in page and "Recovery, longest" in page
     assert sorted(path for path in root.rglob("*") if path.is_file()) == before, "it was written to"
 
 
