@@ -125,10 +125,7 @@ class Rig:
             ended = self._child(place)
             seconds = time.monotonic() - began
             hold(not ended.killed and ended.code in ENDS, f"without a fault: {ended.said}")
-            if _is_last(place):
-                world.check_settled()
-            else:
-                world.check_always()
+            world.check(settled=_is_last(place))
             self._whole[place] = Whole(ended.acts, ended.code, world.state(place), seconds)
         return self._whole[place]
 
@@ -165,7 +162,7 @@ class Rig:
             came = case.kind != "kill" or any(one.killed for one in ends)
             for one in ends:
                 _check_end(one)
-            world.check_always()
+            world.check(settled=False)
             began = time.monotonic()
             again = self._child(case.place)
             recovery = time.monotonic() - began
@@ -173,10 +170,7 @@ class Rig:
                 again.code == whole.code,
                 f"run again, it ends with {again.code} instead of {whole.code}: {again.said}",
             )
-            if _is_last(case.place):
-                world.check_settled()
-            else:
-                world.check_always()
+            world.check(settled=_is_last(case.place))
             state = world.state(case.place)
             hold(
                 state == whole.state,
@@ -210,7 +204,7 @@ class Rig:
         if case.kind == "network":
             return _lost, False, nothing
         if case.kind == "frozen":
-            return asking, False, lambda: _ended_well(self._child(case.place))
+            return asking, False, lambda: _check_end(self._child(case.place))
         database = self.world.places.database
         return asking, False, database.disconnect if database else nothing
 
@@ -238,10 +232,6 @@ class Rig:
 
 def _lost(act: str) -> None:
     raise ConnectionResetError(f"{act}: the connection was reset")
-
-
-def _ended_well(ended: Ended) -> None:
-    _check_end(ended)
 
 
 def _check_end(ended: Ended) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,15 +160,12 @@ def _run(
 
 
 def _told(tried: Tried, page: Path) -> Session:
-    kinds: dict[str, int] = {}
-    for one in tried.results:
-        kinds[one.case.kind] = kinds.get(one.case.kind, 0) + 1
     return Session(
         pipeline=tried.pipeline,
         seed=tried.seed,
         cases=len(tried.results),
         there=tried.there,
-        kinds=kinds,
+        kinds=dict(Counter(one.case.kind for one in tried.results)),
         not_reached=sum(not one.came for one in tried.results),
         broken=tuple(
             BrokenCase(case=one.case.name, act=one.act, what=one.broken) for one in tried.broken

@@ -148,8 +148,13 @@ class World:
         logging.basicConfig(stream=sys.stderr, format="%(message)s", force=True)
         logging.getLogger().setLevel(logging.WARNING)
 
-    def check_always(self) -> None:
+    def check(self, *, settled: bool) -> None:
         """What no kill, error or race may break, not even for a moment.
+
+        Parameters
+        ----------
+        settled : bool
+            And what holds once a step has ended.
 
         Raises
         ------
@@ -157,21 +162,12 @@ class World:
             If a promise does not hold.
         """
         stored(self.settings)
-        rows = ledger_rows(self.settings.ledger)
-        promises.check_ledger(rows, self.spec.name)
-        promises.check_alias(rows, mlflow_in_file(self.settings, self.spec.name), self.spec.name)
-
-    def check_settled(self) -> None:
-        """And what holds once a step has ended.
-
-        Raises
-        ------
-        Broken
-            If a promise does not hold.
-        """
-        self.check_always()
-        rows = ledger_rows(self.settings.ledger)
-        promises.check_settled(rows, mlflow_in_file(self.settings, self.spec.name), self.spec.name)
+        name = self.spec.name
+        rows, mlflow = ledger_rows(self.settings.ledger), mlflow_in_file(self.settings, name)
+        promises.check_ledger(rows, name)
+        promises.check_alias(rows, mlflow, name)
+        if settled:
+            promises.check_settled(rows, mlflow, name)
 
     def state(self, place: str) -> dict[str, Any]:
         """All that outlives processes, comparable between worlds that ended alike.
